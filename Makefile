@@ -1,0 +1,58 @@
+# Two commands do everything on a machine with Python >= 3.11 and make:
+#   make dev     start the seeded local server   (make dev ARGS="--port 9000")
+#   make test    run every test                  (make test ARGS="tests/unit -k pkce")
+# PYTHON=/path/to/python3 chooses the interpreter; `make help` lists the rest.
+
+.POSIX:
+.SUFFIXES:
+.PHONY: help dev test lint types bench docs format npm-clients clean
+
+BIN = .venv/bin
+CODE = src tests tools benchmarks
+
+help:
+	@echo "make dev      start the seeded local server (ARGS=\"...\" passes flags on)"
+	@echo "make test     run every test (ARGS=\"...\" goes to pytest)"
+	@echo "make lint     ruff: rules and formatting"
+	@echo "make types    mypy --strict"
+	@echo "make format   let ruff mend what it can"
+	@echo "make bench    measure, side by side with a peer"
+	@echo "make docs     write the generated pages of docs/"
+	@echo "make clean    remove the environment and all that was built"
+
+dev: .venv/installed-dev
+	@exec $(BIN)/valetkey dev $(ARGS)
+
+test: .venv/installed-test npm-clients
+	@exec $(BIN)/pytest -n auto --maxprocesses 8 --dist loadfile $(ARGS)
+
+lint: .venv/installed-test
+	@$(BIN)/ruff check $$(ls -d $(CODE) 2>/dev/null)
+	@$(BIN)/ruff format --check $$(ls -d $(CODE) 2>/dev/null)
+
+types: .venv/installed-test
+	@exec $(BIN)/mypy
+
+format: .venv/installed-test
+	@$(BIN)/ruff check --fix $$(ls -d $(CODE) 2>/dev/null)
+	@$(BIN)/ruff format $$(ls -d $(CODE) 2>/dev/null)
+
+bench: .venv/installed-test npm-clients
+	@exec $(BIN)/python -m benchmarks $(ARGS)
+
+docs: .venv/installed-test
+	@$(BIN)/python tools/requirements.py
+	@$(BIN)/python tools/hardening.py
+
+npm-clients:
+	@sh tools/npm-clients.sh >&2
+
+.venv/installed-dev: pyproject.toml
+	@PYTHON="$(PYTHON)" sh tools/environment.sh dev >&2
+
+.venv/installed-test: pyproject.toml
+	@PYTHON="$(PYTHON)" sh tools/environment.sh test >&2
+
+clean:
+	rm -rf .venv build dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis tests/interop/node_modules
+	find src tests tools benchmarks -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
