@@ -1,0 +1,359 @@
+"""The outcome of judging, and the closed union of changes that a commit applies, all or none (DESIGN, 3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from valetkey.authorization_server.model import (
+    Authorization,
+    AuthorizationCode,
+    Browser,
+    Client,
+    Consent,
+    EndUser,
+    Generations,
+    Interaction,
+    KeptReply,
+    RefreshToken,
+    Resource,
+    Session,
+    SigningKey,
+    StoredAuthorization,
+    Tenant,
+)
+from valetkey.oauth.errors import OAuthError
+from valetkey.oauth.types import (
+    AuthorizationId,
+    ClientId,
+    NumericDate,
+    OpaqueToken,
+    Scope,
+    SessionId,
+    Subject,
+    TokenDigest,
+)
+
+# --- must-win changes: each is one conditional statement; losing one undoes the whole commit ---------------
+
+
+@dataclass(frozen=True, slots=True)
+class RedeemCode:
+    """Wins while the code is unredeemed, unexpired, and its authorization alive in all generations."""
+
+    digest: TokenDigest
+    now: NumericDate
+
+
+@dataclass(frozen=True, slots=True)
+class RotateRefreshToken:
+    """Supersedes `digest` by `successor`.
+
+    Wins while the token is not superseded, unexpired, and its authorization alive in all generations. The kept
+    reply of the token's own predecessor is erased with it: its successor is now used.
+    """
+
+    digest: TokenDigest
+    successor: RefreshToken
+    kept_reply: KeptReply | None
+    now: NumericDate
+
+
+@dataclass(frozen=True, slots=True)
+class BurnJti:
+    """Wins once for (scope, jti) until `expires_at`; `scope` names the owner, such as a client."""
+
+    scope: str
+    jti_digest: TokenDigest
+    expires_at: NumericDate
+    now: NumericDate
+
+
+@dataclass(frozen=True, slots=True)
+class CountAttempt:
+    """Counts an attempt by GCRA; wins while the budget of `key` lasts.
+
+    `interval` is the seconds in which one attempt is regained, `burst` how many may come at once.
+    """
+
+    key: str
+    interval: int
+    burst: int
+    now: NumericDate
+
+
+@dataclass(frozen=True, slots=True)
+class AdvanceInteraction:
+    """Replaces the stored interaction; wins while it has `interaction.version - 1` and is unfinished."""
+
+    interaction: Interaction
+
+
+@dataclass(frozen=True, slots=True)
+class FinishInteraction:
+    """Ends an interaction; wins once."""
+
+    digest: TokenDigest
+    now: NumericDate
+
+
+@dataclass(frozen=True, slots=True)
+class RotateBrowserHandle:
+    """Gives a browser a new cookie handle (at each sign-in); wins while it still has `old_digest`."""
+
+    old_digest: TokenDigest
+    new_digest: TokenDigest
+
+
+@dataclass(frozen=True, slots=True)
+class GrantAuthorization:
+    """Stores an authorization and, where a code bought it, its code.
+
+    Wins while its generations are the current ones and, where it names a session, that session has not ended.
+    """
+
+    authorization: Authorization
+    code: AuthorizationCode | None
+
+
+@dataclass(frozen=True, slots=True)
+class StartSession:
+    """Stores a session; wins while its generations are the current ones and its end-user is not disabled."""
+
+    session: Session
+
+
+# --- idempotent changes ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class RevokeAuthorization:
+    """Marks an authorization revoked, and with it whatever hangs off it."""
+
+    authorization_id: AuthorizationId
+    now: NumericDate
+
+
+@dataclass(frozen=True, slots=True)
+class SpendCode:
+    """Makes a code unredeemable (a wrong verifier was tried with it), without judging its authorization."""
+
+    digest: TokenDigest
+    now: NumericDate
+
+
+@dataclass(frozen=True, slots=True)
+class AddRefreshToken:
+    """Stores the first refresh token of an authorization."""
+
+    token: RefreshToken
+
+
+@dataclass(frozen=True, slots=True)
+class OpenBrowser:
+    """Stores a browser that got its first cookie."""
+
+    browser: Browser
+
+
+@dataclass(frozen=True, slots=True)
+class OpenInteraction:
+    """Stores a new interaction."""
+
+    interaction: Interaction
+
+
+@dataclass(frozen=True, slots=True)
+class TouchSession:
+    """Moves `last_seen_at` forward; single sign-on and bound refreshes count as activity."""
+
+    sid: SessionId
+    now: NumericDate
+
+
+@dataclass(frozen=True, slots=True)
+class EndSession:
+    """Ends a session and revokes every authorization that is bound to it."""
+
+    sid: SessionId
+    now: NumericDate
+
+
+@dataclass(frozen=True, slots=True)
+class RememberConsent:
+    """Stores or widens what an end-user allowed a client."""
+
+    consent: Consent
+
+
+@dataclass(frozen=True, slots=True)
+class ForgiveAttempts:
+    """Gives the budget of `key` back after a success."""
+
+    key: str
+
+
+# --- configuration: each bumps the tenant's configuration_version in the same transaction ------------------
+
+
+@dataclass(frozen=True, slots=True)
+class PutTenant:
+    """Adds or replaces a tenant."""
+
+    tenant: Tenant
+
+
+@dataclass(frozen=True, slots=True)
+class PutClient:
+    """Adds or replaces a client; disabling one also bumps its generation."""
+
+    client: Client
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveClient:
+    """Removes a client, its authorizations and consents, and bumps its generation."""
+
+    client_id: ClientId
+
+
+@dataclass(frozen=True, slots=True)
+class PutEndUser:
+    """Adds or replaces an end-user.
+
+    Wins while the user name belongs to nobody else. A changed password or a newly disabled user bumps the
+    subject's generation in the same statement list.
+    """
+
+    end_user: EndUser
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveEndUser:
+    """Removes an end-user with sessions, consents and authorizations, and bumps the subject's generation."""
+
+    subject: Subject
+    now: NumericDate
+
+
+@dataclass(frozen=True, slots=True)
+class PutResource:
+    """Adds or replaces a resource server."""
+
+    resource: Resource
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveResource:
+    """Removes a resource server."""
+
+    identifier: str
+
+
+@dataclass(frozen=True, slots=True)
+class AddSigningKey:
+    """Adds a signing key; wins while the tenant has no other ACTIVE key of its algorithm."""
+
+    key: SigningKey
+
+
+@dataclass(frozen=True, slots=True)
+class BumpGeneration:
+    """Moves a counter on: `kind` is "server", "tenant", "client" or "subject"; `name` its id ("" for the first two)."""
+
+    kind: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetProvisioningRevision:
+    """Records which declared revision of the configuration file was applied; wins unless a higher one was."""
+
+    revision: int
+
+
+Change = (
+    RedeemCode
+    | RotateRefreshToken
+    | BurnJti
+    | CountAttempt
+    | AdvanceInteraction
+    | FinishInteraction
+    | RotateBrowserHandle
+    | GrantAuthorization
+    | StartSession
+    | RevokeAuthorization
+    | SpendCode
+    | AddRefreshToken
+    | OpenBrowser
+    | OpenInteraction
+    | TouchSession
+    | EndSession
+    | RememberConsent
+    | ForgiveAttempts
+    | PutTenant
+    | PutClient
+    | RemoveClient
+    | PutEndUser
+    | RemoveEndUser
+    | PutResource
+    | RemoveResource
+    | AddSigningKey
+    | BumpGeneration
+    | SetProvisioningRevision
+)
+
+Changes = tuple[Change, ...]
+
+
+# --- what a grant decides ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class EndUserIssue:
+    """Tokens for an end-user's authorization.
+
+    `scope` and `resources` are what this access token carries (a part of the authorization's). `refresh_token`
+    is handed out as it is; `id_token_nonce_applies` says whether the ID Token repeats the request's nonce
+    (only at code redemption: OpenID Connect Core, 12.2).
+    """
+
+    stored: StoredAuthorization
+    scope: Scope
+    resources: tuple[str, ...]
+    refresh_token: OpaqueToken | None
+    id_token_nonce_applies: bool
+    changes: Changes
+    keep_reply_under: OpaqueToken | None = None
+    """The presented refresh token: the endpoint seals the reply under it and completes RotateRefreshToken."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClientIssue:
+    """Tokens for a client itself: no end-user, no refresh token, no ID Token, and no row in the store."""
+
+    scope: Scope
+    resources: tuple[str, ...]
+    generations: Generations
+    changes: Changes = ()
+
+
+Issue = EndUserIssue | ClientIssue
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """The identical reply again: `body` is what the first use was answered."""
+
+    body: bytes = field(repr=False)
+    changes: Changes = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """A refusal, with what it must change all the same (a replayed code revokes what it bought)."""
+
+    error: OAuthError
+    changes: Changes = ()
+
+
+Decision = EndUserIssue | ClientIssue | Replay | Refuse

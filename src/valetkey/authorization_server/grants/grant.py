@@ -1,0 +1,36 @@
+"""The Protocol of a grant: what differs between grants, and nothing that they share (OAuth 2.1, 4)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from valetkey.authorization_server.decision import Decision
+    from valetkey.authorization_server.fresh import Fresh
+    from valetkey.authorization_server.model import Client
+    from valetkey.authorization_server.policy import Policy
+    from valetkey.authorization_server.ports import Stores
+    from valetkey.oauth.parameters import Parameters
+    from valetkey.oauth.types import GrantType
+
+Asked = TypeVar("Asked")
+Facts = TypeVar("Facts")
+
+
+class Grant(Protocol[Asked, Facts]):
+    """Parse what was asked, load the facts, decide. Stateless; the endpoint owns all that grants share."""
+
+    grant_type: GrantType
+    parameters: frozenset[str]
+
+    def parse(self, form: Parameters) -> Asked:
+        """Return what was asked; raises OAuthError."""
+        ...
+
+    async def load(self, asked: Asked, client: Client, stores: Stores) -> Facts:
+        """Read the facts that decide."""
+        ...
+
+    def decide(self, asked: Asked, facts: Facts, client: Client, policy: Policy, fresh: Fresh) -> Decision:
+        """Judge: pure, synchronous."""
+        ...

@@ -1,0 +1,123 @@
+"""Page: a closed union of frozen views; `ui` renders them, endpoints only say what they show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class LoginProblem(StrEnum):
+    """Why the sign-in page is shown again."""
+
+    WRONG_CREDENTIALS = "wrong_credentials"
+    TOO_MANY_ATTEMPTS = "too_many_attempts"
+    BUSY = "busy"
+
+
+class ErrorKind(StrEnum):
+    """Which explanation an error page gives: what happened, whose turn it is, what to do now."""
+
+    UNKNOWN_CLIENT = "unknown_client"
+    BAD_REDIRECT_URI = "bad_redirect_uri"
+    BAD_REQUEST = "bad_request"
+    INTERACTION_EXPIRED = "interaction_expired"
+    INTERACTION_FINISHED = "interaction_finished"
+    OTHER_BROWSER = "other_browser"
+    FORGED_FORM = "forged_form"
+    NOT_FOUND = "not_found"
+    METHOD_NOT_ALLOWED = "method_not_allowed"
+    TOO_LARGE = "too_large"
+    UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
+    UNAVAILABLE = "unavailable"
+    SERVER_ERROR = "server_error"
+
+
+@dataclass(frozen=True, slots=True)
+class FormTarget:
+    """Where a page's form posts to, with the hidden fields it carries (CSRF token, interaction handle)."""
+
+    action: str
+    """A path on our origin, the tenant's path included."""
+    hidden: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    redirect_source: str | None = None
+    """The verified redirect's origin or scheme, for the `form-action` directive (PAGES, Behave)."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoginPage:
+    """Asks for user name and password."""
+
+    form: FormTarget
+    client_name: str
+    redirect_host: str
+    username: str = ""
+    problem: LoginProblem | None = None
+    retry_after: int = 0
+    """Seconds until another attempt is allowed, with TOO_MANY_ATTEMPTS."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentScope:
+    """One right that a client asks for."""
+
+    name: str
+    description: str | None
+    """The operator's words for a scope of a resource; None for scopes that the product explains itself."""
+    resource_name: str | None
+
+
+class ConsentMemory(StrEnum):
+    """What the page says about the next time."""
+
+    REMEMBERED = "remembered"
+    ASKED_AGAIN = "asked_again"
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentPage:
+    """Asks whether a client may have what it asked for."""
+
+    form: FormTarget
+    client_name: str
+    redirect_host: str
+    account_name: str
+    scopes: tuple[ConsentScope, ...]
+    memory: ConsentMemory
+    outlives_session: bool
+    """The client keeps access after the end-user signed out."""
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorPage:
+    """Says what went wrong; `status` is the HTTP status, `code` the `data-error` attribute."""
+
+    kind: ErrorKind
+    code: str
+    status: int = 400
+    detail: str = ""
+    """One more fixed sentence for the developer of the client; never a value that was sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignOutPage:
+    """Asks for confirmation before signing out; `account_name` is who is signed in."""
+
+    form: FormTarget
+    account_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignedOutPage:
+    """Says that the end-user is signed out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A view, with what its response needs beside it."""
+
+    view: View
+    headers: tuple[tuple[str, str], ...] = ()
+    """Further response headers, such as `set-cookie`."""
+
+
+View = LoginPage | ConsentPage | ErrorPage | SignOutPage | SignedOutPage

@@ -1,0 +1,78 @@
+"""Named policy profiles as data: where specifications differ, a profile decides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Final
+
+from valetkey.oauth.types import GrantType, Seconds
+
+
+class PkceRule(StrEnum):
+    """Who must send a code challenge (RFC 7636; OAuth 2.1, 4.1.1)."""
+
+    REQUIRED = "required"
+    OPTIONAL_FOR_CONFIDENTIAL = "optional_for_confidential"
+
+
+class AssertionAudience(StrEnum):
+    """What a client assertion may name as its audience (RFC 7523, 3 and its update)."""
+
+    ISSUER = "issuer"
+    ISSUER_OR_TOKEN_ENDPOINT = "issuer_or_token_endpoint"  # noqa: S105 - a rule's name
+
+
+class SessionBinding(StrEnum):
+    """Whether an authorization dies with the browser session that it was made in (DESIGN, 5)."""
+
+    BOUND_UNLESS_OFFLINE = "bound_unless_offline"
+    """OpenID Connect without `offline_access` is bound; plain OAuth and `offline_access` outlive the session."""
+
+
+class LoopbackHostRule(StrEnum):
+    """Which loopback redirect URIs of native clients take any port (RFC 8252, 7.3)."""
+
+    IP_LITERAL = "ip_literal"
+    IP_LITERAL_AND_LOCALHOST = "ip_literal_and_localhost"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """One named set of rules; all lifetimes are seconds."""
+
+    name: str
+    pkce: PkceRule = PkceRule.REQUIRED
+    grant_types: frozenset[GrantType] = frozenset(
+        {GrantType("authorization_code"), GrantType("client_credentials"), GrantType("refresh_token")}
+    )
+    response_types: frozenset[str] = frozenset({"code"})
+    assertion_audience: AssertionAudience = AssertionAudience.ISSUER
+    assertion_lifetime: Seconds = Seconds(300)
+    loopback_hosts: LoopbackHostRule = LoopbackHostRule.IP_LITERAL
+    session_binding: SessionBinding = SessionBinding.BOUND_UNLESS_OFFLINE
+    code_lifetime: Seconds = Seconds(60)
+    access_token_lifetime: Seconds = Seconds(300)
+    id_token_lifetime: Seconds = Seconds(300)
+    refresh_token_idle_lifetime: Seconds = Seconds(14 * 86_400)
+    authorization_lifetime: Seconds = Seconds(90 * 86_400)
+    """A refresh token family ends then at the latest, however often it is used."""
+    replay_window: Seconds = Seconds(30)
+    """How long a superseded refresh token gets the same reply again while its successor is unused."""
+    interaction_lifetime: Seconds = Seconds(15 * 60)
+    session_idle_lifetime: Seconds = Seconds(8 * 3_600)
+    session_lifetime: Seconds = Seconds(24 * 3_600)
+    consent_lifetime: Seconds = Seconds(365 * 86_400)
+
+
+OAUTH_2_1: Final = Policy("OAUTH_2_1")
+OPENID: Final = replace(
+    OAUTH_2_1,
+    name="OPENID",
+    pkce=PkceRule.OPTIONAL_FOR_CONFIDENTIAL,
+    assertion_audience=AssertionAudience.ISSUER_OR_TOKEN_ENDPOINT,
+)
+MCP: Final = replace(OAUTH_2_1, name="MCP", loopback_hosts=LoopbackHostRule.IP_LITERAL_AND_LOCALHOST)
+
+PROFILES: Final[dict[str, Policy]] = {policy.name: policy for policy in (OAUTH_2_1, OPENID, MCP)}
+"""Every profile that settings, tenants and clients can name."""

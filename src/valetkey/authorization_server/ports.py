@@ -1,0 +1,221 @@
+"""What the core needs from outside: small Protocols that ask for a fact or a commit and have no opinion."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from valetkey.authorization_server.decision import Change
+    from valetkey.authorization_server.fresh import Fresh
+    from valetkey.authorization_server.model import (
+        Browser,
+        BrowserId,
+        Client,
+        Consent,
+        EndUser,
+        Generations,
+        Interaction,
+        PasswordHash,
+        Resource,
+        SigningKey,
+        StoredAuthorization,
+        StoredCode,
+        StoredRefreshToken,
+        StoredSession,
+        Tenant,
+    )
+    from valetkey.jose import JwkSet
+    from valetkey.oauth.types import (
+        AuthorizationId,
+        ClientId,
+        NumericDate,
+        SecretText,
+        SessionId,
+        Subject,
+        TokenDigest,
+    )
+
+
+class Clients(Protocol):
+    """Clients of one tenant; `find` is served from a cache that `configuration_version` keeps true."""
+
+    async def find(self, client_id: ClientId) -> Client | None: ...
+    async def list(self) -> Sequence[Client]: ...
+    async def generations(self, client_id: ClientId) -> Generations:
+        """Return the current counters for a client acting for itself (`subject` is 0)."""
+        ...
+
+
+class Resources(Protocol):
+    """Resource servers of one tenant, cached like clients."""
+
+    async def find(self, identifier: str) -> Resource | None: ...
+    async def list(self) -> Sequence[Resource]: ...
+
+
+class Tenants(Protocol):
+    """All tenants, cached like clients."""
+
+    async def find(self, name: str) -> Tenant | None: ...
+    async def list(self) -> Sequence[Tenant]: ...
+
+
+class SigningKeys(Protocol):
+    """The signing keys of one tenant, cached like clients."""
+
+    async def list(self) -> Sequence[SigningKey]: ...
+    async def version(self) -> int:
+        """Return the tenant's configuration_version, by which a signer knows whether its keys are current."""
+        ...
+
+
+class EndUsers(Protocol):
+    """End-users of one tenant."""
+
+    async def find(self, subject: Subject) -> EndUser | None: ...
+    async def find_by_username(self, normalised: str) -> EndUser | None: ...
+    async def generations(self, subject: Subject) -> Generations:
+        """Return the current counters for an end-user (`client` is 0)."""
+        ...
+
+    async def list(self) -> Sequence[EndUser]: ...
+
+
+class Browsers(Protocol):
+    """Browsers of one tenant and the sessions in them."""
+
+    async def find(self, handle_digest: TokenDigest) -> Browser | None: ...
+    async def sessions(self, browser_id: BrowserId) -> Sequence[StoredSession]:
+        """Return the sessions of a browser that have not ended, newest sign-in first."""
+        ...
+
+    async def session(self, sid: SessionId) -> StoredSession | None: ...
+    async def has_known(self, browser_id: BrowserId, subject: Subject) -> bool:
+        """Say whether the end-user ever signed in with this browser."""
+        ...
+
+
+class Interactions(Protocol):
+    """Authorization requests that wait for their end-user."""
+
+    async def find(self, digest: TokenDigest) -> Interaction | None: ...
+
+
+class Consents(Protocol):
+    """What end-users allowed clients."""
+
+    async def find(self, subject: Subject, client_id: ClientId) -> Consent | None: ...
+
+
+class Authorizations(Protocol):
+    """What was granted, with the counters of now."""
+
+    async def find(self, authorization_id: AuthorizationId) -> StoredAuthorization | None: ...
+    async def current(self, client_id: ClientId, subject: Subject) -> Generations:
+        """Return the counters that a new authorization is stamped with."""
+        ...
+
+
+class Codes(Protocol):
+    """Authorization codes."""
+
+    async def find(self, digest: TokenDigest) -> StoredCode | None: ...
+
+
+class RefreshTokens(Protocol):
+    """Refresh tokens."""
+
+    async def find(self, digest: TokenDigest) -> StoredRefreshToken | None: ...
+
+
+class ReplayGuard(Protocol):
+    """Single-use identifiers (`jti`)."""
+
+    async def is_burned(self, scope: str, jti_digest: TokenDigest, now: NumericDate) -> bool: ...
+
+
+class Attempts(Protocol):
+    """Budgets of attempts (GCRA)."""
+
+    async def wait(self, key: str, interval: int, burst: int, now: NumericDate) -> int:
+        """Return the seconds until `key` may try again; 0 when it may now."""
+        ...
+
+
+class Stores(Protocol):
+    """Everything that one tenant keeps; obtained for a tenant, so that no query forgets it."""
+
+    @property
+    def clients(self) -> Clients: ...
+    @property
+    def resources(self) -> Resources: ...
+    @property
+    def signing_keys(self) -> SigningKeys: ...
+    @property
+    def end_users(self) -> EndUsers: ...
+    @property
+    def browsers(self) -> Browsers: ...
+    @property
+    def interactions(self) -> Interactions: ...
+    @property
+    def consents(self) -> Consents: ...
+    @property
+    def authorizations(self) -> Authorizations: ...
+    @property
+    def codes(self) -> Codes: ...
+    @property
+    def refresh_tokens(self) -> RefreshTokens: ...
+    @property
+    def replay_guard(self) -> ReplayGuard: ...
+    @property
+    def attempts(self) -> Attempts: ...
+
+    async def commit(self, changes: Sequence[Change]) -> bool:
+        """Apply all changes or none; False when a must-win precondition no longer holds.
+
+        Raises `valetkey.oauth.errors.Unavailable` when the store cannot write. No changes: True, at no cost.
+        """
+        ...
+
+
+class Signer(Protocol):
+    """The tenant's signing keys at work; private keys never leave it."""
+
+    async def sign(self, claims: Mapping[str, object], *, typ: str, algorithm: str) -> str:
+        """Return the compact JWS; raises `Unavailable` when no active key has the algorithm."""
+        ...
+
+    async def public_keys(self) -> JwkSet:
+        """Return every key that a verifier may still meet."""
+        ...
+
+    async def algorithms(self) -> frozenset[str]:
+        """Return the algorithms that have an active key."""
+        ...
+
+
+class PasswordHasher(Protocol):
+    """Argon2id off the event loop, in a bounded pool."""
+
+    async def matches(self, presented: SecretText, stored: PasswordHash | None) -> bool:
+        """Compare; with no stored hash a dummy one is verified, so that the time does not tell.
+
+        Raises `Unavailable` when too many attempts already wait.
+        """
+        ...
+
+    async def hash(self, password: SecretText) -> PasswordHash: ...
+
+
+class EventLog(Protocol):
+    """The bounded log stream: what operators read; never secrets, values capped."""
+
+    def write(self, event: str, /, **fields: str | int | None) -> None: ...
+
+
+class FreshSource(Protocol):
+    """The door to the clock and to chance: called once a request."""
+
+    def __call__(self) -> Fresh: ...

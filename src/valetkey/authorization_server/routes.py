@@ -1,0 +1,78 @@
+"""THE MATRIX: one row an endpoint; what a response may do (cache, CORS, CSRF) is said only here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from valetkey.authorization_server.pages import Page
+    from valetkey.authorization_server.service import AuthorizationServer
+    from valetkey.oauth.http import HttpRequest, HttpResponse
+
+
+class Cache(StrEnum):
+    """What a cache may keep."""
+
+    NO_STORE = "no-store"
+    PUBLIC_SHORT = "public, max-age=300"
+    IMMUTABLE = "public, max-age=31536000, immutable"
+
+
+class Cors(StrEnum):
+    """Which other origins may read the response (HARDENING HTP-07)."""
+
+    NONE = "none"
+    ANY = "any"
+    """`*`: public documents."""
+    CLIENT = "client"
+    """The exact origin of a redirect URI of the client; a preflight answers for any of the tenant."""
+
+
+class Csrf(StrEnum):
+    """What a state-changing request must prove."""
+
+    NOT_NEEDED = "not_needed"
+    """It reads no cookie."""
+    FORM_TOKEN = "form_token"  # noqa: S105 - a rule's name
+    """Its endpoint verifies the token of the form."""
+    SAFE = "safe"
+    """GET, or changes nothing but stored requests."""
+
+
+class Accepts(StrEnum):
+    """Which request body an endpoint reads."""
+
+    NOTHING = "nothing"
+    FORM = "form"
+
+
+class Endpoint(Protocol):
+    """One endpoint; raises OAuthError and Unavailable, which the adapter turns into responses."""
+
+    async def __call__(self, request: HttpRequest, server: AuthorizationServer) -> HttpResponse | Page: ...
+
+
+class Face(StrEnum):
+    """How errors of an endpoint speak."""
+
+    MACHINE = "machine"
+    """JSON."""
+    PERSON = "person"
+    """An error page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One row: `path` is relative to the issuer; a `path_inserted` one also stands at the root (RFC 8414, 3.1)."""
+
+    methods: frozenset[str]
+    path: str
+    endpoint: Endpoint
+    cache: Cache
+    cors: Cors
+    csrf: Csrf
+    face: Face
+    accepts: Accepts = Accepts.NOTHING
+    path_inserted: bool = False

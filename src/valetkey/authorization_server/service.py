@@ -1,0 +1,60 @@
+"""AuthorizationServer: what an endpoint may use, for the one tenant that the request addressed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from valetkey.authorization_server.model import Tenant
+from valetkey.authorization_server.policy import PROFILES, Policy
+from valetkey.authorization_server.ports import EventLog, FreshSource, PasswordHasher, Signer, Stores
+from valetkey.oauth.errors import Unavailable
+from valetkey.oauth.types import Issuer
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from valetkey.authorization_server.decision import Changes
+    from valetkey.authorization_server.model import Client
+
+Outcome = TypeVar("Outcome")
+
+ROUNDS: Final = 3
+"""How often a lost race is judged again before we say 503 (DESIGN, 3)."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizationServer:
+    """The ports and the configuration of one tenant."""
+
+    tenant: Tenant
+    issuer: Issuer
+    policy: Policy
+    stores: Stores
+    signer: Signer
+    passwords: PasswordHasher
+    fresh: FreshSource
+    log: EventLog
+
+    def policy_for(self, client: Client) -> Policy:
+        """Return the profile that judges this client: its own, else the tenant's."""
+        return PROFILES[client.profile] if client.profile is not None else self.policy
+
+    @property
+    def cookie_prefix(self) -> str:
+        """`__Host-` over https; nothing over loopback http, where browsers refuse the prefix."""
+        return "__Host-" if self.issuer.url.startswith("https:") else ""
+
+
+async def commit_in_rounds(
+    server: AuthorizationServer, attempt: Callable[[], Awaitable[tuple[Outcome, Changes]]]
+) -> Outcome:
+    """Load, decide and commit until a round wins; raises Unavailable after three lost ones.
+
+    `attempt` loads the facts anew and decides: a race is judged by the very rule that judges a replay.
+    """
+    for _ in range(ROUNDS):
+        outcome, changes = await attempt()
+        if await server.stores.commit(changes):
+            return outcome
+    raise Unavailable("the store: three commits in a row lost their race,")

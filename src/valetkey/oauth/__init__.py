@@ -1,0 +1,1 @@
+"""The protocol's vocabulary and pure rules, shared by both servers and the client."""

@@ -1,0 +1,104 @@
+"""The errors that OAuth 2.1 and OpenID Connect put on the wire: one table of code, status and redirect."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+
+class ErrorCode(StrEnum):
+    """Error codes of the IANA registry "OAuth Extensions Error"."""
+
+    INVALID_REQUEST = "invalid_request"
+    INVALID_CLIENT = "invalid_client"
+    INVALID_GRANT = "invalid_grant"
+    UNAUTHORIZED_CLIENT = "unauthorized_client"
+    UNSUPPORTED_GRANT_TYPE = "unsupported_grant_type"
+    UNSUPPORTED_RESPONSE_TYPE = "unsupported_response_type"
+    INVALID_SCOPE = "invalid_scope"
+    INVALID_TARGET = "invalid_target"
+    ACCESS_DENIED = "access_denied"
+    SERVER_ERROR = "server_error"
+    TEMPORARILY_UNAVAILABLE = "temporarily_unavailable"
+    LOGIN_REQUIRED = "login_required"
+    CONSENT_REQUIRED = "consent_required"
+    INTERACTION_REQUIRED = "interaction_required"
+    ACCOUNT_SELECTION_REQUIRED = "account_selection_required"
+    REQUEST_NOT_SUPPORTED = "request_not_supported"
+    REQUEST_URI_NOT_SUPPORTED = "request_uri_not_supported"
+    REGISTRATION_NOT_SUPPORTED = "registration_not_supported"
+    INVALID_TOKEN = "invalid_token"  # noqa: S105 - a registered code
+    INSUFFICIENT_SCOPE = "insufficient_scope"
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorRow:
+    """What HTTP makes of a code: the status of a direct answer, and whether a redirect may carry it."""
+
+    status: int
+    redirectable: bool
+
+
+_DIRECT: Final = ErrorRow(400, redirectable=False)
+_FRONT: Final = ErrorRow(400, redirectable=True)
+
+ERRORS: Final[dict[ErrorCode, ErrorRow]] = {
+    ErrorCode.INVALID_REQUEST: _FRONT,
+    ErrorCode.INVALID_CLIENT: ErrorRow(401, redirectable=False),
+    ErrorCode.INVALID_GRANT: _DIRECT,
+    ErrorCode.UNAUTHORIZED_CLIENT: _FRONT,
+    ErrorCode.UNSUPPORTED_GRANT_TYPE: _DIRECT,
+    ErrorCode.UNSUPPORTED_RESPONSE_TYPE: _FRONT,
+    ErrorCode.INVALID_SCOPE: _FRONT,
+    ErrorCode.INVALID_TARGET: _FRONT,
+    ErrorCode.ACCESS_DENIED: _FRONT,
+    ErrorCode.SERVER_ERROR: ErrorRow(500, redirectable=True),
+    ErrorCode.TEMPORARILY_UNAVAILABLE: ErrorRow(503, redirectable=True),
+    ErrorCode.LOGIN_REQUIRED: _FRONT,
+    ErrorCode.CONSENT_REQUIRED: _FRONT,
+    ErrorCode.INTERACTION_REQUIRED: _FRONT,
+    ErrorCode.ACCOUNT_SELECTION_REQUIRED: _FRONT,
+    ErrorCode.REQUEST_NOT_SUPPORTED: _FRONT,
+    ErrorCode.REQUEST_URI_NOT_SUPPORTED: _FRONT,
+    ErrorCode.REGISTRATION_NOT_SUPPORTED: _FRONT,
+    ErrorCode.INVALID_TOKEN: ErrorRow(401, redirectable=False),
+    ErrorCode.INSUFFICIENT_SCOPE: ErrorRow(403, redirectable=False),
+}
+
+
+class OAuthError(Exception):
+    """A refusal that goes on the wire: `description` is fixed text, `requirement` the row it enforces.
+
+    `detail` is for the log only; `headers` are response headers that the refusal asks for.
+    """
+
+    def __init__(
+        self,
+        code: ErrorCode,
+        description: str,
+        requirement: str,
+        *,
+        detail: str = "",
+        headers: tuple[tuple[str, str], ...] = (),
+    ) -> None:
+        super().__init__(f"{code.value}: {description}")
+        self.code = code
+        self.description = description
+        self.requirement = requirement
+        self.detail = detail
+        self.headers = headers
+
+    @property
+    def status(self) -> int:
+        """The HTTP status of a direct answer."""
+        return ERRORS[self.code].status
+
+
+class Unavailable(Exception):  # noqa: N818 - an outage is not the caller's error
+    """A part that we need does not answer: 503 with `Retry-After`, never a judgement of the caller."""
+
+    def __init__(self, what: str, *, retry_after: int = 2) -> None:
+        super().__init__(f"{what} is unavailable")
+        self.what = what
+        self.retry_after = retry_after
