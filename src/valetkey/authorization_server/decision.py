@@ -258,7 +258,7 @@ class AddSigningKey:
 
 @dataclass(frozen=True, slots=True)
 class BumpGeneration:
-    """Moves a counter on: `kind` is "server", "tenant", "client" or "subject"; `name` its id ("" for the first two)."""
+    """Moves a counter on: `kind` is server, tenant, client or subject; `name` its id, "" for the first two."""
 
     kind: str
     name: str

@@ -37,6 +37,15 @@ class LoopbackHostRule(StrEnum):
     IP_LITERAL_AND_LOCALHOST = "ip_literal_and_localhost"
 
 
+class UnknownScopeRule(StrEnum):
+    """What a scope name leads to that nobody defined or that the client may not have (RFC 6749, 3.3)."""
+
+    REFUSED = "refused"
+    """`invalid_scope`."""
+    IGNORED = "ignored"
+    """Dropped; the granted scope is returned (OpenID Connect Core, 3.1.2.1)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """One named set of rules; all lifetimes are seconds."""
@@ -49,6 +58,7 @@ class Policy:
     response_types: frozenset[str] = frozenset({"code"})
     assertion_audience: AssertionAudience = AssertionAudience.ISSUER
     assertion_lifetime: Seconds = Seconds(300)
+    unknown_scope: UnknownScopeRule = UnknownScopeRule.REFUSED
     loopback_hosts: LoopbackHostRule = LoopbackHostRule.IP_LITERAL
     session_binding: SessionBinding = SessionBinding.BOUND_UNLESS_OFFLINE
     code_lifetime: Seconds = Seconds(60)
@@ -71,8 +81,14 @@ OPENID: Final = replace(
     name="OPENID",
     pkce=PkceRule.OPTIONAL_FOR_CONFIDENTIAL,
     assertion_audience=AssertionAudience.ISSUER_OR_TOKEN_ENDPOINT,
+    unknown_scope=UnknownScopeRule.IGNORED,
 )
-MCP: Final = replace(OAUTH_2_1, name="MCP", loopback_hosts=LoopbackHostRule.IP_LITERAL_AND_LOCALHOST)
+MCP: Final = replace(
+    OAUTH_2_1,
+    name="MCP",
+    loopback_hosts=LoopbackHostRule.IP_LITERAL_AND_LOCALHOST,
+    unknown_scope=UnknownScopeRule.IGNORED,
+)
 
 PROFILES: Final[dict[str, Policy]] = {policy.name: policy for policy in (OAUTH_2_1, OPENID, MCP)}
 """Every profile that settings, tenants and clients can name."""
