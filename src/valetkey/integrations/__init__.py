@@ -1,0 +1,1 @@
+"""Thin faces of the resource server for web frameworks."""

@@ -1,0 +1,30 @@
+"""The guard for FastAPI: a dependency that returns the AccessToken (RFC 6750)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fastapi import HTTPException, Request
+
+from valetkey.integrations.starlette import Guard as StarletteGuard
+from valetkey.resource_server import AccessToken, Allow, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+
+class Guard(StarletteGuard):
+    """Guards path operations: `token: AccessToken = Depends(guard.token("albums.read"))`."""
+
+    def token(self, *scope: str) -> Callable[[Request], Awaitable[AccessToken]]:
+        """Return the dependency that yields the token, or ends the request with the challenge."""
+        rule = Rule.requiring(*scope)
+        self._scopes.update(scope)
+
+        async def dependency(request: Request) -> AccessToken:
+            outcome = await self.decide(request, rule)
+            if isinstance(outcome, Allow):
+                return outcome.token
+            raise HTTPException(outcome.status, detail=outcome.document(), headers=dict(outcome.headers))
+
+        return dependency

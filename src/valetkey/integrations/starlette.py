@@ -1,0 +1,107 @@
+"""The guard for Starlette: one object, one decorator, and the metadata route (RFC 6750, RFC 9728)."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from typing import TYPE_CHECKING, Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from valetkey.jose import AsyncRemoteJwkSet
+from valetkey.resource_server import Allow, ResourceServer, Rule
+from valetkey.resource_server.enforce import ALGORITHMS
+from valetkey.resource_server.metadata import metadata_path, resource_metadata
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Collection
+
+    from starlette.requests import Request
+
+    from valetkey.oauth.access_token import AccessToken
+    from valetkey.resource_server import Deny
+    from valetkey.resource_server.enforce import KeySource
+
+
+class Guard:
+    """Guards the routes of one resource: `@guard.requires("albums.read")`.
+
+    The keys are read from `jwks_uri`, by default the issuer's `/jwks.json`; they are refreshed ahead, kept while
+    the issuer is down, and never looked up by what a token says.
+    """
+
+    def __init__(
+        self,
+        issuer: str,
+        resource: str,
+        *,
+        jwks_uri: str | None = None,
+        keys: KeySource | None = None,
+        algorithms: Collection[str] = ALGORITHMS,
+    ) -> None:
+        """Build the guard; raises ValueError or ConfigurationError for settings that cannot be safe."""
+        self.resource_server = ResourceServer(
+            issuer=issuer,
+            resource=resource,
+            keys=keys or AsyncRemoteJwkSet(jwks_uri or f"{issuer}/jwks.json"),
+            algorithms=algorithms,
+        )
+        self._scopes: set[str] = set()
+
+    async def decide(self, request: Request, rule: Rule) -> Allow | Deny:
+        """Judge one request."""
+        return await self.resource_server.decide(request.headers.getlist("authorization"), rule)
+
+    def requires(
+        self, *scope: str
+    ) -> Callable[[Callable[[Request], Any]], Callable[[Request], Awaitable[Response]]]:
+        """Return the decorator that lets a request reach its endpoint only with a token that carries `scope`.
+
+        The endpoint, `async def` or `def`, finds the token as `request.state.access_token`.
+        """
+        rule = Rule.requiring(*scope)
+        self._scopes.update(scope)
+
+        def decorate(endpoint: Callable[[Request], Any]) -> Callable[[Request], Awaitable[Response]]:
+            is_async = inspect.iscoroutinefunction(endpoint)
+
+            @functools.wraps(endpoint)
+            async def guarded(request: Request) -> Response:
+                outcome = await self.decide(request, rule)
+                if not isinstance(outcome, Allow):
+                    return denial(outcome)
+                request.state.access_token = outcome.token
+                answer = await endpoint(request) if is_async else await run_in_threadpool(endpoint, request)
+                return answer if isinstance(answer, Response) else JSONResponse(answer)
+
+            return guarded
+
+        return decorate
+
+    @property
+    def routes(self) -> list[Route]:
+        """The route that serves the protected resource metadata."""
+        server = self.resource_server
+
+        async def metadata(_request: Request) -> Response:
+            document = resource_metadata(server.resource, [server.issuer], sorted(self._scopes), None)
+            return JSONResponse(
+                document, headers={"access-control-allow-origin": "*", "cache-control": "public, max-age=300"}
+            )
+
+        return [Route(metadata_path(server.resource), metadata, methods=["GET"])]
+
+
+def denial(deny: Deny) -> Response:
+    """Return the response that a denied request gets."""
+    return JSONResponse(deny.document(), status_code=deny.status, headers=dict(deny.headers))
+
+
+def access_token(request: Request) -> AccessToken:
+    """Return the token of a request that a guard let pass; raises RuntimeError on an unguarded route."""
+    token = getattr(request.state, "access_token", None)
+    if token is None:
+        raise RuntimeError("this route is not guarded: put @guard.requires(...) on its endpoint")
+    return token  # type: ignore[no-any-return]  # Starlette's state is untyped

@@ -1,0 +1,7 @@
+"""Guards an API: verifies access tokens locally and answers by RFC 6750, RFC 9068 and RFC 9728."""
+
+from valetkey.oauth.access_token import AccessToken, PrincipalKind
+from valetkey.resource_server.enforce import Allow, Deny, ResourceServer
+from valetkey.resource_server.rules import Rule
+
+__all__ = ["AccessToken", "Allow", "Deny", "PrincipalKind", "ResourceServer", "Rule"]

@@ -1,0 +1,144 @@
+"""The decision at a guarded route: Allow, or Deny with the exact challenge (RFC 6750, 3; RFC 9068, 4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Protocol
+from urllib.parse import urlsplit
+
+from valetkey.jose import InvalidToken, KeySourceUnavailable, Verifier
+from valetkey.oauth.access_token import AccessToken, access_token_from_claims
+from valetkey.oauth.challenge import Challenge
+from valetkey.oauth.errors import ErrorCode
+from valetkey.oauth.types import Issuer
+from valetkey.resource_server.metadata import metadata_url
+from valetkey.resource_server.token import BearerToken, MalformedCredentials, NoToken, read_credentials
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from valetkey.jose import VerifiedJwt
+    from valetkey.resource_server.rules import Rule
+
+RETRY_AFTER: Final = "2"
+ALGORITHMS: Final = frozenset({"ES256", "ES384", "ES512", "EdDSA", "Ed25519", "PS256", "RS256"})
+"""The signature algorithms that are accepted unless a guard names fewer: never taken from a token or metadata."""
+
+_REASONS: Final = {
+    "token_expired": "The token is expired.",
+    "token_not_yet_valid": "The token is not valid yet.",
+    "signature_invalid": "The signature does not verify.",
+    "unknown_key": "The token is signed by a key that the issuer does not publish.",
+    "algorithm_not_allowed": "The token is signed with an algorithm that is not accepted here.",
+    "typ_mismatch": "The token is not an access token.",
+    "claim_invalid": "The token was issued for another audience or by another issuer, or a claim is malformed.",
+    "claim_missing": "A claim that an access token must carry is missing.",
+    "token_too_large": "The token is too large.",
+}
+
+
+class KeySource(Protocol):
+    """Verifies with the issuer's keys, fetching them when needed (`valetkey.jose.AsyncRemoteJwkSet`)."""
+
+    async def verify(self, verifier: Verifier, token: str, now: int | None = None) -> VerifiedJwt:
+        """Return the verified JWT; raises InvalidToken, or KeySourceUnavailable when no key can be had."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Allow:
+    """The request may pass, with what its token says."""
+
+    token: AccessToken
+
+
+@dataclass(frozen=True, slots=True)
+class Deny:
+    """The request is answered in its place: `error` is None where the request presented no token at all."""
+
+    status: int
+    error: str | None
+    description: str
+    headers: tuple[tuple[str, str], ...]
+
+    def document(self) -> dict[str, str]:
+        """Return the JSON body: the reason, for the developer of the client."""
+        body = {"error": self.error} if self.error is not None else {}
+        return {**body, "error_description": self.description}
+
+
+class ResourceServer:
+    """Judges requests to one resource by tokens of one issuer; immutable, shared by every face."""
+
+    def __init__(
+        self, *, issuer: str, resource: str, keys: KeySource, algorithms: Collection[str] = ALGORITHMS
+    ) -> None:
+        """Build it; `issuer` and `resource` are URLs, compared exactly. Raises ValueError for a bad one."""
+        self.issuer = Issuer.parse(issuer).url
+        parts = urlsplit(resource)
+        if not parts.scheme or not parts.netloc or "#" in resource:
+            raise ValueError("a resource is an absolute URI without fragment (RFC 8707, 2)")
+        self.resource = resource
+        self._keys = keys
+        self._verifier = Verifier.access_token(issuer=self.issuer, audience=resource, algorithms=algorithms)
+        self._metadata = ("resource_metadata", metadata_url(resource))
+
+    async def decide(self, authorization: Sequence[str], rule: Rule) -> Allow | Deny:
+        """Judge the values of a request's `Authorization` headers by `rule`.
+
+        A key source that is down is our fault: 503, never 401 and never a pass.
+        """
+        match read_credentials(authorization):
+            case NoToken():
+                return self._unauthenticated(rule)
+            case MalformedCredentials(reason):
+                return self._deny(400, ErrorCode.INVALID_REQUEST, reason, rule)
+            case BearerToken(value):
+                return await self._judge(value, rule)
+
+    async def _judge(self, presented: str, rule: Rule) -> Allow | Deny:
+        try:
+            verified = await self._keys.verify(self._verifier, presented)
+        except InvalidToken as error:
+            reason = _REASONS.get(error.code, "The token is malformed.")
+            return self._deny(401, ErrorCode.INVALID_TOKEN, reason, rule)
+        except KeySourceUnavailable:
+            return Deny(
+                503,
+                ErrorCode.TEMPORARILY_UNAVAILABLE.value,
+                "The keys of the issuer cannot be had at the moment; try again.",
+                (("retry-after", RETRY_AFTER), ("cache-control", "no-store")),
+            )
+        token = access_token_from_claims(verified.claims)
+        if not rule.scope <= token.scope:
+            # RFC6750-3.1/insufficient-scope: the whole scope that the route asks for, not only what is missing.
+            return self._deny(403, ErrorCode.INSUFFICIENT_SCOPE, "The token does not carry the scope.", rule)
+        return Allow(token)
+
+    def _unauthenticated(self, rule: Rule) -> Deny:
+        # RFC6750-3.1/no-error-code: a request without credentials learns how to authenticate, no error.
+        parameters = (self._metadata, *_scope_parameter(rule))
+        return Deny(
+            401,
+            None,
+            "This resource needs an access token.",
+            (("www-authenticate", str(Challenge("Bearer", parameters))), ("cache-control", "no-store")),
+        )
+
+    def _deny(self, status: int, code: ErrorCode, reason: str, rule: Rule) -> Deny:
+        parameters = (
+            ("error", code.value),
+            ("error_description", reason),
+            *_scope_parameter(rule),
+            self._metadata,
+        )
+        return Deny(
+            status,
+            code.value,
+            reason,
+            (("www-authenticate", str(Challenge("Bearer", parameters))), ("cache-control", "no-store")),
+        )
+
+
+def _scope_parameter(rule: Rule) -> tuple[tuple[str, str], ...]:
+    return (("scope", str(rule.scope)),) if rule.scope else ()

@@ -1,0 +1,39 @@
+"""Protected resource metadata (RFC 9728): what an API publishes about the tokens it takes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+WELL_KNOWN: Final = "/.well-known/oauth-protected-resource"
+
+
+def metadata_path(resource: str) -> str:
+    """Return the path of the document: its own path stands behind the well-known one (RFC 9728, 3)."""
+    path = urlsplit(resource).path.rstrip("/")
+    return WELL_KNOWN + path
+
+
+def metadata_url(resource: str) -> str:
+    """Return the URL that challenges name as `resource_metadata` (RFC 9728, 5.1)."""
+    parts = urlsplit(resource)
+    return f"{parts.scheme}://{parts.netloc}{metadata_path(resource)}"
+
+
+def resource_metadata(
+    resource: str, authorization_servers: Sequence[str], scopes: Sequence[str], name: str | None
+) -> dict[str, object]:
+    """Return the document (RFC 9728, 2); members without a value are left out (3.2)."""
+    document: dict[str, object] = {
+        "resource": resource,
+        "authorization_servers": list(authorization_servers),
+        "bearer_methods_supported": ["header"],
+    }
+    if scopes:
+        document["scopes_supported"] = sorted(scopes)
+    if name:
+        document["resource_name"] = name
+    return document

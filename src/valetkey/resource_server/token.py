@@ -1,0 +1,49 @@
+"""How a request presents its access token: the `Authorization` header and nothing else (OAuth 2.1, 5.1)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_B64TOKEN: Final = re.compile(r"[A-Za-z0-9\-._~+/]+=*")
+
+
+@dataclass(frozen=True, slots=True)
+class NoToken:
+    """The request presents no access token, or credentials of another scheme."""
+
+
+@dataclass(frozen=True, slots=True)
+class MalformedCredentials:
+    """The request presents its token in a way that cannot be read; `reason` is fixed text."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class BearerToken:
+    """The token as presented; nothing is known of it yet."""
+
+    value: str = field(repr=False)
+
+
+Credentials = NoToken | MalformedCredentials | BearerToken
+
+
+def read_credentials(authorization: Sequence[str]) -> Credentials:
+    """Read every `Authorization` value of a request; a token in query or body is never looked for."""
+    if not authorization:
+        return NoToken()
+    if len(authorization) > 1:
+        return MalformedCredentials("There is more than one Authorization header.")
+    scheme, _, value = authorization[0].strip().partition(" ")
+    if scheme.lower() != "bearer":
+        return NoToken()
+    value = value.strip()
+    if not _B64TOKEN.fullmatch(value):
+        return MalformedCredentials("The Authorization header carries no bearer token.")
+    return BearerToken(value)

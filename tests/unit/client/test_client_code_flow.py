@@ -1,0 +1,114 @@
+import hashlib
+from base64 import urlsafe_b64encode
+from dataclasses import replace
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import pytest
+
+from valetkey.client import CodeFlow, FlowError, Server, StartedCodeFlow, TokenResponse
+from valetkey.client.exchange import client_credentials_request, metadata_url
+from valetkey.oauth.types import ClientId, Scope, SecretText
+
+SERVER = Server("https://as.example", "https://as.example/authorize", "https://as.example/token", sends_issuer=True)
+FLOW = CodeFlow(SERVER, ClientId("native"), "http://127.0.0.1:9/callback", Scope({"openid", "albums.read"}))
+STARTED = FLOW.start(bytes(range(32)))
+
+
+def _answer(**changes: str) -> str:
+    members = {"code": "vk_ac_x", "state": STARTED.state, "iss": SERVER.issuer} | changes
+    return urlencode({name: value for name, value in members.items() if value})
+
+
+def _refused(query: str, started: StartedCodeFlow = STARTED) -> str:
+    with pytest.raises(FlowError) as caught:
+        started.token_request(query)
+    return caught.value.code
+
+
+def test_the_request_carries_the_challenge_of_its_verifier() -> None:
+    asked = {name: value[0] for name, value in parse_qs(urlsplit(STARTED.url).query).items()}
+    digest = hashlib.sha256(STARTED.code_verifier.encode()).digest()
+    assert asked["code_challenge"] == urlsafe_b64encode(digest).rstrip(b"=").decode()
+    assert asked["code_challenge_method"] == "S256"
+    assert (asked["state"], asked["nonce"]) == (STARTED.state, STARTED.nonce)
+
+
+def test_two_flows_share_no_value() -> None:
+    other = FLOW.start(b"\x01" * 32)
+    assert (
+        len({STARTED.state, STARTED.nonce, STARTED.code_verifier, other.state, other.nonce, other.code_verifier})
+        == 6
+    )
+
+
+def test_a_flow_refuses_to_start_with_little_entropy() -> None:
+    with pytest.raises(ValueError, match="32 random bytes"):
+        FLOW.start(b"short")
+
+
+def test_the_answer_is_redeemed_with_the_verifier() -> None:
+    post = STARTED.token_request(_answer())
+    form = parse_qs(post.body.decode())
+    assert form["code_verifier"] == [STARTED.code_verifier]
+    assert form["client_id"] == ["native"]
+    assert form["redirect_uri"] == [FLOW.redirect_uri]
+
+
+def test_an_answer_with_another_state_is_refused() -> None:
+    assert _refused(_answer(state="other")) == "state_mismatch"
+    assert _refused(_answer(state="")) == "state_mismatch"
+    assert _refused(_answer() + "&state=" + STARTED.state) == "state_mismatch"
+
+
+def test_an_answer_of_another_issuer_is_refused() -> None:
+    assert _refused(_answer(iss="https://evil.example")) == "issuer_mismatch"
+
+
+def test_a_missing_issuer_is_refused_where_the_server_promised_one() -> None:
+    assert _refused(_answer(iss="")) == "issuer_mismatch"
+    silent = replace(STARTED, flow=replace(FLOW, server=replace(SERVER, sends_issuer=False)))
+    assert silent.token_request(_answer(iss="")).url == SERVER.token_endpoint
+
+
+def test_a_refusal_keeps_the_code_of_the_server() -> None:
+    assert _refused(_answer(code="", error="access_denied")) == "access_denied"
+
+
+def test_credentials_are_form_encoded_inside_basic() -> None:
+    secret = SecretText("p%ss:word ü")
+    post = client_credentials_request(SERVER, ClientId("a:b"), secret, Scope({"x"}), None)
+    assert ("authorization", "Basic YSUzQWI6cCUyNXNzJTNBd29yZCslQzMlQkM=") in post.headers
+    assert "ss" not in repr(post).replace("class", "").replace("https", "").replace("address", "")
+
+
+def test_a_path_in_the_issuer_stands_behind_the_well_known_part() -> None:
+    assert metadata_url("https://as.example/t/x") == "https://as.example/.well-known/oauth-authorization-server/t/x"
+
+
+def test_metadata_of_another_issuer_is_refused() -> None:
+    document = b'{"issuer": "https://evil.example", "authorization_endpoint": "https://e/a", "token_endpoint": "https://e/t"}'
+    with pytest.raises(FlowError):
+        Server.parse(document, "https://as.example")
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b"{", b"<html>", b"null", b'{"access_token": 1, "token_type": "Bearer"}']
+)
+def test_an_answer_that_is_no_token_response_is_a_flow_error(body: bytes) -> None:
+    with pytest.raises(FlowError) as caught:
+        TokenResponse.parse(200, body, Scope())
+    assert caught.value.code == "invalid_response"
+
+
+def test_a_token_response_is_read_and_hides_its_tokens() -> None:
+    body = b'{"access_token": "secret-a", "token_type": "bearer", "expires_in": 300, "refresh_token": "secret-r"}'
+    response = TokenResponse.parse(200, body, Scope({"asked"}))
+    assert (response.access_token, response.refresh_token, response.expires_in) == ("secret-a", "secret-r", 300)
+    assert response.scope == {"asked"}
+    assert "secret" not in repr(response)
+
+
+def test_a_refused_request_names_the_code_of_the_server() -> None:
+    with pytest.raises(FlowError) as caught:
+        TokenResponse.parse(400, b'{"error": "invalid_grant", "error_description": "used"}', Scope())
+    assert caught.value.code == "invalid_grant"
