@@ -1,0 +1,188 @@
+"""The asynchronous and the synchronous face of RemoteJwkSet: the only file of the toolkit that does I/O."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Awaitable, Callable
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from valetkey.jose.clock import Clock, system_clock
+from valetkey.jose.errors import KeySourceUnavailable
+from valetkey.jose.jws import parse_header
+from valetkey.jose.remote import FetchAnswer, FetchRequest, Need, RemoteJwkSet
+
+if TYPE_CHECKING:
+    import ssl
+
+    import httpx2
+
+    from valetkey.jose.jwk_set import JwkSet
+    from valetkey.jose.jwt import VerifiedJwt, Verifier
+
+Fetch: TypeAlias = Callable[[FetchRequest], Awaitable[FetchAnswer]]
+
+_log: Final = logging.getLogger("valetkey.jose")
+
+
+@lru_cache(maxsize=1)
+def _tls() -> ssl.SSLContext:
+    import httpx2  # noqa: PLC0415 - dear to import: only who fetches pays
+
+    return httpx2.create_ssl_context()
+
+
+def fetch_over(transport: httpx2.AsyncBaseTransport | None = None) -> Fetch:
+    """Returns the fetch over httpx2, which raises KeySourceUnavailable for whatever goes wrong on the way.
+
+    Follows no redirect, asks for no compression, and stops reading at the limit. `transport` replaces the network.
+    """
+
+    async def fetch(request: FetchRequest) -> FetchAnswer:
+        import httpx2  # noqa: PLC0415 - dear to import: only who fetches pays
+
+        try:
+            async with (
+                httpx2.AsyncClient(
+                    transport=transport,
+                    verify=_tls() if transport is None else True,
+                    follow_redirects=False,
+                    timeout=request.deadline_seconds,
+                ) as client,
+                client.stream("GET", request.url, headers=dict(request.headers)) as response,
+            ):
+                headers = {name.lower(): value for name, value in response.headers.items()}
+                if headers.get("content-encoding", "identity") != "identity":
+                    # Never inflated: a few octets could become gigabytes.
+                    return FetchAnswer(response.status_code, headers)
+                body = bytearray()
+                async for chunk in response.aiter_bytes():
+                    body += chunk
+                    if len(body) > request.maximum_octets:
+                        raise KeySourceUnavailable("the source's answer is too large")
+                return FetchAnswer(response.status_code, headers, bytes(body))
+        except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
+            raise KeySourceUnavailable(f"the source cannot be reached ({type(error).__name__})") from error
+
+    return fetch
+
+
+async def _next_state(known: RemoteJwkSet, fetch: Fetch, clock: Clock, wanted: str | None) -> RemoteJwkSet:
+    request = known.request()
+    try:
+        async with asyncio.timeout(request.deadline_seconds):
+            answer = await fetch(request)
+    except KeySourceUnavailable as error:
+        return _logged(known.failed(str(error), clock()))
+    except TimeoutError:
+        return _logged(known.failed("the source did not answer in time", clock()))
+    except Exception as error:  # noqa: BLE001 - a fetch is anyone's code: whatever it raises, no keys came
+        return _logged(known.failed(f"the source cannot be reached ({type(error).__name__})", clock()))
+    return _logged(known.answered(answer, clock(), wanted=wanted))
+
+
+def _logged(state: RemoteJwkSet) -> RemoteJwkSet:
+    if state.failures:
+        _log.warning("Keys of %s were not fetched: %s (failure %d).", state.url, state.failure, state.failures)
+    elif state.keys is not None:
+        for skipped in state.keys.skipped:
+            _log.warning("Key %d of %s was left out: %s", skipped.position, state.url, skipped.reason)
+    return state
+
+
+class AsyncRemoteJwkSet:
+    """The keys of a URL for asynchronous callers of one event loop; no I/O while the key is known and fresh.
+
+    One fetch at a time, however many wait. `fetch` replaces the way to the network, `clock` the time.
+    """
+
+    def __init__(self, url: str, *, fetch: Fetch | None = None, clock: Clock = system_clock) -> None:
+        self._state = RemoteJwkSet(url)
+        self._fetch = fetch_over() if fetch is None else fetch
+        self._clock = clock
+        self._flight: asyncio.Task[None] | None = None
+
+    async def verify(self, verifier: Verifier, token: str, now: int | None = None) -> VerifiedJwt:
+        """Returns what `verifier` makes of `token` with the published keys.
+
+        InvalidToken as `Verifier.verify` does; KeySourceUnavailable where no usable keys are known.
+        """
+        # Refused before any fetch: a token that no key could save must not cost the source a request.
+        kid = verifier.kid_of(token)
+        return verifier.verify(token, await self._for(kid), now=now)
+
+    async def find(self, token: str) -> JwkSet:
+        """Returns the keys, fetched again where the header of `token` names one that is not among them."""
+        return await self._for(parse_header(token.partition(".")[0]).kid)
+
+    async def _for(self, kid: str | None) -> JwkSet:
+        now = self._clock()
+        match self._state.need(kid, now):
+            case Need.FETCH:
+                await asyncio.shield(self._fly(kid))
+            case Need.REFRESH:
+                self._flight = self._fly(None)
+            case Need.NOTHING:
+                pass
+        return self._state.usable(now)
+
+    def _fly(self, kid: str | None) -> asyncio.Task[None]:
+        flight, loop = self._flight, asyncio.get_running_loop()
+        if flight is None or flight.done() or flight.get_loop() is not loop:
+            flight = loop.create_task(self._refresh(kid))
+        self._flight = flight
+        return flight
+
+    async def _refresh(self, kid: str | None) -> None:
+        self._state = await _next_state(self._state, self._fetch, self._clock, kid)
+
+
+class SyncRemoteJwkSet:
+    """The keys of a URL for synchronous callers in any number of threads; no I/O while the key is known and fresh.
+
+    One fetch at a time, in a thread of its own, however many wait. `fetch` replaces the way to the network (it is
+    awaited in that thread), `clock` the time.
+    """
+
+    def __init__(self, url: str, *, fetch: Fetch | None = None, clock: Clock = system_clock) -> None:
+        self._state = RemoteJwkSet(url)
+        self._fetch = fetch_over() if fetch is None else fetch
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._flight: threading.Thread | None = None
+
+    def verify(self, verifier: Verifier, token: str, now: int | None = None) -> VerifiedJwt:
+        """Returns what `verifier` makes of `token` with the published keys.
+
+        InvalidToken as `Verifier.verify` does; KeySourceUnavailable where no usable keys are known.
+        """
+        kid = verifier.kid_of(token)
+        return verifier.verify(token, self._for(kid), now=now)
+
+    def find(self, token: str) -> JwkSet:
+        """Returns the keys, fetched again where the header of `token` names one that is not among them."""
+        return self._for(parse_header(token.partition(".")[0]).kid)
+
+    def _for(self, kid: str | None) -> JwkSet:
+        now = self._clock()
+        match self._state.need(kid, now):
+            case Need.FETCH:
+                # The deadline of the fetch ends the thread, and with it the wait.
+                self._fly(kid).join()
+            case Need.REFRESH:
+                self._fly(None)
+            case Need.NOTHING:
+                pass
+        return self._state.usable(now)
+
+    def _fly(self, kid: str | None) -> threading.Thread:
+        with self._lock:
+            if self._flight is None or not self._flight.is_alive():
+                self._flight = threading.Thread(target=self._refresh, args=(kid,), daemon=True)
+                self._flight.start()
+            return self._flight
+
+    def _refresh(self, kid: str | None) -> None:
+        self._state = asyncio.run(_next_state(self._state, self._fetch, self._clock, kid))

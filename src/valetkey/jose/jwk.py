@@ -1,0 +1,257 @@
+"""One key, bound to one algorithm: import, export, thumbprint (RFC 7517, 4; RFC 7638)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+from typing import TYPE_CHECKING, Final
+
+from valetkey.jose.algorithms import SIGNATURE_ALGORITHMS, SignatureAlgorithm
+from valetkey.jose.encoding import b64url_encode, json_octets, parse_json_object
+from valetkey.jose.errors import ConfigurationError, InvalidKey, InvalidToken
+from valetkey.jose.key_types import KEY_TYPES, material_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from valetkey.jose.key_material import BoundKey, Material, Members  # noqa: TC004 - annotations only
+
+MAXIMUM_KEY_OCTETS: Final = 65_536
+_USES: Final = ("sig", "enc")
+_PRIVATE_NAMES: Final = frozenset(name for row in KEY_TYPES.values() for name in row.private_members)
+# Members that travel with a key and are exported again; those about certificates are read by their own room.
+_CARRIED: Final = ("x5u", "x5c", "x5t", "x5t#S256", "exp", "nbf", "iat")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Jwk:
+    """A prepared key: parsed once, sound, and good for one algorithm only (RFC 8725, 3.1).
+
+    Never shows private parts: not in `repr`, not in `as_dict`. Two keys are compared by their thumbprints.
+    """
+
+    kid: str | None
+    algorithm: str
+    kty: str
+    use: str | None = None
+    key_ops: frozenset[str] | None = None
+    _material: Material = field(repr=False, kw_only=True)
+    _bound: BoundKey | None = field(repr=False, kw_only=True)
+    _carried: Mapping[str, object] = field(repr=False, kw_only=True)
+    _header_segments: dict[str, str] = field(repr=False, kw_only=True, default_factory=dict)
+
+    @classmethod
+    def parse(cls, value: Mapping[str, object] | str | bytes, *, algorithm: str | None = None) -> Jwk:
+        """Returns the key of a JWK, an object or its JSON text; InvalidKey where it is unsound.
+
+        `algorithm` binds a key that names none, and must agree with one that does. Without it a key that names none
+        is bound by its curve, where that leaves a single signature algorithm.
+        """
+        members = _members(value)
+        named = members.get("alg", algorithm)
+        if not isinstance(named, str) or (algorithm is not None and named != algorithm):
+            if named is None:
+                named = _only_algorithm(members)
+            else:
+                raise InvalidKey("The key is for another algorithm.")
+        return _build(members, named)
+
+    @classmethod
+    def parse_public(cls, value: Mapping[str, object] | str | bytes, *, algorithm: str | None = None) -> Jwk:
+        """As `parse`, but InvalidKey where the key carries any private member (RFC 9449, 4.3; RFC 7517, 9.2)."""
+        members = _members(value)
+        refuse_private(members)
+        return cls.parse(members, algorithm=algorithm)
+
+    @classmethod
+    def generate(cls, algorithm: str, *, kid: str | None = None) -> Jwk:
+        """Returns a new private key for `algorithm`; `kid` is the thumbprint unless given."""
+        row = _row(algorithm)
+        material = KEY_TYPES[row.kty].generate(row.curves[0] if row.curves else "", row.size)
+        return _from_material(row, material, kid)
+
+    @classmethod
+    def from_secret(cls, secret: bytes, *, algorithm: str, kid: str | None = None) -> Jwk:
+        """Returns the symmetric key of `secret`; InvalidKey where it is short or the text of an asymmetric key."""
+        row = _row(algorithm)
+        if row.kty != "oct":
+            raise InvalidKey("The algorithm is not symmetric.")
+        return _from_material(row, KEY_TYPES["oct"].load({"k": b64url_encode(secret)}), kid)
+
+    @classmethod
+    def from_pem(cls, pem: str | bytes, *, algorithm: str, kid: str | None = None) -> Jwk:
+        """Returns the key of a PEM text: PKCS #8, PKCS #1, SEC 1, SPKI or a certificate; InvalidKey otherwise."""
+        from valetkey.jose.key_files import load_pem  # noqa: PLC0415 - the parsers are dear to import
+
+        return cls.from_key(load_pem(pem), algorithm=algorithm, kid=kid)
+
+    @classmethod
+    def from_key(cls, key: object, *, algorithm: str, kid: str | None = None) -> Jwk:
+        """Returns the Jwk of a key object of the cryptography library."""
+        kty, material = material_of(key)
+        row = _row(algorithm)
+        if not row.fits(kty, material.curve):
+            raise InvalidKey("The key does not go with the algorithm.")
+        return _from_material(row, material, kid)
+
+    @property
+    def is_private(self) -> bool:
+        """Whether the key must be kept secret: it is symmetric or holds a private part."""
+        return self._material.is_private
+
+    @property
+    def is_symmetric(self) -> bool:
+        """Whether the key is a shared secret."""
+        return self._material.secret is not None
+
+    def public(self) -> Jwk:
+        """Returns the key without its private part; InvalidKey for a symmetric key."""
+        material = self._material.public_part()
+        row = _row(self.algorithm)
+        operations = None if self.key_ops is None else frozenset({"verify"})
+        return replace(
+            self, key_ops=operations, _material=material, _bound=_bind(row, material), _header_segments={}
+        )
+
+    def thumbprint(self) -> str:
+        """Returns the SHA-256 thumbprint, base64url (RFC 7638, 3)."""
+        return _thumbprint(self.kty, self._material)
+
+    def thumbprint_uri(self) -> str:
+        """Returns the thumbprint as a URN (RFC 9278, 3)."""
+        return f"urn:ietf:params:oauth:jwk-thumbprint:sha-256:{self.thumbprint()}"
+
+    def as_dict(self) -> dict[str, object]:
+        """Returns the JWK with its public members only, whatever the key holds."""
+        members: dict[str, object] = {"kty": self.kty}
+        if self.kid is not None:
+            members["kid"] = self.kid
+        if self.use is not None:
+            members["use"] = self.use
+        if self.key_ops is not None:
+            members["key_ops"] = sorted(self.key_ops)
+        members["alg"] = self.algorithm
+        return {**members, **KEY_TYPES[self.kty].dump_public(self._material), **self._carried}
+
+    def as_private_dict(self) -> dict[str, object]:
+        """Returns the JWK with its private members: the one way to export them. InvalidKey for a public key."""
+        if not self.is_private:
+            raise InvalidKey("The key has no private part.")
+        return self.as_dict() | KEY_TYPES[self.kty].dump_private(self._material)
+
+
+def signer_of(key: Jwk) -> Callable[[bytes], bytes]:
+    """Returns what signs with `key`; ConfigurationError where the key cannot sign."""
+    if key._bound is None or key._bound.sign is None:  # noqa: SLF001 - one room: the key is opened here only
+        raise ConfigurationError("The key cannot sign: its private part is unknown, or it is for other uses.")
+    return key._bound.sign  # noqa: SLF001 - as above
+
+
+def refuse_private(members: Members) -> None:
+    """Returns, or raises InvalidKey where a key that is meant to be public holds a private member."""
+    if not _PRIVATE_NAMES.isdisjoint(members):
+        raise InvalidKey("A public key is expected, and this one holds a private member.")
+
+
+def _members(value: Mapping[str, object] | str | bytes) -> Mapping[str, object]:
+    if isinstance(value, Mapping):
+        return value
+    if not isinstance(value, (str, bytes)):
+        raise InvalidKey("A JWK is an object or its JSON text.")
+    if len(value) > MAXIMUM_KEY_OCTETS:
+        raise InvalidKey("The key is too large.")
+    try:
+        return parse_json_object(value.encode() if isinstance(value, str) else value)
+    except (InvalidToken, UnicodeError):
+        raise InvalidKey("The text is not a JSON object with distinct members.") from None
+
+
+def _row(name: str) -> SignatureAlgorithm:
+    row = SIGNATURE_ALGORITHMS.get(name)
+    if row is None:
+        raise InvalidKey("The key's algorithm is unknown.")
+    return row
+
+
+def _only_algorithm(members: Members) -> str:
+    if members.get("use") == "enc":
+        raise InvalidKey("The key names no algorithm.")
+    fitting = [
+        row.name for row in SIGNATURE_ALGORITHMS.values() if row.fits(members.get("kty"), members.get("crv"))
+    ]
+    if len(fitting) != 1:
+        raise InvalidKey("The key names no algorithm, and more than one or none goes with it.")
+    return fitting[0]
+
+
+def _build(members: Members, algorithm: str) -> Jwk:
+    kty, kid, use = members.get("kty"), members.get("kid"), members.get("use")
+    key_type = KEY_TYPES.get(kty) if isinstance(kty, str) else None
+    if key_type is None:
+        raise InvalidKey("The key's type is unknown.")
+    if not (kid is None or isinstance(kid, str)) or not (use is None or use in _USES):
+        raise InvalidKey("The key's kid or use is not what it may be.")
+    row = _row(algorithm)
+    if not row.fits(kty, members.get("alg") if kty == "AKP" else members.get("crv")):
+        raise InvalidKey("The key does not go with its algorithm.")
+    operations = _operations(members)
+    if use == "enc" or (operations is not None and operations.isdisjoint(_OPERATIONS)):
+        raise InvalidKey("The key is not for signatures.")
+    material = key_type.load(members)
+    return Jwk(
+        kid=kid,
+        algorithm=algorithm,
+        kty=key_type.kty,
+        use=None if use is None else str(use),
+        key_ops=operations,
+        _material=material,
+        _bound=_bind(row, material, operations),
+        _carried={name: members[name] for name in _CARRIED if name in members},
+    )
+
+
+_OPERATIONS: Final = frozenset({"sign", "verify"})
+
+
+def _operations(members: Members) -> frozenset[str] | None:
+    if "key_ops" not in members:
+        return None
+    value = members["key_ops"]
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        raise InvalidKey("The member 'key_ops' is not a list of names.")
+    if len(set(value)) != len(value):
+        raise InvalidKey("The member 'key_ops' names an operation twice.")
+    return frozenset(value)
+
+
+def _bind(row: SignatureAlgorithm, material: Material, operations: frozenset[str] | None = None) -> BoundKey:
+    bound = row.bind(material)
+    if operations is not None and "sign" not in operations:
+        bound = replace(bound, sign=None)
+    if operations is not None and "verify" not in operations:
+        bound = replace(bound, verify=_refuse_to_verify)
+    return bound
+
+
+def _refuse_to_verify(_signature: bytes, _signed: bytes) -> None:
+    raise InvalidKey("The key's key_ops do not allow to verify.")
+
+
+def _from_material(row: SignatureAlgorithm, material: Material, kid: str | None) -> Jwk:
+    return Jwk(
+        kid=_thumbprint(row.kty, material) if kid is None else kid,
+        algorithm=row.name,
+        kty=row.kty,
+        use="sig",
+        _material=material,
+        _bound=_bind(row, material),
+        _carried={},
+    )
+
+
+def _thumbprint(kty: str, material: Material) -> str:
+    row = KEY_TYPES[kty]
+    members = {"kty": kty} | (row.dump_public(material) if material.secret is None else row.dump_private(material))
+    hashed = {name: members[name] for name in sorted((*row.thumbprint_members, "kty"))}
+    return b64url_encode(sha256(json_octets(hashed)).digest())

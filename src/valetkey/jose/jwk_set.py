@@ -1,0 +1,182 @@
+"""A set of keys, and which of them a header means (RFC 7517, 5; RFC 7515, 4.1.4 and 6)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from valetkey.jose.algorithms import SIGNATURE_ALGORITHMS
+from valetkey.jose.encoding import parse_json_object
+from valetkey.jose.errors import (
+    AlgorithmNotAllowed,
+    AlgorithmUnavailable,
+    InvalidKey,
+    InvalidToken,
+    UnknownKey,
+)
+from valetkey.jose.jwk import Jwk, refuse_private
+from valetkey.jose.key_types import KEY_TYPES
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+MAXIMUM_SET_OCTETS: Final = 262_144
+MAXIMUM_KEYS: Final = 100
+MAXIMUM_TRIES: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedKey:
+    """A key of a set that was left out: its place, its `kid` where it has one, and why."""
+
+    position: int
+    kid: str | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class UnboundJwk:
+    """A sound key that names no algorithm: it is bound to the only one of a verifier's list that fits it."""
+
+    kid: str | None
+    kty: str
+    curve: str | None
+    _members: Mapping[str, object] = field(repr=False)
+    _bound: dict[str, Jwk] = field(repr=False, default_factory=dict)
+
+    def fits(self, algorithm: str) -> bool:
+        """Tells whether the key may be used with the signature algorithm of that name."""
+        row = SIGNATURE_ALGORITHMS.get(algorithm)
+        return row is not None and row.fits(self.kty, self.curve)
+
+    def bind(self, algorithm: str) -> Jwk:
+        """Returns the key bound to `algorithm`, prepared once; InvalidKey where it does not fit."""
+        if algorithm not in self._bound:
+            self._bound[algorithm] = Jwk.parse(self._members, algorithm=algorithm)
+        return self._bound[algorithm]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class JwkSet:
+    """Keys by `kid`. Symmetric and asymmetric keys never share a set, nor two keys of one type a `kid`."""
+
+    keys: tuple[Jwk, ...]
+    unbound: tuple[UnboundJwk, ...] = ()
+    skipped: tuple[SkippedKey, ...] = ()
+    _chosen: dict[tuple[str | None, str], tuple[Jwk, ...]] = field(init=False, repr=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        everything: tuple[Jwk | UnboundJwk, ...] = (*self.keys, *self.unbound)
+        if len({key.kty == "oct" for key in everything}) > 1:
+            raise InvalidKey("Symmetric and asymmetric keys cannot share a set.")
+        named = [(key.kid, key.kty) for key in everything if key.kid is not None]
+        if len(set(named)) != len(named):
+            raise InvalidKey("Two keys of one type have the same kid.")
+        chosen: dict[tuple[str | None, str], list[Jwk]] = {}
+        for key in self.keys:
+            for kid in {key.kid, None}:
+                chosen.setdefault((kid, key.algorithm), []).append(key)
+        self._chosen.update({asked: tuple(found) for asked, found in chosen.items()})
+
+    @classmethod
+    def parse(cls, value: Mapping[str, object] | str | bytes) -> JwkSet:
+        """Returns the keys of a JWK Set. A bad key is left out and named in `skipped`; a bad set is InvalidKey."""
+        keys: list[Jwk] = []
+        unbound: list[UnboundJwk] = []
+        skipped: list[SkippedKey] = []
+        for position, member in enumerate(_key_list(value)):
+            try:
+                if not isinstance(member, Mapping):
+                    raise InvalidKey("A key is a JSON object.")  # noqa: TRY301 - reported like any other bad key
+                key = _parse_key(member)
+            except (InvalidKey, AlgorithmUnavailable) as error:
+                kid = member.get("kid") if isinstance(member, Mapping) else None
+                skipped.append(SkippedKey(position, kid if isinstance(kid, str) else None, str(error)))
+                continue
+            if isinstance(key, Jwk):
+                keys.append(key)
+            else:
+                unbound.append(key)
+        return cls(tuple(keys), tuple(unbound), tuple(skipped))
+
+    @classmethod
+    def parse_public(cls, value: Mapping[str, object] | str | bytes) -> JwkSet:
+        """As `parse`, but InvalidKey where any key carries a private member (RFC 7517, 9.2)."""
+        members = {"keys": _key_list(value)}
+        for member in members["keys"]:
+            if isinstance(member, Mapping):
+                refuse_private(member)
+        return cls.parse(members)
+
+    def as_dict(self) -> dict[str, object]:
+        """Returns the JWK Set with public members only; symmetric keys have none and are left out."""
+        published = [key.as_dict() for key in self.keys if not key.is_symmetric]
+        for key in self.unbound:
+            private = KEY_TYPES[key.kty].private_members
+            if key.kty != "oct":
+                published.append({name: part for name, part in key._members.items() if name not in private})  # noqa: SLF001 - one file
+        return {"keys": published}
+
+    def candidates(self, kid: str | None, algorithm: str, allowed: Collection[str]) -> tuple[Jwk, ...]:
+        """Returns the keys that a header with this `kid` and `alg` may mean, at most eight.
+
+        UnknownKey where none has the kid, or too many fit a header without one; AlgorithmNotAllowed where the key
+        with that kid is for another algorithm, or names none while several of `allowed` fit it.
+        """
+        found = self._chosen.get((kid, algorithm))
+        if found is None or self.unbound:
+            found = self._with_unbound(found or (), kid, algorithm, allowed)
+        if len(found) > MAXIMUM_TRIES:
+            raise UnknownKey("The header names no key, and too many fit.")
+        return found
+
+    def _with_unbound(
+        self, found: tuple[Jwk, ...], kid: str | None, algorithm: str, allowed: Collection[str]
+    ) -> tuple[Jwk, ...]:
+        is_known = False
+        for key in self.unbound:
+            if kid is not None and key.kid != kid:
+                continue
+            is_known = True
+            if not key.fits(algorithm):
+                continue
+            # Two names of one computation (EdDSA, Ed25519) are one algorithm.
+            if len({SIGNATURE_ALGORITHMS[name].bind for name in allowed if key.fits(name)}) > 1:
+                raise AlgorithmNotAllowed("The key names no algorithm, and several of the allowed ones fit it.")
+            found = (*found, key.bind(algorithm))
+        if not found:
+            if is_known or any(key.kid == kid or kid is None for key in self.keys):
+                raise AlgorithmNotAllowed("The key is for another algorithm than the header's.")
+            raise UnknownKey("No key of the set has the header's kid.")
+        return found
+
+
+def _key_list(value: Mapping[str, object] | str | bytes) -> list[object]:
+    if isinstance(value, (str, bytes)):
+        octets = value.encode("utf-8", "replace") if isinstance(value, str) else value
+        if len(octets) > MAXIMUM_SET_OCTETS:
+            raise InvalidKey("The key set is too large.")
+        try:
+            value = parse_json_object(octets)
+        except InvalidToken:
+            raise InvalidKey("The text is not a JSON object with distinct members.") from None
+    members = value.get("keys")
+    if not isinstance(members, (list, tuple)) or len(members) > MAXIMUM_KEYS:
+        raise InvalidKey(f"A key set has a member 'keys', a list of at most {MAXIMUM_KEYS} keys.")
+    return list(members)
+
+
+def _parse_key(members: Mapping[str, object]) -> Jwk | UnboundJwk:
+    if "alg" in members:
+        return Jwk.parse(members)
+    kid, kty, curve = members.get("kid"), members.get("kty"), members.get("crv")
+    fitting = [row.name for row in SIGNATURE_ALGORITHMS.values() if row.fits(kty, curve)]
+    if not fitting or not isinstance(kty, str):
+        raise InvalidKey("No signature algorithm goes with the key.")
+    key = UnboundJwk(
+        kid if isinstance(kid, str) else None, kty, curve if isinstance(curve, str) else None, dict(members)
+    )
+    # Judged now, so that a broken key is reported now, not when a token names it.
+    key.bind(fitting[0])
+    return key

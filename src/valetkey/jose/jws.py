@@ -1,0 +1,155 @@
+"""JSON Web Signature, compact serialization: one strict pass over the text (RFC 7515, 3.1, 5 and 7.1)."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from valetkey.jose.algorithms import allowed_signatures
+from valetkey.jose.encoding import b64url_decode, b64url_encode, json_octets, parse_json_object
+from valetkey.jose.errors import (
+    AlgorithmNotAllowed,
+    ConfigurationError,
+    MalformedToken,
+    SignatureInvalid,
+    TokenTooLarge,
+)
+from valetkey.jose.jwk import Jwk, signer_of
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from valetkey.jose.jwk_set import JwkSet
+
+MAXIMUM_TOKEN_OCTETS: Final = 65_536
+MAXIMUM_HEADER_OCTETS: Final = 16_384
+
+_KNOWN_HEADERS: Final = 512
+_KNOWN_HEADER_LENGTH: Final = 512
+_known_headers: Final[dict[str, ProtectedHeader]] = {}
+
+
+class ProtectedHeader(msgspec.Struct, frozen=True):
+    """A JOSE header whose shape is sound: `alg`, `kid` and `typ` have their types, and `crit` is understood.
+
+    `typ` is lower case, without its "application/" prefix (RFC 7515, 4.1.9).
+    """
+
+    algorithm: str
+    kid: str | None
+    typ: str | None
+    members: Mapping[str, object]
+
+
+class CompactJws(msgspec.Struct, frozen=True):
+    """The parts of a compact JWS: nothing is verified yet."""
+
+    header: ProtectedHeader
+    payload_segment: str
+    signature_segment: str
+    signed: bytes
+
+
+class VerifiedJws(msgspec.Struct, frozen=True):
+    """A JWS whose signature was verified with `key`."""
+
+    payload: bytes
+    header: Mapping[str, object]
+    key: Jwk
+
+
+def parse_header(segment: str) -> ProtectedHeader:
+    """Returns the header of a base64url segment; remembers it by its text, so that most tokens skip the parse."""
+    header = _known_headers.get(segment)
+    if header is not None:
+        return header
+    if len(segment) > MAXIMUM_HEADER_OCTETS:
+        raise TokenTooLarge("The header is larger than the limit.")
+    members = parse_json_object(b64url_decode(segment))
+    header = sound_header(members)
+    # Only headers without inner objects are shared: nobody can change what others will see.
+    if len(segment) <= _KNOWN_HEADER_LENGTH and all(isinstance(part, str) for part in members.values()):
+        if len(_known_headers) >= _KNOWN_HEADERS:
+            _known_headers.clear()
+        _known_headers[segment] = header
+    return header
+
+
+def sound_header(members: dict[str, object]) -> ProtectedHeader:
+    """Returns the header of its members, or MalformedToken (RFC 7515, 4.1)."""
+    algorithm, kid, typ = members.get("alg"), members.get("kid"), members.get("typ")
+    if not isinstance(algorithm, str):
+        raise MalformedToken("The header names no algorithm.")
+    if not (kid is None or isinstance(kid, str)) or not (typ is None or isinstance(typ, str)):
+        raise MalformedToken("The header's kid or typ is not a string.")
+    if ("kid" in members and kid is None) or ("typ" in members and typ is None):
+        raise MalformedToken("The header's kid or typ is not a string.")
+    if "crit" in members or "b64" in members:
+        raise MalformedToken("The header has critical parameters that are not understood here.")
+    return ProtectedHeader(algorithm, kid, None if typ is None else normal_typ(typ), MappingProxyType(members))
+
+
+def normal_typ(typ: str) -> str:
+    """Returns a media type as two are compared: lower case, without "application/" (RFC 7515, 4.1.9)."""
+    return typ.lower().removeprefix("application/")
+
+
+def parse_compact(token: str, maximum_octets: int = MAXIMUM_TOKEN_OCTETS) -> CompactJws:
+    """Returns the parts of a compact JWS; MalformedToken or TokenTooLarge where it is none."""
+    if not isinstance(token, str):
+        raise MalformedToken("A compact token is a string.")
+    if len(token) > maximum_octets:
+        raise TokenTooLarge("The token is larger than the limit.")
+    if token.count(".") != 2:  # noqa: PLR2004 - three segments
+        raise MalformedToken("A compact JWS has three segments.")
+    signed, _, signature_segment = token.rpartition(".")
+    header_segment, _, payload_segment = signed.partition(".")
+    try:
+        octets = signed.encode("ascii")
+    except UnicodeEncodeError:
+        raise MalformedToken("A compact token is ASCII text.") from None
+    return CompactJws(parse_header(header_segment), payload_segment, signature_segment, octets)
+
+
+def verify_with(candidates: tuple[Jwk, ...], signature: bytes, signed: bytes) -> Jwk:
+    """Returns the one of the keys that the signature is of, or raises SignatureInvalid."""
+    for key in candidates:
+        try:
+            key._bound.verify(signature, signed)  # type: ignore[union-attr]  # noqa: SLF001 - candidates are bound
+        except SignatureInvalid:
+            continue
+        return key
+    raise SignatureInvalid("The signature does not match.")
+
+
+def sign_compact(payload: bytes, key: Jwk, *, header: Mapping[str, object] | None = None) -> str:
+    """Returns the compact JWS of `payload`; `header` adds parameters, but not `alg`, `kid`, `crit` or `b64`."""
+    members: dict[str, object] = {"alg": key.algorithm}
+    if key.kid is not None:
+        members["kid"] = key.kid
+    if header is not None:
+        if not _OWN_PARAMETERS.isdisjoint(header):
+            raise ConfigurationError(
+                "The key, not the caller, names alg and kid; crit and b64 have their own function."
+            )
+        members |= header
+    signed = f"{b64url_encode(json_octets(members))}.{b64url_encode(payload)}"
+    return f"{signed}.{b64url_encode(signer_of(key)(signed.encode('ascii')))}"
+
+
+_OWN_PARAMETERS: Final = frozenset({"alg", "kid", "crit", "b64"})
+
+
+def verify_compact(token: str, keys: JwkSet, *, algorithms: Collection[str]) -> VerifiedJws:
+    """Returns the payload of a compact JWS that a key of `keys` signed with one of `algorithms` (RFC 7515, 5.2)."""
+    allowed = allowed_signatures(algorithms)
+    parts = parse_compact(token)
+    if parts.header.algorithm not in allowed:
+        raise AlgorithmNotAllowed("The header's algorithm is not allowed.")
+    payload = b64url_decode(parts.payload_segment)
+    signature = b64url_decode(parts.signature_segment)
+    candidates = keys.candidates(parts.header.kid, parts.header.algorithm, allowed)
+    key = verify_with(candidates, signature, parts.signed)
+    return VerifiedJws(payload, parts.header.members, key)

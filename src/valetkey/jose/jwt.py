@@ -1,0 +1,230 @@
+"""JSON Web Token: sign, verify, peek (RFC 7519, 7; RFC 8725, 3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from valetkey.jose.algorithms import allowed_signatures
+from valetkey.jose.clock import Clock, system_clock
+from valetkey.jose.encoding import b64url_decode, b64url_encode, json_octets, numeric_date, parse_json_object
+from valetkey.jose.errors import (
+    AlgorithmNotAllowed,
+    ClaimInvalid,
+    ClaimMissing,
+    ConfigurationError,
+    TokenExpired,
+    TokenNotYetValid,
+    TypMismatch,
+)
+from valetkey.jose.jwk import Jwk, signer_of
+from valetkey.jose.jws import ProtectedHeader, normal_typ, parse_compact, verify_with
+from valetkey.jose.token_kinds import AT_JWT as _AT_JWT
+from valetkey.jose.token_kinds import CLIENT_ASSERTION, ID_TOKEN, TokenKind, plain_kind
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping  # noqa: TC004 - annotations only
+
+    from valetkey.jose.jwk_set import JwkSet
+
+AT_JWT: Final = _AT_JWT.typ
+
+MAXIMUM_JWT_OCTETS: Final = 16_384
+MAXIMUM_LEEWAY: Final = 60
+_KNOWN_SEGMENTS: Final = 32
+
+
+class VerifiedJwt(msgspec.Struct, frozen=True):
+    """A JWT that was verified: `key` signed it, and every claim that its verifier names holds."""
+
+    claims: Mapping[str, object]
+    header: Mapping[str, object]
+    key: Jwk
+
+
+class UnverifiedJwt(msgspec.Struct, frozen=True):
+    """What a JWT says of itself: nothing of it may be believed. Not accepted where a verified one is wanted."""
+
+    claims: Mapping[str, object]
+    header: Mapping[str, object]
+
+
+def peek(token: str) -> UnverifiedJwt:
+    """Returns the header and the claims of a compact JWS without verifying anything; MalformedToken otherwise."""
+    parts = parse_compact(token, MAXIMUM_JWT_OCTETS)
+    return UnverifiedJwt(parse_json_object(b64url_decode(parts.payload_segment)), parts.header.members)
+
+
+def sign(claims: Mapping[str, object], key: Jwk, *, typ: str) -> str:
+    """Returns the compact JWT of `claims`, signed by `key`; its header is `alg`, `kid` and `typ`, nothing else.
+
+    ConfigurationError where a claim is no JSON value (NaN, a time that is no NumericDate) or the key cannot sign.
+    """
+    segment = key._header_segments.get(typ)  # noqa: SLF001 - the key remembers its own headers
+    if segment is None:
+        segment = _header_segment(key, typ)
+    signer = signer_of(key)
+    signed = f"{segment}.{b64url_encode(json_octets(claims))}"
+    return f"{signed}.{b64url_encode(signer(signed.encode('ascii')))}"
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and value != ""
+
+
+def _header_segment(key: Jwk, typ: str) -> str:
+    if not _is_text(typ):
+        raise ConfigurationError("A JWT says of which kind it is: typ is a non-empty string.")
+    members: dict[str, object] = {"alg": key.algorithm}
+    if key.kid is not None:
+        members["kid"] = key.kid
+    segment = b64url_encode(json_octets(members | {"typ": typ}))
+    known = key._header_segments  # noqa: SLF001 - the key remembers its own headers
+    if len(known) >= _KNOWN_SEGMENTS:
+        known.clear()
+    known[typ] = segment
+    return segment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verifier:
+    """What one recipient believes: built once, immutable, safe to share between threads.
+
+    `issuer`, `audience`, `typ` and `algorithms` are local configuration and have no default; ConfigurationError
+    where they are unsafe. `leeway` seconds (at most 60) are granted to `iat` and `nbf` in the future, never to
+    `exp`. `required` names further claims that must be there; `max_age` is how many seconds ago `iat` may be.
+    """
+
+    issuer: str
+    audience: str | Collection[str]
+    typ: str
+    algorithms: Collection[str]
+    leeway: int = 10
+    required: Collection[str] = ()
+    max_age: int | None = None
+    clock: Clock = system_clock
+    maximum_octets: int = MAXIMUM_JWT_OCTETS
+    kind: TokenKind | None = None
+    _kind: TokenKind = field(init=False, repr=False, compare=False)
+    _allowed: frozenset[str] = field(init=False, repr=False, compare=False)
+    _audiences: frozenset[str] = field(init=False, repr=False, compare=False)
+    _required: tuple[str, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if not _is_text(self.issuer):
+            raise ConfigurationError("The issuer is a non-empty string.")
+        if not _is_text(self.typ):
+            raise ConfigurationError("The typ is a non-empty string: it says which kind of token is believed.")
+        if not 0 <= self.leeway <= MAXIMUM_LEEWAY:
+            raise ConfigurationError(f"The leeway is 0 to {MAXIMUM_LEEWAY} seconds.")
+        audiences = {self.audience} if isinstance(self.audience, str) else set(self.audience or ())
+        if not audiences or not all(map(_is_text, audiences)):
+            raise ConfigurationError("The audience is a non-empty string or a non-empty collection of them.")
+        kind = plain_kind(self.typ, normal_typ(self.typ)) if self.kind is None else self.kind
+        required = kind.required | set(self.required)
+        if self.max_age is not None:
+            required |= {"iat"}
+        object.__setattr__(self, "_kind", kind)
+        object.__setattr__(self, "_allowed", allowed_signatures(self.algorithms))
+        object.__setattr__(self, "_audiences", frozenset(audiences))
+        object.__setattr__(self, "_required", tuple(sorted(required)))
+
+    @classmethod
+    def of_kind(
+        cls, kind: TokenKind, *, issuer: str, audience: str | Collection[str], algorithms: Collection[str]
+    ) -> Verifier:
+        """Returns the verifier of one kind of token."""
+        return cls(issuer=issuer, audience=audience, typ=kind.typ, algorithms=algorithms, kind=kind)
+
+    @classmethod
+    def access_token(cls, *, issuer: str, audience: str | Collection[str], algorithms: Collection[str]) -> Verifier:
+        """Returns the verifier of JWT access tokens (RFC 9068, 4)."""
+        return cls.of_kind(_AT_JWT, issuer=issuer, audience=audience, algorithms=algorithms)
+
+    @classmethod
+    def id_token(cls, *, issuer: str, client_id: str, algorithms: Collection[str]) -> Verifier:
+        """Returns the verifier of a client's ID Tokens (OpenID Connect Core, 3.1.3.7) but for the nonce."""
+        return cls.of_kind(ID_TOKEN, issuer=issuer, audience=client_id, algorithms=algorithms)
+
+    @classmethod
+    def client_assertion(
+        cls, *, client_id: str, audience: str | Collection[str], algorithms: Collection[str]
+    ) -> Verifier:
+        """Returns the verifier of a client's assertions (RFC 7523, 3); that a jti is new, the caller knows."""
+        return cls.of_kind(CLIENT_ASSERTION, issuer=client_id, audience=audience, algorithms=algorithms)
+
+    def verify(self, token: str, keys: JwkSet, *, now: int | None = None) -> VerifiedJwt:
+        """Returns the verified token, or raises the InvalidToken that says why not (RFC 7519, 7.2).
+
+        `now` is in seconds since the epoch; without it the verifier's clock is read.
+        """
+        parts = parse_compact(token, self.maximum_octets)
+        header = parts.header
+        self._judge_header(header)
+        signature = b64url_decode(parts.signature_segment)
+        payload = b64url_decode(parts.payload_segment)
+        candidates = keys.candidates(header.kid, header.algorithm, self._allowed)
+        key = verify_with(candidates, signature, parts.signed)
+        claims = parse_json_object(payload)
+        self._judge(claims, self.clock() if now is None else now)
+        return VerifiedJwt(claims, header.members, key)
+
+    def kid_of(self, token: str) -> str | None:
+        """Returns the `kid` of a token whose header could be believed, or raises; nothing is verified by it."""
+        header = parse_compact(token, self.maximum_octets).header
+        self._judge_header(header)
+        return header.kid
+
+    def _judge_header(self, header: ProtectedHeader) -> None:
+        if header.algorithm not in self._allowed:
+            raise AlgorithmNotAllowed("The header's algorithm is not allowed.")
+        if header.typ not in self._kind.accepted:
+            raise TypMismatch(f"The token's typ is not that of {self._kind.name}.")
+
+    def _judge(self, claims: Mapping[str, object], now: int) -> None:
+        for name in self._required:
+            if claims.get(name) is None:
+                raise ClaimMissing(f"The claim {name!r} is missing.", name)
+        if claims.get("iss") != self.issuer:
+            raise ClaimInvalid("The token is of another issuer.", "iss")
+        self._judge_audience(claims.get("aud"))
+        _judge_times(claims, now, self.leeway)
+        if self.max_age is not None:
+            issued_at = numeric_date(claims.get("iat"))
+            if issued_at is None or now - issued_at > self.max_age:
+                raise ClaimInvalid("The token was issued too long ago.", "iat")
+        for name in ("sub", "jti"):
+            if not isinstance(claims.get(name, ""), str):
+                raise ClaimInvalid(f"The claim {name!r} is not a string.", name)
+        kind = self._kind
+        if kind.forbidden and not kind.forbidden.isdisjoint(claims):
+            raise ClaimInvalid(f"The token has a claim that marks it as something else than {kind.name}.")
+        kind.rule(claims)
+
+    def _judge_audience(self, audience: object) -> None:
+        if isinstance(audience, str):
+            if audience in self._audiences:
+                return
+        elif (
+            isinstance(audience, list)
+            and all(isinstance(one, str) for one in audience)
+            and not self._audiences.isdisjoint(audience)
+        ):
+            return
+        raise ClaimInvalid("The token is for another audience.", "aud")
+
+
+def _judge_times(claims: Mapping[str, object], now: int, leeway: int) -> None:
+    for name in ("exp", "nbf", "iat"):
+        if name not in claims:
+            continue
+        time = numeric_date(claims[name])
+        if time is None:
+            raise ClaimInvalid(f"The claim {name!r} is not a NumericDate.", name)
+        if name == "exp":
+            if now >= time:
+                raise TokenExpired("The token has expired.")
+        elif time > now + leeway:
+            raise TokenNotYetValid(f"The time in {name!r} lies in the future.")
