@@ -17,6 +17,6 @@ class Rule:
     def requiring(cls, *scope: str) -> Rule:
         """Return the rule that asks for these scope names; raises ValueError for a malformed one."""
         for name in scope:
-            if not name or Scope.parse(name) != {name}:
+            if list(Scope.parse(name)) != [name]:
                 raise ValueError("a rule names one scope per argument")
         return cls(Scope(scope))
