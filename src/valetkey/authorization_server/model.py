@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import NewType
 
 from valetkey.jose import JwkSet
+from valetkey.oauth.redirect_uri import ApplicationType as ApplicationType  # noqa: PLC0414 - part of a Client
 from valetkey.oauth.types import (
     AuthorizationId,
     ClientId,
@@ -40,13 +41,6 @@ class ConsentMode(StrEnum):
     ASK = "ask"
     REMEMBER = "remember"
     FIRST_PARTY = "first_party"
-
-
-class ApplicationType(StrEnum):
-    """OpenID Connect Registration, 2: decides which redirect URIs a client may have."""
-
-    WEB = "web"
-    NATIVE = "native"
 
 
 class AuthenticationMethod(StrEnum):
