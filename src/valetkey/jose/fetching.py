@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import threading
 from collections.abc import Awaitable, Callable
-from functools import lru_cache
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from valetkey.jose.clock import Clock, system_clock
 from valetkey.jose.errors import KeySourceUnavailable
@@ -15,8 +13,6 @@ from valetkey.jose.jws import parse_header
 from valetkey.jose.remote import FetchAnswer, FetchRequest, Need, RemoteJwkSet
 
 if TYPE_CHECKING:
-    import ssl
-
     import httpx2
 
     from valetkey.jose.jwk_set import JwkSet
@@ -24,14 +20,11 @@ if TYPE_CHECKING:
 
 Fetch: TypeAlias = Callable[[FetchRequest], Awaitable[FetchAnswer]]
 
-_log: Final = logging.getLogger("valetkey.jose")
+Report: TypeAlias = Callable[[RemoteJwkSet], None]
 
 
-@lru_cache(maxsize=1)
-def _tls() -> ssl.SSLContext:
-    import httpx2  # noqa: PLC0415 - dear to import: only who fetches pays
-
-    return httpx2.create_ssl_context()
+def _no_report(_state: RemoteJwkSet) -> None:
+    return
 
 
 def fetch_over(transport: httpx2.AsyncBaseTransport | None = None) -> Fetch:
@@ -44,15 +37,11 @@ def fetch_over(transport: httpx2.AsyncBaseTransport | None = None) -> Fetch:
         import httpx2  # noqa: PLC0415 - dear to import: only who fetches pays
 
         try:
-            async with (
-                httpx2.AsyncClient(
-                    transport=transport,
-                    verify=_tls() if transport is None else True,
-                    follow_redirects=False,
-                    timeout=request.deadline_seconds,
-                ) as client,
-                client.stream("GET", request.url, headers=dict(request.headers)) as response,
-            ):
+            # Reading the trusted certificates takes milliseconds, during which the event loop must not stand still.
+            client = await asyncio.to_thread(
+                httpx2.AsyncClient, transport=transport, follow_redirects=False, timeout=request.deadline_seconds
+            )
+            async with client, client.stream("GET", request.url, headers=dict(request.headers)) as response:
                 headers = {name.lower(): value for name, value in response.headers.items()}
                 if headers.get("content-encoding", "identity") != "identity":
                     # Never inflated: a few octets could become gigabytes.
@@ -75,33 +64,28 @@ async def _next_state(known: RemoteJwkSet, fetch: Fetch, clock: Clock, wanted: s
         async with asyncio.timeout(request.deadline_seconds):
             answer = await fetch(request)
     except KeySourceUnavailable as error:
-        return _logged(known.failed(str(error), clock()))
+        return known.failed(str(error), clock())
     except TimeoutError:
-        return _logged(known.failed("the source did not answer in time", clock()))
+        return known.failed("the source did not answer in time", clock())
     except Exception as error:  # noqa: BLE001 - a fetch is anyone's code: whatever it raises, no keys came
-        return _logged(known.failed(f"the source cannot be reached ({type(error).__name__})", clock()))
-    return _logged(known.answered(answer, clock(), wanted=wanted))
-
-
-def _logged(state: RemoteJwkSet) -> RemoteJwkSet:
-    if state.failures:
-        _log.warning("Keys of %s were not fetched: %s (failure %d).", state.url, state.failure, state.failures)
-    elif state.keys is not None:
-        for skipped in state.keys.skipped:
-            _log.warning("Key %d of %s was left out: %s", skipped.position, state.url, skipped.reason)
-    return state
+        return known.failed(f"the source cannot be reached ({type(error).__name__})", clock())
+    return known.answered(answer, clock(), wanted=wanted)
 
 
 class AsyncRemoteJwkSet:
     """The keys of a URL for asynchronous callers of one event loop; no I/O while the key is known and fresh.
 
-    One fetch at a time, however many wait. `fetch` replaces the way to the network, `clock` the time.
+    One fetch at a time, however many wait. `fetch` replaces the way to the network, `clock` the time; `report` is
+    told what is known after every fetch, for a log: a failure with its reason, or keys and those left out.
     """
 
-    def __init__(self, url: str, *, fetch: Fetch | None = None, clock: Clock = system_clock) -> None:
+    def __init__(
+        self, url: str, *, fetch: Fetch | None = None, clock: Clock = system_clock, report: Report = _no_report
+    ) -> None:
         self._state = RemoteJwkSet(url)
         self._fetch = fetch_over() if fetch is None else fetch
         self._clock = clock
+        self._report = report
         self._flight: asyncio.Task[None] | None = None
 
     async def verify(self, verifier: Verifier, token: str, now: int | None = None) -> VerifiedJwt:
@@ -137,19 +121,23 @@ class AsyncRemoteJwkSet:
 
     async def _refresh(self, kid: str | None) -> None:
         self._state = await _next_state(self._state, self._fetch, self._clock, kid)
+        self._report(self._state)
 
 
 class SyncRemoteJwkSet:
     """The keys of a URL for synchronous callers in any number of threads; no I/O while the key is known and fresh.
 
     One fetch at a time, in a thread of its own, however many wait. `fetch` replaces the way to the network (it is
-    awaited in that thread), `clock` the time.
+    awaited in that thread), `clock` the time; `report` is told what is known after every fetch.
     """
 
-    def __init__(self, url: str, *, fetch: Fetch | None = None, clock: Clock = system_clock) -> None:
+    def __init__(
+        self, url: str, *, fetch: Fetch | None = None, clock: Clock = system_clock, report: Report = _no_report
+    ) -> None:
         self._state = RemoteJwkSet(url)
         self._fetch = fetch_over() if fetch is None else fetch
         self._clock = clock
+        self._report = report
         self._lock = threading.Lock()
         self._flight: threading.Thread | None = None
 
@@ -186,3 +174,4 @@ class SyncRemoteJwkSet:
 
     def _refresh(self, kid: str | None) -> None:
         self._state = asyncio.run(_next_state(self._state, self._fetch, self._clock, kid))
+        self._report(self._state)

@@ -6,7 +6,6 @@ from functools import lru_cache
 from typing import Final
 
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.serialization import load_der_private_key, load_der_public_key
 
 _P25519: Final = 2**255 - 19
 _P448: Final = 2**448 - 2**224 - 1
@@ -62,6 +61,11 @@ def is_asymmetric_text(secret: bytes) -> bool:
 
 
 def _is_der_key(octets: bytes) -> bool:
+    from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415 - dear to import, seldom wanted
+        load_der_private_key,
+        load_der_public_key,
+    )
+
     try:
         load_der_public_key(octets)
     except (ValueError, UnsupportedAlgorithm):
