@@ -15,12 +15,14 @@ from valetkey.integrations.starlette import Guard
 if TYPE_CHECKING:
     from starlette.requests import Request
 
+    from valetkey.resource_server.enforce import KeySource
+
 ALBUMS = [{"title": "Summer by the lake"}, {"title": "First snow"}]
 
 
-def application(issuer: str, resource: str) -> Starlette:
+def application(issuer: str, resource: str, *, keys: KeySource | None = None) -> Starlette:
     """Return the API that `resource` names, guarded by tokens of `issuer`."""
-    guard = Guard(issuer, resource)
+    guard = Guard(issuer, resource, keys=keys)
 
     @guard.requires("albums.read")
     async def albums(request: Request) -> JSONResponse:
