@@ -1,0 +1,218 @@
+"""The whole server as one ASGI application: scope to HttpRequest, row, endpoint, HttpResponse (DESIGN, 8)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from itertools import count
+from typing import TYPE_CHECKING, Final, Protocol
+
+from valetkey.adapters.asgi.faults import answer, record
+from valetkey.adapters.asgi.proxies import Proxies
+from valetkey.adapters.asgi.reading import read_form
+from valetkey.adapters.asgi.refusal import (
+    ClientGone,
+    method_not_allowed,
+    misdirected,
+    not_found,
+    query_too_large,
+)
+from valetkey.adapters.asgi.sending import send_response
+from valetkey.adapters.asgi.table import Place, RouteTable
+from valetkey.authorization_server.model import Tenant
+from valetkey.authorization_server.ports import EventLog
+from valetkey.authorization_server.routes import Accepts, Cache, Cors, Csrf, Face, Route
+from valetkey.oauth.http import HttpRequest, HttpResponse
+from valetkey.oauth.parameters import MAXIMUM_QUERY
+from valetkey.oauth.types import DEFAULT_TENANT, Issuer
+
+if TYPE_CHECKING:
+    from valetkey.adapters.asgi.messages import Receive, Scope, Send
+    from valetkey.authorization_server.pages import Page
+    from valetkey.authorization_server.service import AuthorizationServer
+
+
+class Servers(Protocol):
+    """Finds the server of a tenant; None for a tenant that is unknown or disabled."""
+
+    async def find(self, tenant: str) -> AuthorizationServer | None:
+        """Return the server of `tenant`; raises Unavailable when the store cannot say."""
+        ...
+
+
+class Renderer(Protocol):
+    """Makes a response of a page."""
+
+    def render(self, page: Page, *, tenant: Tenant, issuer: Issuer, request: HttpRequest) -> HttpResponse:
+        """Return the page in the language that the request prefers."""
+        ...
+
+
+class Preflight(Protocol):
+    """Answers an OPTIONS request of a script on another origin (Fetch, CORS preflight)."""
+
+    async def __call__(self, request: HttpRequest, server: AuthorizationServer, route: Route) -> HttpResponse:
+        """Return what the browser is told about `route`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the application is made of."""
+
+    issuer: Issuer
+    """Of the default tenant: the others stand under its path."""
+    routes: RouteTable
+    servers: Servers
+    renderer: Renderer
+    preflight: Preflight
+    log: EventLog
+    proxies: Proxies = field(default_factory=Proxies)
+    system: Mapping[bytes, Callable[[], Awaitable[HttpResponse]]] = field(default_factory=dict)
+    """Raw paths at the root that belong to no tenant and answer without the store: `/healthz`, `/readyz`."""
+    hosts: frozenset[bytes] | None = None
+    """The only `Host` values that are answered (the local server's); None leaves that to the proxy in front."""
+    lifespan: Callable[[], AbstractAsyncContextManager[object]] | None = None
+    """What is open while the application runs, where a foreign server runs it."""
+
+
+_SYSTEM_METHODS: Final = frozenset({"GET", "HEAD"})
+
+
+async def _nothing(request: HttpRequest, server: AuthorizationServer) -> HttpResponse:
+    del request, server
+    raise not_found()
+
+
+_NOWHERE: Final = Route(
+    frozenset(), "(none)", _nothing, Cache.NO_STORE, Cors.NONE, Csrf.SAFE, Face.MACHINE, Accepts.NOTHING
+)
+
+
+class Application:
+    """One ASGI application for all tenants; it can also be mounted in someone else's."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._prefix = os.urandom(5).hex()
+        self._numbers = count(1)
+        is_https = parts.issuer.url.startswith("https:")
+        nowhere = RouteTable((_NOWHERE,), Issuer("https://nowhere" if is_https else "http://localhost"))
+        place = nowhere.find(_NOWHERE.path.encode())
+        assert place is not None  # noqa: S101 - the one row of its table
+        self._nowhere = place.row
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection scope (ASGI 3.0)."""
+        if scope["type"] == "http":
+            await self._serve(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._live(receive, send)
+        else:
+            raise NotImplementedError(f"no {scope['type']} here")
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        parts = self._parts
+        headers = scope["headers"]
+        client = scope.get("client")
+        raw_path = scope.get("raw_path") or scope["path"].encode()
+        method: str = scope["method"]
+        request = HttpRequest(
+            "GET" if method == "HEAD" else method,
+            "",
+            scope["query_string"],
+            headers,
+            b"",
+            parts.proxies.remote_address(client[0], headers) if client else "",
+            f"{self._prefix}-{next(self._numbers):x}",
+        )
+        system = parts.system.get(raw_path)
+        if system is not None and method in _SYSTEM_METHODS:
+            await send_response(send, await system(), self._nowhere, headers)
+            return
+        place: Place | None = None
+        server: AuthorizationServer | None = None
+        try:
+            place = self._find(raw_path, request)
+            server = await parts.servers.find(place.tenant)
+            if server is None:
+                raise not_found()  # noqa: TRY301 - told like every other refusal
+            outcome = await self._respond(request, place, server, receive)
+        except ClientGone:
+            return
+        except Exception as fault:  # noqa: BLE001 - whatever it is, the caller gets an answer and no traceback
+            record(parts.log, fault, request, place.path if place else "(unknown)")
+            outcome = answer(fault, place.row.route.face if place else _face_of(request))
+        response = outcome if isinstance(outcome, HttpResponse) else self._render(outcome, request, server)
+        row = place.row if place else self._nowhere
+        if not row.is_public:
+            response = response.with_headers(("x-request-id", request.request_id))
+        await send_response(send, response, row, headers)
+
+    def _find(self, raw_path: bytes, request: HttpRequest) -> Place:
+        hosts = self._parts.hosts
+        if hosts is not None and not any(
+            name == b"host" and value.lower() in hosts for name, value in request.headers
+        ):
+            raise misdirected()
+        if len(request.query) > MAXIMUM_QUERY:
+            raise query_too_large()
+        place = self._parts.routes.find(raw_path)
+        if place is None:
+            raise not_found()
+        return place
+
+    async def _respond(
+        self, request: HttpRequest, place: Place, server: AuthorizationServer, receive: Receive
+    ) -> HttpResponse | Page:
+        route = place.row.route
+        method = request.method
+        if method not in route.methods:
+            if method == "OPTIONS" and route.cors is not Cors.NONE:
+                return await self._parts.preflight(_at(request, place.path, b""), server, route)
+            raise method_not_allowed(place.row.allow)
+        reads_form = route.accepts is Accepts.FORM and method != "GET"
+        body = await read_form(request.headers, receive) if reads_form else b""
+        return await route.endpoint(_at(request, place.path, body), server)
+
+    def _render(self, page: Page, request: HttpRequest, server: AuthorizationServer | None) -> HttpResponse:
+        parts = self._parts
+        tenant = server.tenant if server else Tenant(DEFAULT_TENANT, "", "")
+        issuer = server.issuer if server else parts.issuer
+        return parts.renderer.render(page, tenant=tenant, issuer=issuer, request=request)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        lifespan = self._parts.lifespan
+        await receive()
+        if lifespan is None:
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+        else:
+            try:
+                async with lifespan():
+                    await send({"type": "lifespan.startup.complete"})
+                    await receive()
+            except Exception as fault:
+                await send({"type": "lifespan.startup.failed", "message": str(fault)})
+                raise
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+def _at(request: HttpRequest, path: str, body: bytes) -> HttpRequest:
+    # dataclasses.replace costs ten times as much.
+    return HttpRequest(
+        request.method,
+        path,
+        request.query,
+        request.headers,
+        body,
+        request.remote_address,
+        request.request_id,
+    )
+
+
+def _face_of(request: HttpRequest) -> Face:
+    accept = request.header(b"accept") or ""
+    return Face.PERSON if "text/html" in accept else Face.MACHINE

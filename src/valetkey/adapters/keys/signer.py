@@ -1,0 +1,87 @@
+"""The Signer that works in this process: keys unsealed once, kept as long as the configuration version says."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from valetkey.adapters.keys.generation import PURPOSE, place_of
+from valetkey.adapters.keys.sealing import SealBroken
+from valetkey.authorization_server.model import KeyState
+from valetkey.jose import Jwk, JwkSet, jwt
+from valetkey.oauth.errors import Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from concurrent.futures import Executor
+
+    from valetkey.adapters.keys.sealing import Sealer
+    from valetkey.authorization_server.model import SigningKey
+    from valetkey.authorization_server.ports import SigningKeys
+    from valetkey.oauth.types import TenantId
+
+_SLOW: Final = "RSA"
+"""A signature of this key type takes as long as several requests: it leaves the event loop."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ring:
+    version: int
+    active: Mapping[str, Jwk]
+    public: JwkSet
+
+
+class LocalSigner:
+    """Signs with the keys of one tenant; private keys are plain only in the memory of this process."""
+
+    def __init__(self, keys: SigningKeys, tenant: TenantId, sealer: Sealer, slow: Executor) -> None:
+        self._keys = keys
+        self._tenant = tenant
+        self._sealer = sealer
+        self._slow = slow
+        self._ring: _Ring | None = None
+
+    async def sign(self, claims: Mapping[str, object], *, typ: str, algorithm: str) -> str:
+        """Return the compact JWS; raises Unavailable when no active key has the algorithm."""
+        key = (await self._current()).active.get(algorithm)
+        if key is None:
+            raise Unavailable(f"a signing key for {algorithm}")
+        if key.kty == _SLOW:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._slow, lambda: jwt.sign(claims, key, typ=typ))
+        return jwt.sign(claims, key, typ=typ)
+
+    async def public_keys(self) -> JwkSet:
+        """Return every key that a verifier may still meet."""
+        return (await self._current()).public
+
+    async def algorithms(self) -> frozenset[str]:
+        """Return the algorithms that have an active key."""
+        return frozenset((await self._current()).active)
+
+    async def _current(self) -> _Ring:
+        version = await self._keys.version()
+        ring = self._ring
+        if ring is None or ring.version != version:
+            # Read after the version: newer keys under an older number are only read again.
+            ring = self._ring = self._open(version, await self._keys.list(), ring)
+        return ring
+
+    def _open(self, version: int, stored: Sequence[SigningKey], before: _Ring | None) -> _Ring:
+        known = {key.kid: key for key in before.active.values()} if before else {}
+        active = {
+            row.algorithm: known.get(row.kid) or self._unsealed(row)
+            for row in stored
+            if row.state is KeyState.ACTIVE
+        }
+        return _Ring(version, active, JwkSet(tuple(Jwk.parse_public(row.public_jwk) for row in stored)))
+
+    def _unsealed(self, row: SigningKey) -> Jwk:
+        try:
+            return Jwk.parse(self._sealer.open(PURPOSE, place_of(self._tenant, row.kid), row.sealed_private_jwk))
+        except SealBroken:
+            raise Unavailable(
+                f"the signing key {row.kid}: the key-encryption key does not open it, so it"
+            ) from None
