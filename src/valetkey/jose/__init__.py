@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from valetkey.jose import jws, jwt
+from valetkey.jose import jws, jws_json, jwt
 from valetkey.jose.errors import (
     AlgorithmNotAllowed,
     AlgorithmUnavailable,
@@ -61,6 +61,7 @@ __all__ = [
     "VerifiedJwt",
     "Verifier",
     "jws",
+    "jws_json",
     "jwt",
 ]
 

@@ -68,11 +68,7 @@ class JwkSet:
 
     def __post_init__(self) -> None:
         everything: tuple[Jwk | UnboundJwk, ...] = (*self.keys, *self.unbound)
-        if len({key.kty == "oct" for key in everything}) > 1:
-            raise InvalidKey("Symmetric and asymmetric keys cannot share a set.")
-        named = [(key.kid, key.kty) for key in everything if key.kid is not None]
-        if len(set(named)) != len(named):
-            raise InvalidKey("Two keys of one type have the same kid.")
+        _refuse_ambiguity([{"kty": key.kty, "kid": key.kid} for key in everything])
         chosen: dict[tuple[str | None, str], list[Jwk]] = {}
         for key in self.keys:
             for kid in {key.kid, None}:
@@ -85,7 +81,9 @@ class JwkSet:
         keys: list[Jwk] = []
         unbound: list[UnboundJwk] = []
         skipped: list[SkippedKey] = []
-        for position, member in enumerate(_key_list(value)):
+        members = _key_list(value)
+        _refuse_ambiguity(members)
+        for position, member in enumerate(members):
             try:
                 if not isinstance(member, Mapping):
                     raise InvalidKey("A key is a JSON object.")  # noqa: TRY301 - reported like any other bad key
@@ -165,6 +163,16 @@ def _key_list(value: Mapping[str, object] | str | bytes) -> list[object]:
     if not isinstance(members, (list, tuple)) or len(members) > MAXIMUM_KEYS:
         raise InvalidKey(f"A key set has a member 'keys', a list of at most {MAXIMUM_KEYS} keys.")
     return list(members)
+
+
+def _refuse_ambiguity(members: Collection[object]) -> None:
+    """Returns, or raises InvalidKey; keys that will be left out count, since their sender meant them too."""
+    named = [(one.get("kid"), one.get("kty")) for one in members if isinstance(one, Mapping)]
+    if len({kty == "oct" for _, kty in named}) > 1:
+        raise InvalidKey("Symmetric and asymmetric keys cannot share a set.")
+    texts = [(kid, kty) for kid, kty in named if isinstance(kid, str) and isinstance(kty, str)]
+    if len(set(texts)) != len(texts):
+        raise InvalidKey("Two keys of one type have the same kid.")
 
 
 def _parse_key(members: Mapping[str, object]) -> Jwk | UnboundJwk:

@@ -41,6 +41,8 @@ class ProtectedHeader(msgspec.Struct, frozen=True):
     kid: str | None
     typ: str | None
     members: Mapping[str, object]
+    is_encoded: bool = True
+    is_critical: bool = False
 
 
 class CompactJws(msgspec.Struct, frozen=True):
@@ -77,18 +79,32 @@ def parse_header(segment: str) -> ProtectedHeader:
     return header
 
 
-def sound_header(members: dict[str, object]) -> ProtectedHeader:
-    """Returns the header of its members, or MalformedToken (RFC 7515, 4.1)."""
-    algorithm, kid, typ = members.get("alg"), members.get("kid"), members.get("typ")
+def sound_header(members: Mapping[str, object], unprotected: frozenset[str] = frozenset()) -> ProtectedHeader:
+    """Returns the header of its members, or MalformedToken (RFC 7515, 4.1); no `unprotected` one is critical."""
+    algorithm, kid, typ = members.get("alg"), members.get("kid", _ABSENT), members.get("typ", _ABSENT)
     if not isinstance(algorithm, str):
         raise MalformedToken("The header names no algorithm.")
-    if not (kid is None or isinstance(kid, str)) or not (typ is None or isinstance(typ, str)):
+    if not (kid is _ABSENT or isinstance(kid, str)) or not (typ is _ABSENT or isinstance(typ, str)):
         raise MalformedToken("The header's kid or typ is not a string.")
-    if ("kid" in members and kid is None) or ("typ" in members and typ is None):
-        raise MalformedToken("The header's kid or typ is not a string.")
+    is_encoded = True
     if "crit" in members or "b64" in members:
-        raise MalformedToken("The header has critical parameters that are not understood here.")
-    return ProtectedHeader(algorithm, kid, None if typ is None else normal_typ(typ), MappingProxyType(members))
+        # RFC 7797 is the one extension that is understood: critical, protected, and a boolean.
+        if members.get("crit") != ["b64"] or not unprotected.isdisjoint({"crit", "b64"}):
+            raise MalformedToken("The header has critical parameters that are not understood.")
+        if not isinstance(members.get("b64"), bool):
+            raise MalformedToken("The header's b64 is not a boolean.")
+        is_encoded = members["b64"] is True
+    return ProtectedHeader(
+        algorithm,
+        None if kid is _ABSENT else str(kid),
+        None if typ is _ABSENT else normal_typ(str(typ)),
+        MappingProxyType(dict(members)),
+        is_encoded,
+        "crit" in members,
+    )
+
+
+_ABSENT: Final = object()
 
 
 def normal_typ(typ: str) -> str:
@@ -126,17 +142,20 @@ def verify_with(candidates: tuple[Jwk, ...], signature: bytes, signed: bytes) ->
 
 def sign_compact(payload: bytes, key: Jwk, *, header: Mapping[str, object] | None = None) -> str:
     """Returns the compact JWS of `payload`; `header` adds parameters, but not `alg`, `kid`, `crit` or `b64`."""
+    signed = f"{b64url_encode(json_octets(own_header(key, header)))}.{b64url_encode(payload)}"
+    return f"{signed}.{b64url_encode(signer_of(key)(signed.encode('ascii')))}"
+
+
+def own_header(key: Jwk, header: Mapping[str, object] | None) -> dict[str, object]:
+    """Returns the header that `key` gives, with the caller's parameters; ConfigurationError where those overlap."""
     members: dict[str, object] = {"alg": key.algorithm}
     if key.kid is not None:
         members["kid"] = key.kid
     if header is not None:
         if not _OWN_PARAMETERS.isdisjoint(header):
-            raise ConfigurationError(
-                "The key, not the caller, names alg and kid; crit and b64 have their own function."
-            )
+            raise ConfigurationError("The key names alg and kid; crit and b64 have functions of their own.")
         members |= header
-    signed = f"{b64url_encode(json_octets(members))}.{b64url_encode(payload)}"
-    return f"{signed}.{b64url_encode(signer_of(key)(signed.encode('ascii')))}"
+    return members
 
 
 _OWN_PARAMETERS: Final = frozenset({"alg", "kid", "crit", "b64"})
@@ -144,12 +163,52 @@ _OWN_PARAMETERS: Final = frozenset({"alg", "kid", "crit", "b64"})
 
 def verify_compact(token: str, keys: JwkSet, *, algorithms: Collection[str]) -> VerifiedJws:
     """Returns the payload of a compact JWS that a key of `keys` signed with one of `algorithms` (RFC 7515, 5.2)."""
-    allowed = allowed_signatures(algorithms)
     parts = parse_compact(token)
-    if parts.header.algorithm not in allowed:
+    payload = payload_of(parts.payload_segment, parts.header)
+    return _verified(parts.header, payload, parts.signed, parts.signature_segment, keys, algorithms)
+
+
+def sign_detached(payload: bytes, key: Jwk, *, header: Mapping[str, object] | None = None) -> str:
+    """Returns the compact JWS of a `payload` that travels on its own: its segment is empty (RFC 7515, F)."""
+    protected, _, signature = sign_compact(payload, key, header=header).split(".")
+    return f"{protected}..{signature}"
+
+
+def sign_unencoded(payload: bytes, key: Jwk, *, header: Mapping[str, object] | None = None) -> str:
+    """As `sign_detached`, but the octets of `payload` are signed as they are (RFC 7797, b64 false)."""
+    members = own_header(key, header) | {"b64": False, "crit": ["b64"]}
+    protected = b64url_encode(json_octets(members))
+    signed = protected.encode("ascii") + b"." + payload
+    return f"{protected}..{b64url_encode(signer_of(key)(signed))}"
+
+
+def verify_detached(token: str, payload: bytes, keys: JwkSet, *, algorithms: Collection[str]) -> VerifiedJws:
+    """Returns the JWS whose `payload` came on its own, encoded or not as the header says (RFC 7515, F; RFC 7797)."""
+    parts = parse_compact(token)
+    if parts.payload_segment:
+        raise MalformedToken("The payload of a detached JWS is not in the token.")
+    if len(payload) > MAXIMUM_TOKEN_OCTETS:
+        raise TokenTooLarge("The payload is larger than the limit.")
+    content = b64url_encode(payload).encode("ascii") if parts.header.is_encoded else payload
+    return _verified(parts.header, payload, parts.signed + content, parts.signature_segment, keys, algorithms)
+
+
+def payload_of(segment: str, header: ProtectedHeader) -> bytes:
+    """Returns the payload of its segment, which is base64url unless the header says otherwise (RFC 7797, 5)."""
+    return b64url_decode(segment) if header.is_encoded else segment.encode("utf-8")
+
+
+def _verified(  # noqa: PLR0917 - the parts of one JWS, each once
+    header: ProtectedHeader,
+    payload: bytes,
+    signed: bytes,
+    signature_segment: str,
+    keys: JwkSet,
+    algorithms: Collection[str],
+) -> VerifiedJws:
+    allowed = allowed_signatures(algorithms)
+    if header.algorithm not in allowed:
         raise AlgorithmNotAllowed("The header's algorithm is not allowed.")
-    payload = b64url_decode(parts.payload_segment)
-    signature = b64url_decode(parts.signature_segment)
-    candidates = keys.candidates(parts.header.kid, parts.header.algorithm, allowed)
-    key = verify_with(candidates, signature, parts.signed)
-    return VerifiedJws(payload, parts.header.members, key)
+    signature = b64url_decode(signature_segment)
+    key = verify_with(keys.candidates(header.kid, header.algorithm, allowed), signature, signed)
+    return VerifiedJws(payload, header.members, key)

@@ -15,6 +15,7 @@ from valetkey.jose.errors import (
     ClaimInvalid,
     ClaimMissing,
     ConfigurationError,
+    MalformedToken,
     TokenExpired,
     TokenNotYetValid,
     TypMismatch,
@@ -178,6 +179,8 @@ class Verifier:
         return header.kid
 
     def _judge_header(self, header: ProtectedHeader) -> None:
+        if header.is_critical:
+            raise MalformedToken("A JWT has no critical extensions that are understood (RFC 7797, 7).")
         if header.algorithm not in self._allowed:
             raise AlgorithmNotAllowed("The header's algorithm is not allowed.")
         if header.typ not in self._kind.accepted:
