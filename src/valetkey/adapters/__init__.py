@@ -1,0 +1,1 @@
+"""What ports meet outside: HTTP servers, storage, keys, mail; an adapter never imports another."""

@@ -1,0 +1,30 @@
+"""Where everything durable is kept: one Protocol, and a room for each engine (DESIGN, 7)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from valetkey.authorization_server.ports import Stores, Tenants
+    from valetkey.oauth.types import NumericDate, TenantId
+
+
+class Storage(Protocol):
+    """What the composition root holds of an engine."""
+
+    @property
+    def tenants(self) -> Tenants:
+        """All tenants."""
+        ...
+
+    def stores(self, tenant_id: TenantId) -> Stores:
+        """Return the stores of one tenant; they are kept, so a name out of a request is looked up first."""
+        ...
+
+    async def purge(self, now: NumericDate, limit: int) -> bool:
+        """Delete at most `limit` rows of each table that were over at `now`; True while more are left."""
+        ...
+
+    async def close(self) -> None:
+        """Commit what waits and let go of the files; a second call does nothing."""
+        ...

@@ -1,0 +1,60 @@
+"""What the memory storage throws away: the very rows that the durable ones do."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeVar
+
+from valetkey.adapters.storage.memory.state import State, Table
+from valetkey.oauth.types import NumericDate
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+
+_ENDED_SESSION_KEPT = 86_400  # seconds, so that a page can still say what happened to it
+
+
+def purge(state: State, now: NumericDate, limit: int) -> bool:
+    """Deletes at most `limit` rows of each table that were over at `now`; True while more are left."""
+    left = [
+        _purge(state.codes, lambda code: code.expires_at <= now, limit),
+        _purge(state.refresh_tokens, lambda token: token.expires_at <= now, limit),
+        _purge(state.burned_jtis, lambda expires_at: expires_at <= now, limit),
+        _purge(state.interactions, lambda interaction: interaction.expires_at <= now, limit),
+        _purge(state.consents, lambda consent: consent.expires_at <= now, limit),
+        _purge(state.authorizations, lambda authorization: authorization.expires_at <= now, limit),
+        _purge(state.attempts, lambda full_at: full_at <= now, limit),
+        _purge(
+            state.sessions,
+            lambda one: one.ended_at is not None and one.ended_at <= now - _ENDED_SESSION_KEPT,
+            limit,
+        ),
+        _purge(state.browsers, lambda browser: browser.expires_at <= now, limit),
+    ]
+    _follow_browsers(state)
+    _erase_replies(state, now)
+    return any(left)
+
+
+def _purge(table: Table[Key, Value], is_over: Callable[[Value], bool], limit: int) -> bool:
+    over = [(tenant, key) for tenant, key, value in table if is_over(value)]
+    for tenant, key in over[:limit]:
+        table.remove(tenant, key)
+    return len(over) > limit
+
+
+def _follow_browsers(state: State) -> None:
+    for tenant, sid, session in state.sessions:
+        if state.browsers.get(tenant, session.browser_id) is None:
+            state.sessions.remove(tenant, sid)
+    for tenant, known, _ in state.known_browsers:
+        if state.browsers.get(tenant, known[0]) is None:
+            state.known_browsers.remove(tenant, known)
+
+
+def _erase_replies(state: State, now: NumericDate) -> None:
+    for tenant, digest, token in state.refresh_tokens:
+        if token.kept_reply is not None and token.kept_reply.expires_at <= now:
+            state.refresh_tokens.put(tenant, digest, replace(token, kept_reply=None))
+    for tenant, digest, _ in state.predecessors:
+        if state.refresh_tokens.get(tenant, digest) is None:
+            state.predecessors.remove(tenant, digest)

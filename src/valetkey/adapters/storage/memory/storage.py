@@ -1,0 +1,107 @@
+"""The memory storage of one process: the fake that tests use, with the semantics of the durable ones."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from valetkey.adapters.storage.memory import configuration_changes, sign_in_changes, token_changes
+from valetkey.adapters.storage.memory.purge import purge
+from valetkey.adapters.storage.memory.sign_in_changes import SignInChange
+from valetkey.adapters.storage.memory.state import State
+from valetkey.adapters.storage.memory.stores import (
+    MemoryAttempts,
+    MemoryAuthorizations,
+    MemoryBrowsers,
+    MemoryClients,
+    MemoryCodes,
+    MemoryConsents,
+    MemoryEndUsers,
+    MemoryInteractions,
+    MemoryRefreshTokens,
+    MemoryReplayGuard,
+    MemoryResources,
+    MemorySigningKeys,
+    MemoryTenants,
+)
+from valetkey.adapters.storage.memory.token_changes import TokenChange
+from valetkey.authorization_server.decision import Change
+from valetkey.oauth.types import NumericDate, TenantId
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryStores:
+    """Everything that one tenant keeps."""
+
+    _state: State
+    _tenant: TenantId
+    clients: MemoryClients
+    resources: MemoryResources
+    signing_keys: MemorySigningKeys
+    end_users: MemoryEndUsers
+    browsers: MemoryBrowsers
+    interactions: MemoryInteractions
+    consents: MemoryConsents
+    authorizations: MemoryAuthorizations
+    codes: MemoryCodes
+    refresh_tokens: MemoryRefreshTokens
+    replay_guard: MemoryReplayGuard
+    attempts: MemoryAttempts
+
+    async def commit(self, changes: Sequence[Change]) -> bool:
+        """Applies all changes or none; False where one lost that must win. No other task sees half of them."""
+        state = self._state
+        state.begin()
+        try:
+            won = all(_apply(state, self._tenant, change) for change in changes)
+        except BaseException:
+            state.undo()
+            raise
+        if not won:
+            state.undo()
+        return won
+
+
+class MemoryStorage:
+    """Every tenant's rows, as long as the process lives."""
+
+    def __init__(self) -> None:
+        self._state = State()
+        self.tenants = MemoryTenants(self._state)
+
+    def stores(self, tenant_id: TenantId) -> MemoryStores:
+        """The stores of one tenant."""
+        return _stores(self._state, tenant_id)
+
+    async def purge(self, now: NumericDate, limit: int) -> bool:
+        """Deletes at most `limit` rows of each table that were over at `now`; True while more are left."""
+        self._state.begin()
+        return purge(self._state, now, limit)
+
+    async def close(self) -> None:
+        """Does nothing: there is nothing to let go of."""
+
+
+def _apply(state: State, tenant: TenantId, change: Change) -> bool:
+    if isinstance(change, TokenChange):
+        return token_changes.apply(state, tenant, change)
+    if isinstance(change, SignInChange):
+        return sign_in_changes.apply(state, tenant, change)
+    return configuration_changes.apply(state, tenant, change)
+
+
+def _stores(state: State, tenant: TenantId) -> MemoryStores:
+    return MemoryStores(
+        state,
+        tenant,
+        MemoryClients(state, tenant),
+        MemoryResources(state, tenant),
+        MemorySigningKeys(state, tenant),
+        MemoryEndUsers(state, tenant),
+        MemoryBrowsers(state, tenant),
+        MemoryInteractions(state, tenant),
+        MemoryConsents(state, tenant),
+        MemoryAuthorizations(state, tenant),
+        MemoryCodes(state, tenant),
+        MemoryRefreshTokens(state, tenant),
+        MemoryReplayGuard(state, tenant),
+        MemoryAttempts(state, tenant),
+    )

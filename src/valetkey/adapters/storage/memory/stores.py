@@ -1,0 +1,250 @@
+"""The stores of one tenant in memory."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from valetkey.adapters.storage.memory.state import WHOLE_SERVER, State
+from valetkey.adapters.storage.memory.token_changes import stored
+from valetkey.authorization_server.model import (
+    Browser,
+    BrowserId,
+    Client,
+    Consent,
+    EndUser,
+    Generations,
+    Interaction,
+    Resource,
+    Session,
+    SigningKey,
+    StoredAuthorization,
+    StoredCode,
+    StoredRefreshToken,
+    StoredSession,
+    Tenant,
+    normalised_username,
+)
+from valetkey.oauth.types import (
+    AuthorizationId,
+    ClientId,
+    NumericDate,
+    SessionId,
+    Subject,
+    TenantId,
+    TokenDigest,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _OfTenant:
+    _state: State
+    _tenant: TenantId
+
+
+class MemoryClients(_OfTenant):
+    """`Clients` of one tenant."""
+
+    __slots__ = ()
+
+    async def find(self, client_id: ClientId) -> Client | None:
+        """The client of that id."""
+        return self._state.clients.get(self._tenant, client_id)
+
+    async def list(self) -> Sequence[Client]:
+        """All clients, by id."""
+        return [client for _, client in sorted(self._state.clients.of(self._tenant), key=lambda row: row[0])]
+
+    async def generations(self, client_id: ClientId) -> Generations:
+        """The counters for a client acting for itself."""
+        return self._state.current(self._tenant, client_id, None)
+
+
+class MemoryResources(_OfTenant):
+    """`Resources` of one tenant."""
+
+    __slots__ = ()
+
+    async def find(self, identifier: str) -> Resource | None:
+        """The resource server of that identifier."""
+        return self._state.resources.get(self._tenant, identifier)
+
+    async def list(self) -> Sequence[Resource]:
+        """All resource servers, by identifier."""
+        rows = sorted(self._state.resources.of(self._tenant), key=lambda row: row[0])
+        return [resource for _, resource in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryTenants:
+    """`Tenants`: the one store that belongs to no tenant."""
+
+    _state: State
+
+    async def find(self, name: str) -> Tenant | None:
+        """The tenant of that name."""
+        return self._state.tenants.get(WHOLE_SERVER, name)
+
+    async def list(self) -> Sequence[Tenant]:
+        """All tenants, by name."""
+        return [tenant for _, tenant in sorted(self._state.tenants.of(WHOLE_SERVER), key=lambda row: row[0])]
+
+
+class MemorySigningKeys(_OfTenant):
+    """`SigningKeys` of one tenant."""
+
+    __slots__ = ()
+
+    async def list(self) -> Sequence[SigningKey]:
+        """All signing keys, oldest first."""
+        keys = [key for _, key in self._state.signing_keys.of(self._tenant)]
+        return sorted(keys, key=lambda key: (key.created_at, key.kid))
+
+    async def version(self) -> int:
+        """The tenant's configuration version; 0 before the first change."""
+        return self._state.configurations.get(self._tenant, "") or 0
+
+
+class MemoryEndUsers(_OfTenant):
+    """`EndUsers` of one tenant."""
+
+    __slots__ = ()
+
+    async def find(self, subject: Subject) -> EndUser | None:
+        """The end-user of that subject."""
+        return self._state.end_users.get(self._tenant, subject)
+
+    async def find_by_username(self, normalised: str) -> EndUser | None:
+        """The end-user of that user name, normalised."""
+        for _, end_user in self._state.end_users.of(self._tenant):
+            if normalised_username(end_user.username) == normalised:
+                return end_user
+        return None
+
+    async def generations(self, subject: Subject) -> Generations:
+        """The counters for an end-user, without a client's."""
+        return self._state.current(self._tenant, None, subject)
+
+    async def list(self) -> Sequence[EndUser]:
+        """All end-users, by subject."""
+        rows = sorted(self._state.end_users.of(self._tenant), key=lambda row: row[0])
+        return [end_user for _, end_user in rows]
+
+
+class MemoryBrowsers(_OfTenant):
+    """`Browsers` of one tenant."""
+
+    __slots__ = ()
+
+    async def find(self, handle_digest: TokenDigest) -> Browser | None:
+        """The browser with that cookie handle."""
+        for _, browser in self._state.browsers.of(self._tenant):
+            if browser.handle_digest == handle_digest:
+                return browser
+        return None
+
+    async def sessions(self, browser_id: BrowserId) -> Sequence[StoredSession]:
+        """The sessions that have not ended, newest sign-in first."""
+        of_browser = [
+            session
+            for _, session in self._state.sessions.of(self._tenant)
+            if session.browser_id == browser_id and session.ended_at is None
+        ]
+        of_browser.sort(key=lambda one: (-one.authentication.auth_time, -one.created_at, one.sid))
+        return [found for session in of_browser if (found := self._stored(session)) is not None]
+
+    async def session(self, sid: SessionId) -> StoredSession | None:
+        """The session of that id, ended or not."""
+        session = self._state.sessions.get(self._tenant, sid)
+        return None if session is None else self._stored(session)
+
+    async def has_known(self, browser_id: BrowserId, subject: Subject) -> bool:
+        """Whether the end-user ever signed in with the browser."""
+        known = self._state.known_browsers.of(self._tenant)
+        return any(key == (browser_id, subject) for key, _ in known)
+
+    def _stored(self, session: Session) -> StoredSession | None:
+        end_user = self._state.end_users.get(self._tenant, session.subject)
+        current = self._state.current(self._tenant, None, session.subject)
+        return None if end_user is None else StoredSession(session, current, end_user)
+
+
+class MemoryInteractions(_OfTenant):
+    """`Interactions` of one tenant."""
+
+    __slots__ = ()
+
+    async def find(self, digest: TokenDigest) -> Interaction | None:
+        """The interaction of that handle."""
+        return self._state.interactions.get(self._tenant, digest)
+
+
+class MemoryConsents(_OfTenant):
+    """`Consents` of one tenant."""
+
+    __slots__ = ()
+
+    async def find(self, subject: Subject, client_id: ClientId) -> Consent | None:
+        """What the end-user allowed the client; resources are sorted."""
+        return self._state.consents.get(self._tenant, (subject, client_id))
+
+
+class MemoryAuthorizations(_OfTenant):
+    """`Authorizations` of one tenant."""
+
+    __slots__ = ()
+
+    async def find(self, authorization_id: AuthorizationId) -> StoredAuthorization | None:
+        """The authorization of that id with the counters of now."""
+        return stored(self._state, self._tenant, authorization_id)
+
+    async def current(self, client_id: ClientId, subject: Subject) -> Generations:
+        """The counters of now."""
+        return self._state.current(self._tenant, client_id, subject)
+
+
+class MemoryCodes(_OfTenant):
+    """`Codes` of one tenant."""
+
+    __slots__ = ()
+
+    async def find(self, digest: TokenDigest) -> StoredCode | None:
+        """The code with its authorization."""
+        code = self._state.codes.get(self._tenant, digest)
+        found = None if code is None else stored(self._state, self._tenant, code.authorization_id)
+        return None if code is None or found is None else StoredCode(code, found)
+
+
+class MemoryRefreshTokens(_OfTenant):
+    """`RefreshTokens` of one tenant."""
+
+    __slots__ = ()
+
+    async def find(self, digest: TokenDigest) -> StoredRefreshToken | None:
+        """The refresh token with its authorization and end-user."""
+        token = self._state.refresh_tokens.get(self._tenant, digest)
+        found = None if token is None else stored(self._state, self._tenant, token.authorization_id)
+        if token is None or found is None:
+            return None
+        end_user = self._state.end_users.get(self._tenant, found.authorization.subject)
+        return StoredRefreshToken(token, found, end_user)
+
+
+class MemoryReplayGuard(_OfTenant):
+    """`ReplayGuard` of one tenant."""
+
+    __slots__ = ()
+
+    async def is_burned(self, scope: str, jti_digest: TokenDigest, now: NumericDate) -> bool:
+        """Whether the identifier was used and has not expired."""
+        burned_until = self._state.burned_jtis.get(self._tenant, (scope, jti_digest))
+        return burned_until is not None and burned_until > now
+
+
+class MemoryAttempts(_OfTenant):
+    """`Attempts` of one tenant."""
+
+    __slots__ = ()
+
+    async def wait(self, key: str, interval: int, burst: int, now: NumericDate) -> int:
+        """The seconds until another attempt is allowed."""
+        full_at = max(self._state.attempts.get(self._tenant, key) or 0, now)
+        return max(0, full_at + interval - burst * interval - now)

@@ -1,0 +1,1 @@
+"""The SQL that every SQL engine shares: migrations, queries, and the statements of each `Change`."""

@@ -1,0 +1,208 @@
+"""The JSON documents in which tenants, clients, resources and end-users are kept.
+
+A member that only a newer version knows is passed over, and one that is added has a default: old and
+new versions run side by side.
+"""
+
+import msgspec
+
+from valetkey.adapters.storage.sql.step import Record
+from valetkey.authorization_server.model import (
+    ApplicationType,
+    AuthenticationMethod,
+    Client,
+    ClientSecret,
+    ConsentMode,
+    EndUser,
+    ManagedBy,
+    Resource,
+    Tenant,
+)
+from valetkey.jose import JwkSet
+from valetkey.oauth.types import ClientId, GrantType, NumericDate, Scope, Seconds, SecretDigest, TenantId
+
+
+class _TenantDocument(msgspec.Struct, frozen=True):
+    display_name: str
+    profile: str
+    accent: str
+    managed_by: ManagedBy
+    disabled: bool
+
+
+class _SecretDocument(msgspec.Struct, frozen=True):
+    secret_id: str
+    digest: bytes
+    created_at: int
+    expires_at: int | None
+
+
+class _ClientDocument(msgspec.Struct, frozen=True):
+    name: str
+    authentication_method: AuthenticationMethod
+    grant_types: list[str]
+    redirect_uris: tuple[str, ...]
+    post_logout_redirect_uris: tuple[str, ...]
+    secrets: tuple[_SecretDocument, ...]
+    jwks: dict[str, object] | None
+    scope: str
+    resources: tuple[str, ...]
+    application_type: ApplicationType
+    consent: ConsentMode
+    profile: str | None
+    id_token_signed_response_alg: str
+    managed_by: ManagedBy
+
+
+class _ResourceDocument(msgspec.Struct, frozen=True):
+    name: str
+    scopes: dict[str, str]
+    access_token_lifetime: int | None
+    managed_by: ManagedBy
+    disabled: bool
+
+
+class _EndUserDocument(msgspec.Struct, frozen=True):
+    name: str | None
+    email: str | None
+    email_verified: bool
+    roles: list[str]
+    claims: dict[str, object]
+    managed_by: ManagedBy
+
+
+_tenants = msgspec.json.Decoder(_TenantDocument)
+_clients = msgspec.json.Decoder(_ClientDocument)
+_resources = msgspec.json.Decoder(_ResourceDocument)
+_end_users = msgspec.json.Decoder(_EndUserDocument)
+
+
+def tenant_document(tenant: Tenant) -> str:
+    """What the column `tenants.document` holds."""
+    return _encode(
+        _TenantDocument(tenant.display_name, tenant.profile, tenant.accent, tenant.managed_by, tenant.disabled)
+    )
+
+
+def tenant_from(row: Record) -> Tenant:
+    """A row of tenant, document."""
+    found = _tenants.decode(row[1])
+    return Tenant(
+        TenantId(row[0]), found.display_name, found.profile, found.accent, found.managed_by, found.disabled
+    )
+
+
+def client_document(client: Client) -> str:
+    """What the column `clients.document` holds; secrets are digests."""
+    return _encode(
+        _ClientDocument(
+            name=client.name,
+            authentication_method=client.authentication_method,
+            grant_types=sorted(client.grant_types),
+            redirect_uris=client.redirect_uris,
+            post_logout_redirect_uris=client.post_logout_redirect_uris,
+            secrets=tuple(
+                _SecretDocument(secret.secret_id, secret.digest.value, secret.created_at, secret.expires_at)
+                for secret in client.secrets
+            ),
+            jwks=None if client.jwks is None else client.jwks.as_dict(),
+            scope=str(client.scope),
+            resources=client.resources,
+            application_type=client.application_type,
+            consent=client.consent,
+            profile=client.profile,
+            id_token_signed_response_alg=client.id_token_signed_response_alg,
+            managed_by=client.managed_by,
+        )
+    )
+
+
+def client_from(row: Record) -> Client:
+    """A row of client_id, disabled, document."""
+    found = _clients.decode(row[2])
+    return Client(
+        client_id=ClientId(row[0]),
+        name=found.name,
+        authentication_method=found.authentication_method,
+        grant_types=frozenset(map(GrantType, found.grant_types)),
+        redirect_uris=found.redirect_uris,
+        post_logout_redirect_uris=found.post_logout_redirect_uris,
+        secrets=tuple(map(_secret, found.secrets)),
+        jwks=None if found.jwks is None else JwkSet.parse(found.jwks),
+        scope=Scope.of(found.scope.split()),
+        resources=found.resources,
+        application_type=found.application_type,
+        consent=found.consent,
+        profile=found.profile,
+        id_token_signed_response_alg=found.id_token_signed_response_alg,
+        managed_by=found.managed_by,
+        disabled=bool(row[1]),
+    )
+
+
+def resource_document(resource: Resource) -> str:
+    """What the column `resources.document` holds."""
+    return _encode(
+        _ResourceDocument(
+            resource.name,
+            dict(resource.scopes),
+            resource.access_token_lifetime,
+            resource.managed_by,
+            resource.disabled,
+        )
+    )
+
+
+def resource_from(row: Record) -> Resource:
+    """A row of identifier, document."""
+    found = _resources.decode(row[1])
+    lifetime = found.access_token_lifetime
+    return Resource(
+        identifier=row[0],
+        name=found.name,
+        scopes=found.scopes,
+        access_token_lifetime=None if lifetime is None else Seconds(lifetime),
+        managed_by=found.managed_by,
+        disabled=found.disabled,
+    )
+
+
+def end_user_document(end_user: EndUser) -> str:
+    """What the column `end_users.document` holds."""
+    return _encode(
+        _EndUserDocument(
+            end_user.name,
+            end_user.email,
+            end_user.email_verified,
+            sorted(end_user.roles),
+            dict(end_user.claims),
+            end_user.managed_by,
+        )
+    )
+
+
+def end_user_from(row: Record) -> EndUser:
+    """A row of subject, username, password_hash, updated_at, disabled, document."""
+    found = _end_users.decode(row[5])
+    return EndUser(
+        subject=row[0],
+        username=row[1],
+        password_hash=row[2],
+        updated_at=row[3],
+        name=found.name,
+        email=found.email,
+        email_verified=found.email_verified,
+        roles=frozenset(found.roles),
+        claims=found.claims,
+        managed_by=found.managed_by,
+        disabled=bool(row[4]),
+    )
+
+
+def _secret(found: _SecretDocument) -> ClientSecret:
+    expires_at = None if found.expires_at is None else NumericDate(found.expires_at)
+    return ClientSecret(found.secret_id, SecretDigest(found.digest), NumericDate(found.created_at), expires_at)
+
+
+def _encode(document: msgspec.Struct) -> str:
+    return msgspec.json.encode(document).decode()

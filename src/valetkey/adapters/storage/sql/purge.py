@@ -1,0 +1,58 @@
+"""What may be thrown away: rows that no question finds alive any more, in small batches."""
+
+# ruff: noqa: S608 - these statements are put together from constants of this file alone.
+
+from collections.abc import Sequence
+
+from valetkey.adapters.storage.sql.step import Step
+from valetkey.oauth.types import NumericDate
+
+ENDED_SESSION_KEPT = 86_400  # seconds, so that a page can still say what happened to it
+
+_EXPIRING = (
+    ("codes", "tenant, digest"),
+    ("refresh_tokens", "tenant, digest"),
+    ("kept_replies", "tenant, digest"),
+    ("burned_jtis", "tenant, scope, digest"),
+    ("interactions", "tenant, digest"),
+    ("consents", "tenant, subject, client_id"),
+    ("authorizations", "tenant, authorization_id"),
+)
+
+
+def _delete(table: str, key: str, date: str) -> str:
+    return (
+        f"DELETE FROM {table} WHERE ({key}) IN "
+        f"(SELECT {key} FROM {table} WHERE {date} <= $1 ORDER BY {date} LIMIT $2)"
+    )
+
+
+_DELETIONS = tuple(_delete(table, key, "expires_at") for table, key in _EXPIRING)
+_FORGET_ATTEMPTS = _delete("attempts", "tenant, name", "full_at")
+_FORGET_SESSIONS = _delete("sessions", "tenant, sid", "ended_at")
+_OF_EXPIRED_BROWSERS = tuple(
+    f"DELETE FROM {table} WHERE (tenant, browser_id) IN "
+    "(SELECT tenant, browser_id FROM browsers WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)"
+    for table in ("sessions", "known_browsers", "browsers")
+)
+
+_LEFT = " UNION ALL ".join(
+    f"SELECT 1 FROM {table} WHERE {date} <= {when}"
+    for table, date, when in (
+        *((table, "expires_at", "$1") for table, _ in _EXPIRING),
+        ("attempts", "full_at", "$1"),
+        ("browsers", "expires_at", "$1"),
+        ("sessions", "ended_at", "$2"),
+    )
+)
+IS_ANYTHING_LEFT = f"SELECT 1 WHERE EXISTS ({_LEFT})"
+
+
+def units(now: NumericDate, limit: int) -> Sequence[Sequence[Step]]:
+    """The units of work that delete at most `limit` rows of each table that were over at `now`."""
+    expired = [[Step(deletion, (now, limit))] for deletion in (*_DELETIONS, _FORGET_ATTEMPTS)]
+    return (
+        *expired,
+        [Step(_FORGET_SESSIONS, (now - ENDED_SESSION_KEPT, limit))],
+        [Step(deletion, (now, limit)) for deletion in _OF_EXPIRED_BROWSERS],
+    )

@@ -1,0 +1,114 @@
+"""The SQLite storage of one process: opened once, it gives the stores of any tenant."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+
+from valetkey.adapters.storage.sql import purge
+from valetkey.adapters.storage.sql.changes import unit_of
+from valetkey.adapters.storage.sql.configuration_changes import WHOLE_SERVER
+from valetkey.adapters.storage.sqlite.connection import open_writer
+from valetkey.adapters.storage.sqlite.engine import SqliteEngine
+from valetkey.adapters.storage.sqlite.migrate import refuse_other_schema
+from valetkey.adapters.storage.sqlite.stores import (
+    SqliteAttempts,
+    SqliteAuthorizations,
+    SqliteBrowsers,
+    SqliteClients,
+    SqliteCodes,
+    SqliteConsents,
+    SqliteEndUsers,
+    SqliteInteractions,
+    SqliteRefreshTokens,
+    SqliteReplayGuard,
+    SqliteResources,
+    SqliteSigningKeys,
+    SqliteTenants,
+    VersionedCache,
+)
+from valetkey.authorization_server.decision import Change
+from valetkey.oauth.types import NumericDate, TenantId
+
+
+@dataclass(frozen=True, slots=True)
+class SqliteStores:
+    """Everything that one tenant keeps."""
+
+    _engine: SqliteEngine
+    _tenant: TenantId
+    clients: SqliteClients
+    resources: SqliteResources
+    signing_keys: SqliteSigningKeys
+    end_users: SqliteEndUsers
+    browsers: SqliteBrowsers
+    interactions: SqliteInteractions
+    consents: SqliteConsents
+    authorizations: SqliteAuthorizations
+    codes: SqliteCodes
+    refresh_tokens: SqliteRefreshTokens
+    replay_guard: SqliteReplayGuard
+    attempts: SqliteAttempts
+
+    async def commit(self, changes: Sequence[Change]) -> bool:
+        """Applies all changes durably, or none: False where one lost that must win; Unavailable in an outage."""
+        return await self._engine.commit(unit_of(self._tenant, changes)) if changes else True
+
+
+class SqliteStorage:
+    """One database file; to be opened and used on one running event loop."""
+
+    def __init__(self, engine: SqliteEngine) -> None:
+        self._engine = engine
+        self._stores: dict[TenantId, SqliteStores] = {}
+        self.tenants = SqliteTenants(engine, VersionedCache(engine, WHOLE_SERVER))
+
+    @classmethod
+    async def open(cls, path: str) -> "SqliteStorage":
+        """Opens a database that `upgrade` has brought to this version's schema.
+
+        Raises SchemaMismatchError, SqliteTooOldError or apsw.Error, each with one line for an operator.
+        """
+        await asyncio.to_thread(_refuse_unusable, path)
+        return cls(SqliteEngine(path))
+
+    def stores(self, tenant_id: TenantId) -> SqliteStores:
+        """The stores of one tenant; they are kept, so a name out of a request is looked up first."""
+        stores = self._stores.get(tenant_id)
+        if stores is None:
+            stores = self._stores[tenant_id] = _stores(self._engine, tenant_id)
+        return stores
+
+    async def purge(self, now: NumericDate, limit: int) -> bool:
+        """Deletes at most `limit` rows of each table that were over at `now`; True while more are left."""
+        for unit in purge.units(now, limit):
+            await self._engine.commit(unit)
+        return self._engine.row(purge.IS_ANYTHING_LEFT, now, now - purge.ENDED_SESSION_KEPT) is not None
+
+    async def close(self) -> None:
+        """Commits what waits and closes the files; a second call does nothing."""
+        await self._engine.close()
+
+
+def _refuse_unusable(path: str) -> None:
+    with closing(open_writer(path)) as connection:
+        refuse_other_schema(connection)
+
+
+def _stores(engine: SqliteEngine, tenant: TenantId) -> SqliteStores:
+    return SqliteStores(
+        engine,
+        tenant,
+        SqliteClients(engine, tenant, VersionedCache(engine, tenant)),
+        SqliteResources(engine, tenant, VersionedCache(engine, tenant)),
+        SqliteSigningKeys(engine, tenant, VersionedCache(engine, tenant)),
+        SqliteEndUsers(engine, tenant),
+        SqliteBrowsers(engine, tenant),
+        SqliteInteractions(engine, tenant),
+        SqliteConsents(engine, tenant),
+        SqliteAuthorizations(engine, tenant),
+        SqliteCodes(engine, tenant),
+        SqliteRefreshTokens(engine, tenant),
+        SqliteReplayGuard(engine, tenant),
+        SqliteAttempts(engine, tenant),
+    )
