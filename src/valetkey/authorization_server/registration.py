@@ -1,0 +1,207 @@
+"""What clients, end-users, resource servers and tenants must look like, however they come (RFC 7591, 2)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from valetkey.authorization_server.model import AuthenticationMethod, normalised_username
+from valetkey.authorization_server.policy import PROFILES
+from valetkey.jose.algorithms import SIGNATURE_ALGORITHMS
+from valetkey.oauth.errors import OAuthError
+from valetkey.oauth.resource import is_identifier
+from valetkey.oauth.types import Scope
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from valetkey.authorization_server.declaration import DeclaredEndUser
+    from valetkey.authorization_server.model import Client, EndUser, Resource, Tenant
+    from valetkey.authorization_server.policy import Policy
+    from valetkey.oauth.types import SecretText
+
+SHORTEST_SECRET: Final = 32
+"""Characters of a secret that we did not draw (DESIGN, 4)."""
+SECRET_EXPECTED: Final = f"a secret of at least {SHORTEST_SECRET} characters"
+SHORTEST_PASSWORD: Final = 8
+LONGEST_PASSWORD: Final = 1024
+"""Bytes of UTF-8."""
+PASSWORD_EXPECTED: Final = f"a password of {SHORTEST_PASSWORD} characters to {LONGEST_PASSWORD} bytes"
+MAXIMUM_REDIRECT_URIS: Final = 20
+MAXIMUM_NAME: Final = 100
+LONGEST_ACCESS_TOKEN: Final = 15 * 60
+"""Seconds (DESIGN, 5)."""
+RESERVED_CLAIMS: Final = frozenset(
+    {"sub", "iss", "aud", "exp", "iat", "nbf", "nonce", "name", "email", "email_verified", "preferred_username",
+     "updated_at"}
+)  # fmt: skip
+"""Claims that have a field of their own or that only the server states."""
+
+_CLIENT_ID: Final = re.compile(r"[\x21-\x7e]{1,256}")
+_TENANT_ID: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+_ACCENT: Final = re.compile(r"#[0-9a-f]{6}")
+_EMAIL: Final = re.compile(r"[^\s@\x00-\x1f\x7f]{1,64}@[^\s@\x00-\x1f\x7f]{1,255}")
+_ROLE: Final = re.compile(r"[\x21-\x7e]{1,64}")
+_SECRET_METHODS: Final = frozenset(
+    {AuthenticationMethod.CLIENT_SECRET_BASIC, AuthenticationMethod.CLIENT_SECRET_POST}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong: the field, and what it should be, to be read by who registers."""
+
+    field: str
+    message: str
+
+
+def client_faults(client: Client, policy: Policy) -> tuple[Fault, ...]:
+    """Return everything that forbids `client` under `policy`, which judges it; empty when it is sound."""
+    return (
+        *_name_faults("name", client.name),
+        *_identity_faults(client),
+        *_authentication_faults(client),
+        *_grant_faults(client, policy),
+        *_right_faults(client),
+    )
+
+
+def end_user_faults(end_user: EndUser | DeclaredEndUser) -> tuple[Fault, ...]:
+    """Return everything that is wrong with an end-user's fields; empty when they are sound."""
+    return tuple(_end_user_faults(end_user))
+
+
+def resource_faults(resource: Resource) -> tuple[Fault, ...]:
+    """Return everything that is wrong with a resource server (RFC 8707, 2); empty when it is sound."""
+    return tuple(_resource_faults(resource))
+
+
+def tenant_faults(tenant: Tenant) -> tuple[Fault, ...]:
+    """Return everything that is wrong with a tenant; its name stands in URLs. Empty when it is sound."""
+    return tuple(_tenant_faults(tenant))
+
+
+def is_sound_secret(secret: SecretText) -> bool:
+    """Say whether a client secret that we did not draw is long enough to be stored as a digest."""
+    return len(secret.reveal()) >= SHORTEST_SECRET
+
+
+def is_sound_password(password: str) -> bool:
+    """Say whether an end-user may have this password: no rule but its length (NIST SP 800-63B, 3.1.1.2)."""
+    return len(password) >= SHORTEST_PASSWORD and len(password.encode("utf-8", "surrogatepass")) <= LONGEST_PASSWORD
+
+
+def _name_faults(field: str, name: str) -> Iterator[Fault]:
+    # People decide by this name: what is invisible or turns the writing direction could deceive them.
+    if not name.strip() or len(name) > MAXIMUM_NAME or not name.isprintable():
+        yield Fault(field, f"expected 1 to {MAXIMUM_NAME} printable characters")
+
+
+def _identity_faults(client: Client) -> Iterator[Fault]:
+    if not _CLIENT_ID.fullmatch(client.client_id):
+        yield Fault("client_id", "expected 1 to 256 printable ASCII characters without space")
+    if client.profile is not None and client.profile not in PROFILES:
+        yield Fault("profile", f"expected one of {', '.join(PROFILES)}")
+
+
+def _authentication_faults(client: Client) -> Iterator[Fault]:
+    method = client.authentication_method
+    if method in _SECRET_METHODS and not client.secrets and not client.disabled:
+        yield Fault("secret", f"{method.value} needs a secret")
+    if method not in _SECRET_METHODS and client.secrets:
+        yield Fault("secret", f"a client that authenticates by {method.value} has no secret")
+    keys = client.jwks
+    if method is AuthenticationMethod.PRIVATE_KEY_JWT and keys is None:
+        yield Fault("jwks", "private_key_jwt needs the client's public keys")
+    if keys is not None:
+        # A key that was left out would be missed only on the day it signs.
+        yield from (Fault("jwks", f"key {bad.kid or bad.position}: {bad.reason}") for bad in keys.skipped)
+        if any(kty == "oct" for kty in (*(key.kty for key in keys.keys), *(key.kty for key in keys.unbound))):
+            yield Fault("jwks", "expected public keys, found a symmetric one")
+
+
+def _grant_faults(client: Client, policy: Policy) -> Iterator[Fault]:
+    unknown = sorted(client.grant_types - policy.grant_types)
+    if unknown or not client.grant_types:
+        known = ", ".join(sorted(policy.grant_types))
+        yield Fault(
+            "grant_types", f"profile {policy.name} knows {known}" + (f", not {unknown[0]}" if unknown else "")
+        )
+    if "client_credentials" in client.grant_types and client.is_public:
+        yield Fault("grant_types", "client_credentials needs a client that authenticates (RFC 6749, 4.4)")
+    if "authorization_code" in client.grant_types and not client.redirect_uris:
+        yield Fault("redirect_uris", "authorization_code needs a redirect URI")
+    algorithm = SIGNATURE_ALGORITHMS.get(client.id_token_signed_response_alg)
+    if algorithm is None or algorithm.is_symmetric:
+        yield Fault("id_token_signed_response_alg", "expected an asymmetric signature algorithm, such as ES256")
+
+
+def _right_faults(client: Client) -> Iterator[Fault]:
+    yield from _uri_faults("redirect_uris", client.redirect_uris)
+    yield from _uri_faults("post_logout_redirect_uris", client.post_logout_redirect_uris)
+    yield from _scope_faults("scope", client.scope)
+    yield from (
+        Fault("resources", f"expected absolute URIs without fragment, found {resource!r}")
+        for resource in client.resources
+        if not is_identifier(resource)
+    )
+
+
+def _uri_faults(field: str, uris: tuple[str, ...]) -> Iterator[Fault]:
+    if len(uris) > MAXIMUM_REDIRECT_URIS:
+        yield Fault(field, f"at most {MAXIMUM_REDIRECT_URIS}")
+
+
+def _scope_faults(field: str, names: frozenset[str]) -> Iterator[Fault]:
+    for name in sorted(names):
+        try:
+            Scope.parse(name)
+        except OAuthError:
+            yield Fault(field, f"{name!r} is no scope name (RFC 6749, 3.3)")
+
+
+def _end_user_faults(end_user: EndUser | DeclaredEndUser) -> Iterator[Fault]:
+    username = end_user.username
+    if not normalised_username(username) or len(username) > MAXIMUM_NAME or not username.isprintable():
+        yield Fault("username", f"expected 1 to {MAXIMUM_NAME} printable characters")
+    if end_user.name is not None:
+        yield from _name_faults("name", end_user.name)
+    if end_user.email is not None and not _EMAIL.fullmatch(end_user.email):
+        yield Fault("email", "expected an address such as ada@example.com")
+    if end_user.email_verified and end_user.email is None:
+        yield Fault("email_verified", "there is no email to be verified")
+    yield from (
+        Fault("roles", f"expected printable ASCII without space, found {role!r}")
+        for role in sorted(end_user.roles)
+        if not _ROLE.fullmatch(role)
+    )
+    yield from (
+        Fault("claims", f"{claim} is stated by the server or has a field of its own")
+        for claim in sorted(RESERVED_CLAIMS & end_user.claims.keys())
+    )
+
+
+def _resource_faults(resource: Resource) -> Iterator[Fault]:
+    if not is_identifier(resource.identifier):
+        yield Fault("identifier", "expected an absolute URI without fragment (RFC 8707, 2)")
+    yield from _name_faults("name", resource.name)
+    yield from _scope_faults("scopes", frozenset(resource.scopes))
+    yield from (
+        Fault("scopes", f"{name}: say in words what it allows")
+        for name, words in sorted(resource.scopes.items())
+        if not words.strip()
+    )
+    lifetime = resource.access_token_lifetime
+    if lifetime is not None and not 1 <= lifetime <= LONGEST_ACCESS_TOKEN:
+        yield Fault("access_token_lifetime", f"expected 1 to {LONGEST_ACCESS_TOKEN} seconds")
+
+
+def _tenant_faults(tenant: Tenant) -> Iterator[Fault]:
+    if not _TENANT_ID.fullmatch(tenant.tenant_id):
+        yield Fault("name", "expected at most 63 of a-z, 0-9 and inner hyphens")
+    yield from _name_faults("display_name", tenant.display_name)
+    if tenant.profile not in PROFILES:
+        yield Fault("profile", f"expected one of {', '.join(PROFILES)}")
+    if not _ACCENT.fullmatch(tenant.accent):
+        yield Fault("accent", "expected a colour such as #2454d6")

@@ -1,0 +1,27 @@
+"""Frozen settings from a TOML file, the environment and flags; every fault is told, nothing unknown accepted."""
+
+from __future__ import annotations
+
+from valetkey.settings.errors import SettingsError
+from valetkey.settings.loading import load
+from valetkey.settings.values import (
+    KeyEncryptionKey,
+    LogFormat,
+    LogLevel,
+    LogSettings,
+    ServerSettings,
+    Settings,
+    StorageSettings,
+)
+
+__all__ = [
+    "KeyEncryptionKey",
+    "LogFormat",
+    "LogLevel",
+    "LogSettings",
+    "ServerSettings",
+    "Settings",
+    "SettingsError",
+    "StorageSettings",
+    "load",
+]

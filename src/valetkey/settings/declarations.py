@@ -1,0 +1,110 @@
+"""Everything that a file declares, judged: each thing for itself, then its name and its tenant among the others."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from valetkey.authorization_server.declaration import Declarations
+from valetkey.authorization_server.model import ManagedBy, Tenant, normalised_username
+from valetkey.authorization_server.policy import PROFILES
+from valetkey.authorization_server.registration import (
+    Fault,
+    client_faults,
+    end_user_faults,
+    resource_faults,
+    tenant_faults,
+)
+from valetkey.oauth.types import DEFAULT_TENANT
+from valetkey.settings import declared
+from valetkey.settings.declared_table import CLIENTS, RESOURCES, TENANTS, USERS
+from valetkey.settings.reading import read
+from valetkey.settings.sources import hint
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from valetkey.authorization_server.declaration import DeclaredClient, DeclaredEndUser, DeclaredResource
+    from valetkey.oauth.types import TenantId
+    from valetkey.settings.reading import Readings
+    from valetkey.settings.setting import DeclarationTable
+    from valetkey.settings.sources import Entry, Sources
+
+Value = TypeVar("Value")
+Judged = list[tuple["Entry", Value]]
+
+
+def read_declarations(sources: Sources, profile: str, revision: int) -> Declarations:
+    """Return all that is declared, the default tenant first; `profile` is the one for tenants that name none.
+
+    What is wrong is told in `sources.faults` and left out.
+    """
+    tenants = _all(TENANTS, sources, lambda found: declared.tenant_of(found, profile), tenant_faults)
+    _refuse_twins(tenants, lambda tenant: (tenant.tenant_id,), sources)
+    known = {tenant.tenant_id: tenant for _, tenant in tenants}
+    known.setdefault(DEFAULT_TENANT, Tenant(DEFAULT_TENANT, "Valetkey", profile, managed_by=ManagedBy.FILE))
+    clients = _all(CLIENTS, sources, declared.client_of, lambda client: _client_faults(client, known))
+    users = _all(USERS, sources, declared.end_user_of, end_user_faults)
+    resources = _all(RESOURCES, sources, declared.resource_of, lambda found: resource_faults(found.resource))
+    _refuse_twins(clients, lambda client: (client.tenant_id, client.client.client_id), sources)
+    _refuse_twins(users, lambda user: (user.tenant_id, normalised_username(user.username)), sources)
+    _refuse_twins(resources, lambda found: (found.tenant_id, found.resource.identifier), sources)
+    for entry, tenant_id in (*_tenants(clients), *_tenants(users), *_tenants(resources)):
+        if tenant_id not in known:
+            _tell(entry, Fault("tenant", f"no tenant {tenant_id} is declared{hint(tenant_id, known)}"), sources)
+    return Declarations(
+        revision,
+        (known.pop(DEFAULT_TENANT), *known.values()),
+        _values(clients),
+        _values(users),
+        _values(resources),
+    )
+
+
+def _all(
+    table: DeclarationTable,
+    sources: Sources,
+    build: Callable[[Readings], Value],
+    faults_of: Callable[[Value], Iterable[Fault]],
+) -> Judged[Value]:
+    judged: Judged[Value] = []
+    for entry in sources.entries.get(table.name, ()):
+        found = read(table.rows, entry.values, f"{entry.origin}.", sources.faults)
+        if found is None:
+            continue
+        value = build(found)
+        for fault in faults_of(value):
+            _tell(entry, fault, sources)
+        judged.append((entry, value))
+    return judged
+
+
+def _client_faults(declared_client: DeclaredClient, tenants: dict[TenantId, Tenant]) -> tuple[Fault, ...]:
+    tenant = tenants.get(declared_client.tenant_id)
+    profile = declared_client.client.profile or (tenant.profile if tenant is not None else "")
+    # An unknown tenant or profile has a line of its own.
+    return client_faults(declared_client.client, PROFILES[profile]) if profile in PROFILES else ()
+
+
+def _refuse_twins(judged: Judged[Value], identity: Callable[[Value], tuple[str, ...]], sources: Sources) -> None:
+    seen: set[tuple[str, ...]] = set()
+    for entry, value in judged:
+        name = identity(value)
+        if name in seen:
+            sources.faults.append(f"{entry.origin}: declared twice in tenant {name[0]}")
+        seen.add(name)
+
+
+def _tell(entry: Entry, fault: Fault, sources: Sources) -> None:
+    found = entry.values.get(fault.field) or entry.values.get(f"{fault.field}_file")
+    place = found.origin if found is not None else f"{entry.origin}.{fault.field}"
+    sources.faults.append(f"{place}: {fault.message}")
+
+
+def _tenants(
+    judged: Sequence[tuple[Entry, DeclaredClient | DeclaredEndUser | DeclaredResource]],
+) -> Iterator[tuple[Entry, TenantId]]:
+    return ((entry, value.tenant_id) for entry, value in judged)
+
+
+def _values(judged: Sequence[tuple[Entry, Value]]) -> tuple[Value, ...]:
+    return tuple(value for _, value in judged)

@@ -1,0 +1,84 @@
+"""From the readings of a declaration to the value that it declares, judged like one that came by hand."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from valetkey.authorization_server.declaration import DeclaredClient, DeclaredEndUser, DeclaredResource
+from valetkey.authorization_server.model import Client, ClientSecret, ManagedBy, Resource, Tenant
+from valetkey.oauth.types import ClientId, GrantType, NumericDate, TenantId
+from valetkey.settings import declared_table as rows
+
+if TYPE_CHECKING:
+    from valetkey.oauth.types import SecretDigest
+    from valetkey.settings.reading import Readings
+
+
+def tenant_of(found: Readings, profile: str) -> Tenant:
+    """Return a declared tenant; `profile` is the one for tenants that name none."""
+    name = found[rows.TENANT_NAME]
+    return Tenant(
+        tenant_id=TenantId(name),
+        display_name=found[rows.TENANT_DISPLAY_NAME] or name,
+        profile=found[rows.TENANT_PROFILE] or profile,
+        accent=found[rows.TENANT_ACCENT].lower(),
+        managed_by=ManagedBy.FILE,
+        disabled=found[rows.DISABLED],
+    )
+
+
+def client_of(found: Readings) -> DeclaredClient:
+    """Return a declared client."""
+    client_id = found[rows.CLIENT_ID]
+    client = Client(
+        client_id=ClientId(client_id),
+        name=found[rows.CLIENT_NAME] or client_id,
+        authentication_method=found[rows.AUTHENTICATION_METHOD],
+        grant_types=frozenset(GrantType(name) for name in found[rows.GRANT_TYPES]),
+        redirect_uris=found[rows.REDIRECT_URIS],
+        post_logout_redirect_uris=found[rows.POST_LOGOUT_REDIRECT_URIS],
+        secrets=tuple(_secret(digest) for digest in found[rows.SECRET]),
+        jwks=found[rows.JWKS],
+        scope=found[rows.CLIENT_SCOPE],
+        resources=found[rows.CLIENT_RESOURCES],
+        application_type=found[rows.APPLICATION_TYPE],
+        consent=found[rows.CONSENT],
+        profile=found[rows.CLIENT_PROFILE],
+        id_token_signed_response_alg=found[rows.ID_TOKEN_ALGORITHM],
+        managed_by=ManagedBy.FILE,
+        disabled=found[rows.DISABLED],
+    )
+    return DeclaredClient(TenantId(found[rows.TENANT]), client)
+
+
+def end_user_of(found: Readings) -> DeclaredEndUser:
+    """Return a declared end-user."""
+    return DeclaredEndUser(
+        tenant_id=TenantId(found[rows.TENANT]),
+        username=found[rows.USERNAME],
+        initial_password=found[rows.INITIAL_PASSWORD],
+        name=found[rows.USER_NAME],
+        email=found[rows.EMAIL],
+        email_verified=found[rows.EMAIL_VERIFIED],
+        roles=frozenset(found[rows.ROLES]),
+        claims=found[rows.CLAIMS],
+        disabled=found[rows.DISABLED],
+    )
+
+
+def resource_of(found: Readings) -> DeclaredResource:
+    """Return a declared resource server."""
+    identifier = found[rows.IDENTIFIER]
+    resource = Resource(
+        identifier=identifier,
+        name=found[rows.RESOURCE_NAME] or identifier,
+        scopes=found[rows.SCOPES],
+        access_token_lifetime=found[rows.ACCESS_TOKEN_LIFETIME],
+        managed_by=ManagedBy.FILE,
+        disabled=found[rows.DISABLED],
+    )
+    return DeclaredResource(TenantId(found[rows.TENANT]), resource)
+
+
+def _secret(digest: SecretDigest) -> ClientSecret:
+    return ClientSecret(secret_id=digest.value.hex()[:12], digest=digest, created_at=NumericDate(0))

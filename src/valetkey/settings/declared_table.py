@@ -1,0 +1,231 @@
+"""What a configuration file can declare: the rows of its tenants, clients, end-users and resource servers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from valetkey.authorization_server.model import ApplicationType, AuthenticationMethod, ConsentMode, PasswordHash
+from valetkey.authorization_server.policy import PROFILES
+from valetkey.jose import InvalidKey, JwkSet
+from valetkey.oauth.types import DEFAULT_TENANT, Scope, Seconds, SecretDigest, SecretText
+from valetkey.settings import kinds
+from valetkey.settings.kinds import Kind
+from valetkey.settings.secrets import client_secret, initial_password
+from valetkey.settings.setting import REQUIRED, DeclarationTable, FromFile, Setting
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+TENANT: Final[Setting[str]] = Setting(
+    "tenant", kinds.text("the name of a tenant"), DEFAULT_TENANT, "The tenant that it belongs to.", '"acme"'
+)
+DISABLED: Final[Setting[bool]] = Setting(
+    "disabled", kinds.FLAG, False, "Switches it off without forgetting it.", "true"
+)
+
+
+def _read_jwks(found: object) -> JwkSet:
+    expected = "a JWK Set of public keys: an object with a list of keys"
+    content: str | Mapping[str, object]
+    if isinstance(found, SecretText):
+        content = found.reveal()
+    elif isinstance(found, dict):
+        content = found
+    else:
+        raise ValueError(expected)  # noqa: TRY004 - one error type for all wrong values
+    try:
+        return JwkSet.parse_public(content)
+    except InvalidKey as error:
+        raise ValueError(f"{expected} ({error})") from None
+
+
+# --- tenants -----------------------------------------------------------------------------------------------
+
+TENANT_NAME: Final[Setting[str]] = Setting(
+    "name",
+    kinds.text("a name of a-z, 0-9 and hyphens"),
+    REQUIRED,
+    "Names the tenant: its issuer is the default one's followed by /t/NAME. `default` is the one at the root.",
+    '"acme"',
+)
+TENANT_DISPLAY_NAME: Final[Setting[str | None]] = Setting(
+    "display_name", kinds.text(), None, "What its pages call it; its name where absent.", '"Acme Corporation"'
+)
+TENANT_PROFILE: Final[Setting[str | None]] = Setting(
+    "profile", kinds.choice(PROFILES), None, "Its policy profile; the default tenant's where absent.", '"OPENID"'
+)
+TENANT_ACCENT: Final[Setting[str]] = Setting(
+    "accent", kinds.text("a colour such as #2454d6"), "#2454d6", "The accent colour of its pages.", '"#0a7d4f"'
+)
+TENANTS: Final = DeclarationTable(
+    "tenants",
+    TENANT_NAME,
+    (TENANT_NAME, TENANT_DISPLAY_NAME, TENANT_PROFILE, TENANT_ACCENT, DISABLED),
+    "An issuer of its own, with its own keys, clients and end-users.",
+)
+
+# --- clients -----------------------------------------------------------------------------------------------
+
+CLIENT_ID: Final[Setting[str]] = Setting(
+    "client_id", kinds.text(), REQUIRED, "What the client calls itself in every request.", '"shop"'
+)
+CLIENT_NAME: Final[Setting[str | None]] = Setting(
+    "name", kinds.text(), None, "What the consent page calls it; its client_id where absent.", '"Example Shop"'
+)
+AUTHENTICATION_METHOD: Final[Setting[AuthenticationMethod]] = Setting(
+    "authentication_method",
+    kinds.member_of(AuthenticationMethod),
+    AuthenticationMethod.CLIENT_SECRET_BASIC,
+    "How it authenticates at the token endpoint; `none` for what cannot keep a secret.",
+    '"client_secret_basic"',
+)
+SECRET: Final[Setting[tuple[SecretDigest, ...]]] = Setting(
+    "secret",
+    Kind("the secret's digest sha256:<64 hex digits>", client_secret),
+    (),
+    "Its secret, of at least 32 characters: in a file of its own, in the environment, or as the digest "
+    "sha256:<hex>. During a change of secrets a list of digests keeps both alive.",
+    '"shop.secret"',
+    FromFile.SECRET,
+)
+JWKS: Final[Setting[JwkSet | None]] = Setting(
+    "jwks",
+    Kind("a JWK Set of public keys", _read_jwks),
+    None,
+    "Its public keys for private_key_jwt, as a JWK Set: in a JSON file, or as a table.",
+    '"shop.jwks.json"',
+    FromFile.PUBLIC,
+)
+GRANT_TYPES: Final[Setting[tuple[str, ...]]] = Setting(
+    "grant_types",
+    kinds.texts("a list of grant types"),
+    ("authorization_code",),
+    "The grant types that it may use.",
+    '["authorization_code", "refresh_token"]',
+)
+REDIRECT_URIS: Final[Setting[tuple[str, ...]]] = Setting(
+    "redirect_uris",
+    kinds.texts("a list of URIs"),
+    (),
+    "Where browsers may be sent back to, compared exactly; a native client's loopback URI takes any port.",
+    '["https://shop.example.com/callback"]',
+)
+POST_LOGOUT_REDIRECT_URIS: Final[Setting[tuple[str, ...]]] = Setting(
+    "post_logout_redirect_uris",
+    kinds.texts("a list of URIs"),
+    (),
+    "Where browsers may be sent after a logout that it asked for.",
+    '["https://shop.example.com/"]',
+)
+CLIENT_SCOPE: Final[Setting[Scope]] = Setting(
+    "scope", kinds.SCOPE, REQUIRED, "All scopes that it may ask for.", '"openid profile email orders:read"'
+)
+CLIENT_RESOURCES: Final[Setting[tuple[str, ...]]] = Setting(
+    "resources",
+    kinds.texts("a list of resource identifiers"),
+    (),
+    "The resource servers that it may ask for, the first by default; any of the tenant where absent.",
+    '["https://api.example.com"]',
+)
+APPLICATION_TYPE: Final[Setting[ApplicationType]] = Setting(
+    "application_type",
+    kinds.member_of(ApplicationType),
+    ApplicationType.WEB,
+    "Decides which redirect URIs it may have: `native` is for what runs on a person's device.",
+    '"native"',
+)
+CONSENT: Final[Setting[ConsentMode]] = Setting(
+    "consent",
+    kinds.member_of(ConsentMode),
+    ConsentMode.REMEMBER,
+    "Whether end-users are asked every time, once, or never because the client is your own.",
+    '"first_party"',
+)
+CLIENT_PROFILE: Final[Setting[str | None]] = Setting(
+    "profile", kinds.choice(PROFILES), None, "A policy profile of its own; its tenant's where absent.", '"OPENID"'
+)
+ID_TOKEN_ALGORITHM: Final[Setting[str]] = Setting(
+    "id_token_signed_response_alg",
+    kinds.text("a signature algorithm"),
+    "RS256",
+    "The algorithm of its ID Tokens.",
+    '"ES256"',
+)
+CLIENTS: Final = DeclarationTable(
+    "clients",
+    CLIENT_ID,
+    (
+        CLIENT_ID, TENANT, CLIENT_NAME, AUTHENTICATION_METHOD, SECRET, JWKS, GRANT_TYPES, REDIRECT_URIS,
+        POST_LOGOUT_REDIRECT_URIS, CLIENT_SCOPE, CLIENT_RESOURCES, APPLICATION_TYPE, CONSENT, CLIENT_PROFILE,
+        ID_TOKEN_ALGORITHM, DISABLED,
+    ),
+    "Software that gets tokens.",
+)  # fmt: skip
+
+# --- end-users ---------------------------------------------------------------------------------------------
+
+USERNAME: Final[Setting[str]] = Setting(
+    "username", kinds.text(), REQUIRED, "What the end-user types to sign in; case does not matter.", '"ada"'
+)
+INITIAL_PASSWORD: Final[Setting[SecretText | PasswordHash | None]] = Setting(
+    "initial_password",
+    Kind("a password or its $argon2id$ hash", initial_password),
+    None,
+    "The password that a new end-user starts with, or its $argon2id$ hash. It never resets a password that was "
+    "changed. In the file itself it is accepted only where other users cannot read the file.",
+    '"ada.password"',
+    FromFile.SECRET,
+)
+USER_NAME: Final[Setting[str | None]] = Setting("name", kinds.text(), None, "The full name.", '"Ada Lovelace"')
+EMAIL: Final[Setting[str | None]] = Setting("email", kinds.text(), None, "The address.", '"ada@example.com"')
+EMAIL_VERIFIED: Final[Setting[bool]] = Setting(
+    "email_verified", kinds.FLAG, False, "Whether the address is known to be theirs.", "true"
+)
+ROLES: Final[Setting[tuple[str, ...]]] = Setting(
+    "roles", kinds.texts("a list of roles"), (), "Their roles; `admin` may use the admin pages.", '["admin"]'
+)
+CLAIMS: Final[Setting[Mapping[str, object]]] = Setting(
+    "claims", kinds.TABLE, {}, "Further OpenID Connect claims about them.", '{ locale = "en-GB" }'
+)
+USERS: Final = DeclarationTable(
+    "users",
+    USERNAME,
+    (USERNAME, TENANT, INITIAL_PASSWORD, USER_NAME, EMAIL, EMAIL_VERIFIED, ROLES, CLAIMS, DISABLED),
+    "A person who signs in.",
+)
+
+# --- resource servers --------------------------------------------------------------------------------------
+
+IDENTIFIER: Final[Setting[str]] = Setting(
+    "identifier",
+    kinds.text("an absolute URI"),
+    REQUIRED,
+    "The absolute URI that clients name as `resource` and tokens carry as `aud`.",
+    '"https://api.example.com"',
+)
+RESOURCE_NAME: Final[Setting[str | None]] = Setting(
+    "name", kinds.text(), None, "What people call it; its identifier where absent.", '"Orders API"'
+)
+SCOPES: Final[Setting[Mapping[str, str]]] = Setting(
+    "scopes",
+    kinds.WORDS,
+    {},
+    "Its scopes, each with what it lets a client do, in words for the consent page.",
+    '{ "orders:read" = "See your orders" }',
+)
+ACCESS_TOKEN_LIFETIME: Final[Setting[Seconds | None]] = Setting(
+    "access_token_lifetime",
+    kinds.seconds(1, 900),
+    None,
+    "How many seconds its access tokens live; the profile's lifetime where absent.",
+    "120",
+)
+RESOURCES: Final = DeclarationTable(
+    "resources",
+    IDENTIFIER,
+    (IDENTIFIER, TENANT, RESOURCE_NAME, SCOPES, ACCESS_TOKEN_LIFETIME, DISABLED),
+    "An API that accepts tokens.",
+)
+
+DECLARATIONS: Final = (TENANTS, CLIENTS, USERS, RESOURCES)
+"""Everything that can be declared, in the order of the reference page."""

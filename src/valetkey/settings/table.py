@@ -1,0 +1,143 @@
+"""The one table of settings that stand for themselves; what can be declared is in `declared_table`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from valetkey.authorization_server.policy import OAUTH_2_1, PROFILES
+from valetkey.oauth.types import Issuer, Seconds
+from valetkey.settings import kinds
+from valetkey.settings.kinds import Kind
+from valetkey.settings.secrets import key_encryption_key
+from valetkey.settings.setting import REQUIRED, FromFile, Setting
+from valetkey.settings.values import KeyEncryptionKey, LogFormat, LogLevel
+
+_PATH: Final = Kind("a path", lambda found: Path(kinds.text("a path").read(found)))
+
+ISSUER: Final[Setting[Issuer]] = Setting(
+    "issuer",
+    kinds.ISSUER,
+    REQUIRED,
+    "The issuer identifier of the default tenant: the URL under which clients and browsers reach this server. "
+    "It stands in every token, so choose it once.",
+    '"https://login.example.com"',
+)
+PROFILE: Final[Setting[str]] = Setting(
+    "profile",
+    kinds.choice(PROFILES),
+    OAUTH_2_1.name,
+    "The policy profile of the default tenant, and of tenants that name none of their own.",
+    '"OAUTH_2_1"',
+)
+REVISION: Final[Setting[int]] = Setting(
+    "revision",
+    kinds.whole_number(0, 2**53 - 1),
+    0,
+    "Raise it with every change of what is declared: of two nodes with different files, the higher revision holds.",
+    "1",
+)
+KEY_ENCRYPTION_KEY: Final[Setting[KeyEncryptionKey]] = Setting(
+    "key_encryption_key",
+    Kind("at least 32 random bytes as base64 or hex", key_encryption_key),
+    REQUIRED,
+    "The secret under which private signing keys are sealed in the database: 32 random bytes or more, in base64 or "
+    "hex. Keep it apart from the database, and keep a copy: without it the keys cannot be opened.",
+    '"valetkey.key"',
+    FromFile.SECRET,
+)
+HOSTS: Final[Setting[tuple[str, ...]]] = Setting(
+    "server.hosts",
+    kinds.ADDRESSES,
+    ("127.0.0.1",),
+    "The IP addresses that the server listens on.",
+    '["127.0.0.1"]',
+)
+PORT: Final[Setting[int]] = Setting(
+    "server.port",
+    kinds.whole_number(0, 65_535),
+    8080,
+    "The port that the server listens on; 0 takes any free one.",
+    "8080",
+)
+WORKERS: Final[Setting[int]] = Setting(
+    "server.workers",
+    kinds.whole_number(1, 64),
+    1,
+    "How many worker processes answer requests; they share the one database.",
+    "2",
+)
+DRAIN_DELAY: Final[Setting[Seconds]] = Setting(
+    "server.drain_delay",
+    kinds.seconds(0, 600),
+    Seconds(5),
+    "How many seconds, after it was told to stop, the server still accepts requests while /readyz answers 503, so "
+    "that a load balancer can look away first.",
+    "5",
+)
+TRUSTED_PROXIES: Final[Setting[tuple[str, ...]]] = Setting(
+    "server.trusted_proxies",
+    kinds.PROXIES,
+    (),
+    "The reverse proxies whose X-Forwarded-For and X-Forwarded-Proto are believed; nobody else's are.",
+    '["10.0.0.0/8"]',
+)
+TLS_CERTIFICATE: Final[Setting[Path | None]] = Setting(
+    "server.tls_certificate",
+    _PATH,
+    None,
+    "A PEM file with the certificate chain, where the server ends TLS itself; it goes with server.tls_key.",
+    '"fullchain.pem"',
+)
+TLS_KEY: Final[Setting[Path | None]] = Setting(
+    "server.tls_key",
+    _PATH,
+    None,
+    "A PEM file with the private key of server.tls_certificate.",
+    '"privkey.pem"',
+)
+STORAGE_PATH: Final[Setting[Path]] = Setting(
+    "storage.path",
+    _PATH,
+    Path("valetkey.db"),
+    "The SQLite database; its folder must be writable, and on a local disk.",
+    '"valetkey.db"',
+)
+LOG_LEVEL: Final[Setting[LogLevel]] = Setting(
+    "log.level",
+    kinds.member_of(LogLevel),
+    LogLevel.INFO,
+    "The least important lines that are still written.",
+    '"info"',
+)
+LOG_FORMAT: Final[Setting[LogFormat]] = Setting(
+    "log.format",
+    kinds.member_of(LogFormat),
+    LogFormat.JSON,
+    "Whether a line of the log is a JSON object or a text for people.",
+    '"json"',
+)
+
+SETTINGS: Final[tuple[Setting[object], ...]] = (
+    ISSUER,
+    PROFILE,
+    REVISION,
+    KEY_ENCRYPTION_KEY,
+    HOSTS,
+    PORT,
+    WORKERS,
+    DRAIN_DELAY,
+    TRUSTED_PROXIES,
+    TLS_CERTIFICATE,
+    TLS_KEY,
+    STORAGE_PATH,
+    LOG_LEVEL,
+    LOG_FORMAT,
+)
+"""Every setting that stands for itself, in the order of the reference page and of `valetkey init`."""
+
+SECTIONS: Final = {
+    "server": "Where and how the server listens.",
+    "storage": "Where everything is kept.",
+    "log": "What the log holds.",
+}

@@ -1,0 +1,99 @@
+"""The frozen values that a configuration turns into (DESIGN, 8)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from valetkey.authorization_server.declaration import (
+    Declarations,
+    DeclaredClient,
+    DeclaredEndUser,
+    DeclaredResource,
+)
+from valetkey.authorization_server.model import Tenant
+from valetkey.oauth.types import Issuer, Seconds
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class KeyEncryptionKey:
+    """The secret under which private keys are sealed: at least 32 random bytes, never printed."""
+
+    _octets: bytes = field(repr=False)
+
+    def reveal(self) -> bytes:
+        """Return the bytes, for the one place that seals with them."""
+        return self._octets
+
+    def __str__(self) -> str:
+        return "<KeyEncryptionKey>"
+
+
+class LogFormat(StrEnum):
+    """How a line of the log is written."""
+
+    JSON = "json"
+    TEXT = "text"
+
+
+class LogLevel(StrEnum):
+    """The least important lines that are still written."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """Where and how the server listens; `drain_delay` is in seconds."""
+
+    hosts: tuple[str, ...]
+    port: int
+    workers: int
+    drain_delay: Seconds
+    trusted_proxies: tuple[str, ...]
+    """IP addresses and networks whose forwarding headers are believed."""
+    tls_certificate: Path | None
+    tls_key: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class StorageSettings:
+    """Where everything is kept: one SQLite file."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class LogSettings:
+    """What the log holds and how it looks."""
+
+    level: LogLevel
+    format: LogFormat
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """A whole configuration, parsed once; what it declares is provisioned at start."""
+
+    issuer: Issuer
+    profile: str
+    """Name of the policy profile of the default tenant, and of tenants that name none."""
+    revision: int
+    key_encryption_key: KeyEncryptionKey
+    server: ServerSettings
+    storage: StorageSettings
+    log: LogSettings
+    tenants: tuple[Tenant, ...]
+    """The default tenant is always the first."""
+    clients: tuple[DeclaredClient, ...] = ()
+    users: tuple[DeclaredEndUser, ...] = ()
+    resources: tuple[DeclaredResource, ...] = ()
+
+    @property
+    def declarations(self) -> Declarations:
+        """All that is declared, as provisioning takes it."""
+        return Declarations(self.revision, self.tenants, self.clients, self.users, self.resources)
