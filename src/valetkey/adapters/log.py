@@ -23,7 +23,7 @@ _QUEUE: Final = 10_000
 """Lines that may wait for a slow sink; further ones are dropped and counted."""
 
 _SECRET_FIELDS: Final = re.compile(
-    r"password|secret|token|assertion|cookie|authorization$|verifier|credential|csrf|private|^code$", re.IGNORECASE
+    r"password|secret|token|assertion|cookie|authorization$|verifier|credential|csrf|private|encryption_key|^code$", re.IGNORECASE
 )
 # Our own prefixes, compact JWS and JWE, and what follows an authentication scheme.
 _SECRET_TEXTS: Final = re.compile(
@@ -50,7 +50,7 @@ def redact(name: str, value: Field) -> Field:
 
 
 def escape(text: str) -> str:
-    """Return `text` with control, bidirectional and other invisible characters spelled as `\\uXXXX`."""
+    """Return `text` with control, bidirectional and other invisible characters spelled by their code points."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(

@@ -24,8 +24,9 @@ from valetkey.adapters.asgi.table import Place, RouteTable
 from valetkey.authorization_server.model import Tenant
 from valetkey.authorization_server.ports import EventLog
 from valetkey.authorization_server.routes import Accepts, Cache, Cors, Csrf, Face, Route
+from valetkey.oauth.errors import OAuthError
 from valetkey.oauth.http import HttpRequest, HttpResponse
-from valetkey.oauth.parameters import MAXIMUM_QUERY
+from valetkey.oauth.parameters import MAXIMUM_QUERY, parse_form
 from valetkey.oauth.types import DEFAULT_TENANT, Issuer
 
 if TYPE_CHECKING:
@@ -45,7 +46,16 @@ class Servers(Protocol):
 class Renderer(Protocol):
     """Makes a response of a page."""
 
-    def render(self, page: Page, *, tenant: Tenant, issuer: Issuer, request: HttpRequest) -> HttpResponse:
+    def render(
+        self,
+        page: Page,
+        *,
+        tenant: Tenant,
+        issuer: Issuer,
+        accept_language: str | None,
+        ui_locales: str | None = None,
+        request_id: str,
+    ) -> HttpResponse:
         """Return the page in the language that the request prefers."""
         ...
 
@@ -53,8 +63,8 @@ class Renderer(Protocol):
 class Preflight(Protocol):
     """Answers an OPTIONS request of a script on another origin (Fetch, CORS preflight)."""
 
-    async def __call__(self, request: HttpRequest, server: AuthorizationServer, route: Route) -> HttpResponse:
-        """Return what the browser is told about `route`."""
+    async def __call__(self, request: HttpRequest, server: AuthorizationServer) -> HttpResponse:
+        """Return what the browser is told."""
         ...
 
 
@@ -79,6 +89,13 @@ class Parts:
 
 
 _SYSTEM_METHODS: Final = frozenset({"GET", "HEAD"})
+
+
+_ANY_PREFLIGHT: Final = (
+    ("access-control-allow-methods", "GET"),
+    ("access-control-allow-headers", "*"),
+    ("access-control-max-age", "600"),
+)
 
 
 async def _nothing(request: HttpRequest, server: AuthorizationServer) -> HttpResponse:
@@ -170,8 +187,10 @@ class Application:
         route = place.row.route
         method = request.method
         if method not in route.methods:
-            if method == "OPTIONS" and route.cors is not Cors.NONE:
-                return await self._parts.preflight(_at(request, place.path, b""), server, route)
+            if method == "OPTIONS" and route.cors is Cors.CLIENT:
+                return await self._parts.preflight(_at(request, place.path, b""), server)
+            if method == "OPTIONS" and route.cors is Cors.ANY:
+                return HttpResponse(204, _ANY_PREFLIGHT)
             raise method_not_allowed(place.row.allow)
         reads_form = route.accepts is Accepts.FORM and method != "GET"
         body = await read_form(request.headers, receive) if reads_form else b""
@@ -181,7 +200,14 @@ class Application:
         parts = self._parts
         tenant = server.tenant if server else Tenant(DEFAULT_TENANT, "", "")
         issuer = server.issuer if server else parts.issuer
-        return parts.renderer.render(page, tenant=tenant, issuer=issuer, request=request)
+        return parts.renderer.render(
+            page,
+            tenant=tenant,
+            issuer=issuer,
+            accept_language=request.header(b"accept-language"),
+            ui_locales=_ui_locales(request),
+            request_id=request.request_id,
+        )
 
     async def _live(self, receive: Receive, send: Send) -> None:
         lifespan = self._parts.lifespan
@@ -211,6 +237,15 @@ def _at(request: HttpRequest, path: str, body: bytes) -> HttpRequest:
         request.remote_address,
         request.request_id,
     )
+
+
+def _ui_locales(request: HttpRequest) -> str | None:
+    if b"ui_locales=" not in request.query:
+        return None
+    try:
+        return parse_form(request.query).get("ui_locales")
+    except OAuthError:
+        return None
 
 
 def _face_of(request: HttpRequest) -> Face:
