@@ -40,7 +40,7 @@ class Import:
 
 def parsed(name: str, source: str, *, package: bool = False) -> Module:
     """Return a module from its text, for the rules' own tests too."""
-    return Module(name, package, source, ast.parse(source))
+    return Module(name, package, source, ast.parse(source, filename=name))
 
 
 def modules_of(folder: Path, prefix: str = "") -> tuple[Module, ...]:

@@ -1,0 +1,77 @@
+"""A tiny HTTP server on a free loopback port that shows the sample pages and the static files, nothing else."""
+
+import asyncio
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from support.sample_pages import ISSUER, REQUEST_ID, TENANT
+
+from valetkey.authorization_server.pages import Page
+from valetkey.oauth.http import HttpRequest, HttpResponse
+from valetkey.ui.render import Renderer
+from valetkey.ui.routes import asset_routes
+from valetkey.ui.views import AnyPage, UiPage
+
+
+@contextmanager
+def page_server(samples: Mapping[str, AnyPage], renderer: Renderer | None = None) -> Iterator[str]:
+    """Serve each sample at `/NAME?lang=TAG`; yields the origin. A POST is answered by what was sent."""
+    answers = _Answers(samples, renderer or Renderer())
+
+    class _Asked(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            self._send(answers.to_get(self.path))
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            self._send(HttpResponse(200, (("content-type", "text/plain"),), body))
+
+        def _send(self, response: HttpResponse) -> None:
+            self.send_response(response.status)
+            for name, value in (*response.headers, ("content-length", str(len(response.body)))):
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(response.body)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing: a test's output is its own."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Asked) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield f"http://localhost:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+class _Answers:
+    def __init__(self, samples: Mapping[str, AnyPage], renderer: Renderer) -> None:
+        self._samples = samples
+        self._renderer = renderer
+        self._rows = {row.path: row for row in asset_routes()}
+
+    def to_get(self, target: str) -> HttpResponse:
+        parts = urlsplit(target)
+        path = unquote(parts.path)
+        row = self._rows.get(path)
+        if row is not None:
+            request = HttpRequest("GET", path, parts.query.encode())
+            response = asyncio.run(row.endpoint(request, None))  # type: ignore[arg-type] # static files ask no server
+            if isinstance(response, HttpResponse):
+                return response
+        page = self._samples.get(path.removeprefix("/"))
+        if page is None:
+            return HttpResponse(404)
+        return self._rendered(page, parse_qs(parts.query).get("lang", ["en"])[0])
+
+    def _rendered(self, page: Page | UiPage, language: str) -> HttpResponse:
+        return self._renderer.render(
+            page, tenant=TENANT, issuer=ISSUER, accept_language=language, request_id=REQUEST_ID
+        )

@@ -1,0 +1,134 @@
+"""One page of every kind with the values that strain it: what tests and screenshots look at."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from valetkey.authorization_server.model import Tenant
+from valetkey.authorization_server.pages import (
+    ConsentMemory,
+    ConsentPage,
+    ConsentScope,
+    ErrorKind,
+    ErrorPage,
+    FormTarget,
+    LoginPage,
+    LoginProblem,
+    Page,
+    SignedOutPage,
+    SignOutPage,
+)
+from valetkey.oauth.types import Issuer, TenantId
+from valetkey.ui.views import (
+    AnyPage,
+    ClientKind,
+    DemoCallback,
+    DevClient,
+    DevHome,
+    DevUser,
+    LinkKind,
+    UiPage,
+)
+
+ISSUER = Issuer("http://localhost:9000")
+TENANT = Tenant(TenantId("default"), "Northwind", "oauth-2.1")
+REQUEST_ID = "01JDB2Q8Z4N7T6"
+
+LONG_NAME = "Regional Photo Archive and Print Service for Members of the Northern Associations"
+LONG_NAME = LONG_NAME[:80]
+
+_HIDDEN = (("interaction", "sample-interaction"), ("csrf_token", "sample-token"))
+_LOGIN_FORM = FormTarget("/login", _HIDDEN, "https://prints.example")
+_CONSENT_FORM = FormTarget("/consent", _HIDDEN, "https://prints.example")
+
+_SCOPES = (
+    ConsentScope("openid", None, None),
+    ConsentScope("profile", None, None),
+    ConsentScope("email", None, None),
+    ConsentScope("photos.read", "See your albums", "Photo API"),
+    ConsentScope("photos.write", "Add photos to your albums", "Photo API"),
+)
+_EVERY_SCOPE = (
+    *_SCOPES[:3],
+    ConsentScope("address", None, None),
+    ConsentScope("phone", None, None),
+    ConsentScope("offline_access", None, None),
+    *_SCOPES[3:],
+    ConsentScope("https://archive.example/scopes/records.read", None, "Archive"),
+)
+
+LOGIN = LoginPage(_LOGIN_FORM, "Photo Prints", "prints.example")
+CONSENT = ConsentPage(
+    _CONSENT_FORM,
+    "Photo Prints",
+    "prints.example",
+    "alice",
+    _SCOPES,
+    ConsentMemory.REMEMBERED,
+    outlives_session=False,
+)
+DEV_HOME = DevHome(
+    users=(DevUser("alice", "maple-harbor-violet-29", "end-user"), DevUser("admin", "copper-lantern-rain-84", "admin")),
+    clients=(
+        DevClient(
+            ClientKind.WEB,
+            "demo-web",
+            "vk_cs_sampleOnly_0123456789abcdefghijklmnopqrstu",
+            ("http://localhost:9000/demo/callback",),
+        ),
+        DevClient(ClientKind.SPA, "demo-spa", None, ("http://localhost:5173/callback",)),
+        DevClient(ClientKind.NATIVE, "demo-native", None, ("http://127.0.0.1/callback", "http://[::1]/callback")),
+        DevClient(ClientKind.MACHINE, "demo-machine", "vk_cs_sampleOnly_uvwxyz0123456789abcdefghijklmno"),
+    ),
+    links=(
+        (LinkKind.OPENID_CONFIGURATION, "/.well-known/openid-configuration"),
+        (LinkKind.SERVER_METADATA, "/.well-known/oauth-authorization-server"),
+        (LinkKind.JWKS, "/jwks.json"),
+        (LinkKind.API, "/api"),
+        (LinkKind.HEALTH, "/healthz"),
+    ),
+    curl="curl -s http://localhost:9001/photos -H \"authorization: Bearer $(curl -s http://localhost:9000/token"
+    " -u 'demo-machine:vk_cs_sampleOnly_uvwxyz0123456789abcdefghijklmno' -d grant_type=client_credentials"
+    ' | python3 -c \'import json,sys; print(json.load(sys.stdin)["access_token"])\')"',
+)
+DEMO_CALLBACK = DemoCallback(
+    code="vk_ac_sampleOnly_0123456789abcdefghijklmnopqrstu",
+    state="3pWm1bq0vY9cSg6kQvT2hA",
+    issuer="http://localhost:9000",
+    curl="curl -s http://localhost:9000/token \\\n  -u 'demo-web:vk_cs_sampleOnly_0123456789abcdefghijklmnopqrstu' \\\n"
+    "  -d grant_type=authorization_code \\\n  -d code=vk_ac_sampleOnly_0123456789abcdefghijklmnopqrstu \\\n"
+    "  -d redirect_uri=http://localhost:9000/demo/callback \\\n  -d code_verifier=Vb0mSampleVerifier",
+)
+
+SAMPLES: Mapping[str, AnyPage] = MappingProxyType(
+    {
+        "login": Page(LOGIN),
+        "login-long-name": Page(LoginPage(_LOGIN_FORM, LONG_NAME, "members.northern-associations.example")),
+        "login-wrong": Page(
+            LoginPage(_LOGIN_FORM, "Photo Prints", "prints.example", "alice", LoginProblem.WRONG_CREDENTIALS)
+        ),
+        "login-too-many": Page(
+            LoginPage(_LOGIN_FORM, "Photo Prints", "prints.example", "alice", LoginProblem.TOO_MANY_ATTEMPTS, 300)
+        ),
+        "login-busy": Page(LoginPage(_LOGIN_FORM, "Photo Prints", "prints.example", "alice", LoginProblem.BUSY)),
+        "consent": Page(CONSENT),
+        "consent-everything": Page(
+            ConsentPage(
+                _CONSENT_FORM,
+                LONG_NAME,
+                "members.northern-associations.example",
+                "a.very.long.account.name@post.northern-associations.example",
+                _EVERY_SCOPE,
+                ConsentMemory.ASKED_AGAIN,
+                outlives_session=True,
+            )
+        ),
+        "error": Page(ErrorPage(ErrorKind.BAD_REDIRECT_URI, "invalid_request", 400, "The redirect_uri is not registered.")),
+        "error-expired": Page(ErrorPage(ErrorKind.INTERACTION_EXPIRED, "interaction_expired")),
+        "error-server": Page(ErrorPage(ErrorKind.SERVER_ERROR, "server_error", 500)),
+        "sign-out": Page(SignOutPage(FormTarget("/logout", _HIDDEN), "alice")),
+        "signed-out": Page(SignedOutPage()),
+        "home": UiPage(DEV_HOME),
+        "callback": UiPage(DEMO_CALLBACK),
+        "callback-error": UiPage(DemoCallback(error="access_denied", state="3pWm1bq0vY9cSg6kQvT2hA")),
+    }
+)
