@@ -46,6 +46,15 @@ class UnknownScopeRule(StrEnum):
     """Dropped; the granted scope is returned (OpenID Connect Core, 3.1.2.1)."""
 
 
+class RedirectUriRepetition(StrEnum):
+    """Whether a token request repeats the redirect URI of its authorization request."""
+
+    OPTIONAL = "optional"
+    """It may be left out; where it is sent, it must be the same (OAuth 2.1, 4.1.3)."""
+    REQUIRED_IF_SENT = "required_if_sent"
+    """What the authorization request sent, the token request repeats (RFC 6749, 4.1.3)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """One named set of rules; all lifetimes are seconds."""
@@ -59,6 +68,7 @@ class Policy:
     assertion_audience: AssertionAudience = AssertionAudience.ISSUER
     assertion_lifetime: Seconds = Seconds(300)
     unknown_scope: UnknownScopeRule = UnknownScopeRule.REFUSED
+    redirect_uri_repetition: RedirectUriRepetition = RedirectUriRepetition.OPTIONAL
     loopback_hosts: LoopbackHostRule = LoopbackHostRule.IP_LITERAL
     session_binding: SessionBinding = SessionBinding.BOUND_UNLESS_OFFLINE
     code_lifetime: Seconds = Seconds(60)
@@ -82,6 +92,7 @@ OPENID: Final = replace(
     pkce=PkceRule.OPTIONAL_FOR_CONFIDENTIAL,
     assertion_audience=AssertionAudience.ISSUER_OR_TOKEN_ENDPOINT,
     unknown_scope=UnknownScopeRule.IGNORED,
+    redirect_uri_repetition=RedirectUriRepetition.REQUIRED_IF_SENT,
 )
 MCP: Final = replace(
     OAUTH_2_1,

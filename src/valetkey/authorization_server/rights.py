@@ -13,7 +13,7 @@ from valetkey.oauth.types import Scope
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from valetkey.authorization_server.model import Client, Resource
+    from valetkey.authorization_server.model import Authorization, Client, Resource
     from valetkey.authorization_server.policy import Policy
     from valetkey.oauth.types import Issuer
 
@@ -53,6 +53,46 @@ def rights_for(
     permitted = client.scope.narrowed_to(defined)
     by_default = Scope(permitted - NEVER_BY_DEFAULT)
     scope = by_default if asked_scope is None else _judged(asked_scope, permitted, policy)
+    if not scope:
+        raise OAuthError(ErrorCode.INVALID_SCOPE, "No scope is left that this client may have.", "RFC6749-3.3")
+    return Rights(scope, resources)
+
+
+def narrowed(
+    authorization: Authorization,
+    asked_scope: Scope | None,
+    asked_resources: tuple[str, ...],
+    client: Client,
+    catalogue: Sequence[Resource],
+) -> Rights:
+    """Return the part of an authorization that a token request asks for (RFC 6749, 6; RFC 8707, 2.2).
+
+    What the client, or the resource, lost since is not granted again. Raises OAuthError `invalid_target` or
+    `invalid_scope`.
+    """
+    allowed = {
+        identifier: resource
+        for identifier, resource in _allowed(client, catalogue).items()
+        if identifier in authorization.resources
+    }
+    if asked_resources:
+        resources = tuple(dict.fromkeys(_known(sent, allowed) for sent in asked_resources))
+    else:
+        resources = tuple(identifier for identifier in authorization.resources if identifier in allowed)
+    if authorization.resources and not resources:
+        raise OAuthError(
+            ErrorCode.INVALID_TARGET, "No resource of this authorization is left.", "RFC8707-2.2/unknown"
+        )
+    if asked_scope is not None and not asked_scope <= authorization.scope:
+        raise OAuthError(
+            ErrorCode.INVALID_SCOPE,
+            "The scope was not granted by the end-user.",
+            "RFC6749-6/scope",
+            detail=str(Scope(asked_scope - authorization.scope)),
+        )
+    defined = END_USER_SCOPES.union(*(allowed[identifier].scopes for identifier in resources))
+    wanted = authorization.scope if asked_scope is None else asked_scope
+    scope = wanted.narrowed_to(client.scope).narrowed_to(defined)
     if not scope:
         raise OAuthError(ErrorCode.INVALID_SCOPE, "No scope is left that this client may have.", "RFC6749-3.3")
     return Rights(scope, resources)

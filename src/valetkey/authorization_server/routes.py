@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
+
+from valetkey.authorization_server import paths
+from valetkey.authorization_server.endpoints import jwks, metadata, token, userinfo
 
 if TYPE_CHECKING:
     from valetkey.authorization_server.pages import Page
@@ -76,3 +79,57 @@ class Route:
     face: Face
     accepts: Accepts = Accepts.NOTHING
     path_inserted: bool = False
+
+
+ROUTES: Final[tuple[Route, ...]] = (
+    Route(
+        frozenset({"POST"}),
+        paths.TOKEN,
+        token.respond,
+        Cache.NO_STORE,
+        Cors.CLIENT,
+        Csrf.NOT_NEEDED,
+        Face.MACHINE,
+        Accepts.FORM,
+    ),
+    Route(
+        frozenset({"GET", "POST"}),
+        paths.USERINFO,
+        userinfo.respond,
+        Cache.NO_STORE,
+        Cors.CLIENT,
+        Csrf.NOT_NEEDED,
+        Face.MACHINE,
+        Accepts.FORM,
+    ),
+    Route(
+        frozenset({"GET"}),
+        paths.OPENID_CONFIGURATION,
+        metadata.respond,
+        Cache.PUBLIC_SHORT,
+        Cors.ANY,
+        Csrf.SAFE,
+        Face.MACHINE,
+        path_inserted=True,
+    ),
+    Route(
+        frozenset({"GET"}),
+        paths.SERVER_METADATA,
+        metadata.respond,
+        Cache.PUBLIC_SHORT,
+        Cors.ANY,
+        Csrf.SAFE,
+        Face.MACHINE,
+        path_inserted=True,
+    ),
+    Route(
+        frozenset({"GET"}),
+        paths.JWKS,
+        jwks.respond,
+        Cache.PUBLIC_SHORT,
+        Cors.ANY,
+        Csrf.SAFE,
+        Face.MACHINE,
+    ),
+)
+"""The rows of this room; `server.py` joins them with those of the other rooms."""

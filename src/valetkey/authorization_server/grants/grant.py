@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from valetkey.authorization_server.model import Standing
+from valetkey.oauth.errors import ErrorCode, OAuthError
+
 if TYPE_CHECKING:
     from valetkey.authorization_server.decision import Decision
     from valetkey.authorization_server.fresh import Fresh
-    from valetkey.authorization_server.model import Client
+    from valetkey.authorization_server.model import Client, StoredAuthorization
     from valetkey.authorization_server.policy import Policy
     from valetkey.authorization_server.ports import Stores
     from valetkey.oauth.parameters import Parameters
-    from valetkey.oauth.types import GrantType
+    from valetkey.oauth.types import GrantType, NumericDate
 
 Asked = TypeVar("Asked")
 Facts = TypeVar("Facts")
@@ -34,3 +37,13 @@ class Grant(Protocol[Asked, Facts]):
     def decide(self, asked: Asked, facts: Facts, client: Client, policy: Policy, fresh: Fresh) -> Decision:
         """Judge: pure, synchronous."""
         ...
+
+
+def invalid_grant(description: str, requirement: str) -> OAuthError:
+    """Return the refusal of a code or token that is not good, or no longer (RFC 6749, 5.2)."""
+    return OAuthError(ErrorCode.INVALID_GRANT, description, requirement)
+
+
+def is_alive(stored: StoredAuthorization, now: NumericDate) -> bool:
+    """Say whether what hangs off an authorization may still be honoured."""
+    return stored.standing(now) is Standing.ALIVE

@@ -1,0 +1,131 @@
+"""The table of client-authentication methods, and the one way in which every endpoint uses it (RFC 6749, 2.3)."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from valetkey.authorization_server.client_authentication.client_secret_basic import ClientSecretBasic
+from valetkey.authorization_server.client_authentication.client_secret_post import ClientSecretPost
+from valetkey.authorization_server.client_authentication.method import (
+    ClientAuthenticationMethod,
+    Credentials,
+    Expectation,
+    invalid_client,
+    invalid_client_in_header,
+    invalid_request,
+)
+from valetkey.authorization_server.client_authentication.none import NoAuthentication
+from valetkey.authorization_server.client_authentication.private_key_jwt import ALGORITHMS, PrivateKeyJwt
+from valetkey.authorization_server.decision import BurnJti, CountAttempt
+from valetkey.authorization_server.model import AuthenticationMethod, Client
+from valetkey.authorization_server.paths import TOKEN
+from valetkey.oauth.errors import ErrorCode, OAuthError
+from valetkey.oauth.types import SecretDigest, SecretText
+
+if TYPE_CHECKING:
+    from valetkey.authorization_server.service import AuthorizationServer
+    from valetkey.oauth.http import HttpRequest
+    from valetkey.oauth.parameters import Parameters
+    from valetkey.oauth.types import NumericDate
+
+METHODS: Final[dict[AuthenticationMethod, ClientAuthenticationMethod]] = {
+    method.name: method for method in (NoAuthentication(), ClientSecretBasic(), ClientSecretPost(), PrivateKeyJwt())
+}
+"""Every method, by its registered name."""
+
+ASSERTION_ALGORITHMS: Final = ALGORITHMS
+
+_NOBODYS_SECRET: Final = SecretDigest(bytes(32))
+
+
+@dataclass(frozen=True, slots=True)
+class AuthenticatedClient:
+    """A client that proved who it is, and what the proof used up, whatever is decided after it."""
+
+    client: Client
+    changes: tuple[BurnJti, ...] = ()
+
+
+class TooManyFailures(OAuthError):
+    """Client authentication failed too often from one address (RFC 6585, 4)."""
+
+    @property
+    def status(self) -> int:
+        """429, which no code of the registry has."""
+        return 429
+
+
+def parse_credentials(request: HttpRequest, form: Parameters) -> Credentials:
+    """Return the credentials of a request; raises OAuthError unless it carries exactly one method's.
+
+    Text of a request names at most one client: a `client_id` beside a header or an assertion must be the same.
+    """
+    found = [parsed for method in METHODS.values() if (parsed := method.parse(request, form)) is not None]
+    if len(found) > 1:
+        raise invalid_request("The client authenticates in more than one way.", "RFC6749-2.3/one-method")
+    if not found:
+        raise invalid_client("nothing")
+    if form.get("client_id") not in {None, found[0].client_id}:
+        raise invalid_request("The client_id is not that of the credentials.", "RFC7521-4.2/client-id")
+    return found[0]
+
+
+async def authenticate(
+    credentials: Credentials, server: AuthorizationServer, now: NumericDate
+) -> AuthenticatedClient:
+    """Return the client that `credentials` prove; raises OAuthError `invalid_client`, the same for every cause."""
+    client = await server.stores.clients.find(credentials.client_id)
+    if client is None or client.disabled or client.authentication_method is not credentials.method:
+        # As much work as for a client that exists.
+        _NOBODYS_SECRET.matches(credentials.proof or SecretText(""))
+        raise _refusal(credentials, "client")
+    expected = Expectation(server.issuer, server.issuer.endpoint(TOKEN), server.policy_for(client), now)
+    used_up = METHODS[credentials.method].verify(credentials.proof, client, expected)
+    for change in used_up:
+        if await server.stores.replay_guard.is_burned(change.scope, change.jti_digest, now):
+            raise _refusal(credentials, "jti")  # RFC7523-3/jti
+    return AuthenticatedClient(client, used_up)
+
+
+def _refusal(credentials: Credentials, detail: str) -> OAuthError:
+    is_header = credentials.method is AuthenticationMethod.CLIENT_SECRET_BASIC
+    return invalid_client_in_header(detail) if is_header else invalid_client(detail)
+
+
+async def count_failure(
+    credentials: Credentials, request: HttpRequest, server: AuthorizationServer, now: NumericDate
+) -> None:
+    """Count a failed proof against its address; raises TooManyFailures when the budget is used up.
+
+    Only failures are read and written, so that nobody can lock a client out and the success path costs no
+    commit: secrets have at least 128 bits, what is limited here is the work that guessing makes us do.
+    """
+    if credentials.proof is None:
+        return
+    for budget in _budgets(credentials, request, now):
+        wait = await server.stores.attempts.wait(budget.key, budget.interval, budget.burst, now)
+        if wait:
+            raise _too_many(wait)
+    if not await server.stores.commit(_budgets(credentials, request, now)):
+        raise _too_many(1)
+
+
+def _budgets(credentials: Credentials, request: HttpRequest, now: NumericDate) -> tuple[CountAttempt, ...]:
+    address = request.remote_address
+    # A digest, because what somebody sends as a client_id may be long and is not ours to keep.
+    client = hashlib.sha256(credentials.client_id.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    return (
+        CountAttempt(f"client_authentication {client} {address}", 6, 20, now),
+        CountAttempt(f"client_authentication {address}", 1, 100, now),
+    )
+
+
+def _too_many(wait: int) -> TooManyFailures:
+    return TooManyFailures(
+        ErrorCode.INVALID_CLIENT,
+        "Client authentication failed too often: wait.",
+        "RFC6749-2.3.1/brute-force",
+        headers=(("retry-after", str(wait)),),
+    )

@@ -1,0 +1,49 @@
+"""Which origins of browsers may read what a client is answered (OAuth 2.1, 3.1; Fetch, 3.2)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from valetkey.authorization_server.model import Client
+    from valetkey.oauth.http import HttpRequest
+
+Headers = tuple[tuple[str, str], ...]
+
+VARY: Final = ("vary", "Origin")
+_EXPOSED: Final = ("access-control-expose-headers", "WWW-Authenticate, Retry-After")
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+
+
+def allow_origin(request: HttpRequest, client: Client) -> Headers:
+    """Return the response headers for a request of `client`: its own origins may read, no other.
+
+    An origin is the client's when it is exactly that of one of its redirect URIs.
+    """
+    origin = request.header(b"origin")
+    if origin is None:
+        return ()
+    return (*allowed(origin), _EXPOSED) if origin in origins_of(client) else (VARY,)
+
+
+def origins_of(client: Client) -> frozenset[str]:
+    """Return the origins of the client's http and https redirect URIs, as browsers serialise them."""
+    return frozenset(origin for uri in client.redirect_uris if (origin := _origin(uri)) is not None)
+
+
+def _origin(uri: str) -> str | None:
+    try:
+        parts = urlsplit(uri)
+        port = parts.port
+    except ValueError:
+        return None
+    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
+        return None
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return f"{parts.scheme}://{host}" + ("" if port in {None, _DEFAULT_PORTS[parts.scheme]} else f":{port}")
+
+
+def allowed(origin: str) -> Headers:
+    """Return the headers that open a response to `origin`."""
+    return (("access-control-allow-origin", origin), ("access-control-allow-credentials", "true"), VARY)

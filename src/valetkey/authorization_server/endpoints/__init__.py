@@ -1,0 +1,1 @@
+"""The endpoints: each one `async def respond(request, server)`."""

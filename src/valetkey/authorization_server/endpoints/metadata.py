@@ -1,0 +1,62 @@
+"""Both discovery documents (OpenID Connect Discovery, 4; RFC 8414, 3): one content, at two addresses."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from valetkey.authorization_server import paths
+from valetkey.authorization_server.claims import CLAIMS_OF_SCOPE
+from valetkey.authorization_server.client_authentication import ASSERTION_ALGORITHMS, METHODS
+from valetkey.authorization_server.grants import GRANTS
+from valetkey.authorization_server.rights import END_USER_SCOPES
+from valetkey.oauth import pkce
+from valetkey.oauth.http import HttpResponse, json_response
+from valetkey.oauth.metadata import ServerMetadata
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from valetkey.authorization_server.service import AuthorizationServer
+    from valetkey.oauth.http import HttpRequest
+
+_CLAIMS_OF_A_TOKEN = ("iss", "aud", "exp", "iat", "auth_time", "acr", "amr", "sid", "nonce", "at_hash")
+
+
+async def respond(request: HttpRequest, server: AuthorizationServer) -> HttpResponse:
+    """Answer with what this issuer can do, derived from the tables that do it."""
+    del request
+    resources = await server.stores.resources.list()
+    scopes = {name for resource in resources if not resource.disabled for name in resource.scopes}
+    document = server_metadata(server, scopes, await server.signer.algorithms())
+    return json_response(200, document.as_document())
+
+
+def server_metadata(
+    server: AuthorizationServer, scopes: Collection[str], algorithms: Collection[str]
+) -> ServerMetadata:
+    """Return the metadata of one tenant: `scopes` its resources define, `algorithms` its keys have."""
+    endpoint = server.issuer.endpoint
+    user_claims = {claim for claims in CLAIMS_OF_SCOPE.values() for claim in claims}
+    return ServerMetadata(
+        issuer=server.issuer.url,
+        authorization_endpoint=endpoint(paths.AUTHORIZATION),
+        token_endpoint=endpoint(paths.TOKEN),
+        userinfo_endpoint=endpoint(paths.USERINFO),
+        end_session_endpoint=endpoint(paths.END_SESSION),
+        jwks_uri=endpoint(paths.JWKS),
+        scopes_supported=tuple(sorted(END_USER_SCOPES.union(scopes))),
+        response_types_supported=tuple(sorted(server.policy.response_types)),
+        response_modes_supported=("query",),
+        grant_types_supported=tuple(name for name in GRANTS if name in server.policy.grant_types),
+        subject_types_supported=("public",),
+        id_token_signing_alg_values_supported=tuple(sorted(algorithms)),
+        token_endpoint_auth_methods_supported=tuple(method.value for method in METHODS),
+        token_endpoint_auth_signing_alg_values_supported=ASSERTION_ALGORITHMS,
+        code_challenge_methods_supported=pkce.METHODS,
+        prompt_values_supported=("none", "login", "consent"),
+        claims_supported=tuple(sorted(user_claims.union(_CLAIMS_OF_A_TOKEN))),
+        authorization_response_iss_parameter_supported=True,
+        claims_parameter_supported=False,
+        request_parameter_supported=False,
+        request_uri_parameter_supported=False,
+    )

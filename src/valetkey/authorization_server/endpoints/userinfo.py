@@ -1,0 +1,114 @@
+"""The UserInfo endpoint (OpenID Connect Core, 5.3): claims about the end-user who authorized an access token."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from valetkey.authorization_server.claims import user_claims
+from valetkey.authorization_server.cors import allow_origin
+from valetkey.authorization_server.model import Standing
+from valetkey.authorization_server.rights import OPENID
+from valetkey.jose import JoseError, Verifier
+from valetkey.oauth.access_token import PrincipalKind, access_token_from_claims
+from valetkey.oauth.challenge import Challenge
+from valetkey.oauth.errors import ErrorCode, OAuthError
+from valetkey.oauth.http import json_response
+from valetkey.oauth.parameters import parse_form
+
+if TYPE_CHECKING:
+    from valetkey.authorization_server.model import EndUser
+    from valetkey.authorization_server.service import AuthorizationServer
+    from valetkey.oauth.access_token import AccessToken
+    from valetkey.oauth.http import HttpRequest, HttpResponse
+    from valetkey.oauth.types import NumericDate
+
+_BEARER: Final = re.compile(r"[Bb][Ee][Aa][Rr][Ee][Rr] +([A-Za-z0-9\-._~+/]+=*)")
+
+
+async def respond(request: HttpRequest, server: AuthorizationServer) -> HttpResponse:
+    """Answer with the claims that the token's scope opens; raises OAuthError with an RFC 6750 challenge."""
+    presented = _presented(request)
+    now = server.fresh().now
+    token = await _verified(presented, server, now)
+    client = await server.stores.clients.find(token.client_id)
+    if client is None or client.disabled:
+        raise _invalid_token("client", "RFC6750-3.1/invalid-token")
+    headers = allow_origin(request, client)
+    end_user = await _end_user(token, server, now)
+    if OPENID not in token.scope:
+        raise _insufficient_scope(headers)
+    return json_response(200, user_claims(end_user, token.scope), headers)
+
+
+def _presented(request: HttpRequest) -> str:
+    """Return the bearer token of the header or the form; there must be exactly one, and none in the query."""
+    in_query = "access_token" in parse_form(request.query)
+    in_form = parse_form(request.body).get("access_token") if request.method == "POST" else None
+    in_header = request.all_headers(b"authorization")
+    if in_query or len(in_header) + (in_form is not None) > 1:
+        raise _invalid_request("The access token stands in one place, not in the query.", "RFC6750-2/one-method")
+    if in_form is not None:
+        return in_form
+    if not in_header or not in_header[0].lower().startswith("bearer"):
+        raise OAuthError(
+            ErrorCode.INVALID_TOKEN,
+            "An access token is needed.",
+            "RFC6750-3.1/no-token",
+            headers=(("www-authenticate", str(Challenge("Bearer"))),),
+        )
+    match = _BEARER.fullmatch(in_header[0])
+    if match is None:
+        raise _invalid_request("The Authorization header carries no bearer token.", "RFC6750-2.1/syntax")
+    return match.group(1)
+
+
+async def _verified(presented: str, server: AuthorizationServer, now: NumericDate) -> AccessToken:
+    verifier = Verifier.access_token(
+        issuer=server.issuer.url, audience=server.issuer.url, algorithms=await server.signer.algorithms()
+    )
+    try:
+        verified = verifier.verify(presented, await server.signer.public_keys(), now=now)
+    except JoseError as error:
+        raise _invalid_token(error.code, "RFC6750-3.1/invalid-token") from None
+    return access_token_from_claims(verified.claims)
+
+
+async def _end_user(token: AccessToken, server: AuthorizationServer, now: NumericDate) -> EndUser:
+    """Return whom the token speaks for, if what it hangs off is still alive."""
+    if token.principal is not PrincipalKind.END_USER or token.authorization_id is None:
+        raise _invalid_token("principal", "OIDCC-5.3.1/end-user")
+    stored = await server.stores.authorizations.find(token.authorization_id)
+    if stored is None or stored.standing(now) is not Standing.ALIVE:
+        raise _invalid_token("authorization", "RFC6750-3.1/revoked")
+    end_user = await server.stores.end_users.find(token.subject)
+    if end_user is None or end_user.disabled:
+        raise _invalid_token("end-user", "RFC6750-3.1/revoked")
+    return end_user
+
+
+def _invalid_request(description: str, requirement: str) -> OAuthError:
+    return OAuthError(ErrorCode.INVALID_REQUEST, description, requirement)
+
+
+def _invalid_token(detail: str, requirement: str) -> OAuthError:
+    description = "The access token is not valid here, or not any more."
+    challenge = Challenge("Bearer", (("error", "invalid_token"), ("error_description", description)))
+    return OAuthError(
+        ErrorCode.INVALID_TOKEN,
+        description,
+        requirement,
+        detail=detail,
+        headers=(("www-authenticate", str(challenge)),),
+    )
+
+
+def _insufficient_scope(headers: tuple[tuple[str, str], ...]) -> OAuthError:
+    description = "UserInfo needs the scope openid."
+    parameters = (("error", "insufficient_scope"), ("error_description", description), ("scope", OPENID))
+    return OAuthError(
+        ErrorCode.INSUFFICIENT_SCOPE,
+        description,
+        "RFC6750-3.1/insufficient-scope",
+        headers=(("www-authenticate", str(Challenge("Bearer", parameters))), *headers),
+    )

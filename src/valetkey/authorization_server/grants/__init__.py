@@ -1,0 +1,22 @@
+"""The table of grants: a grant that is not listed here does not exist, in no endpoint and in no metadata."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from valetkey.authorization_server.grants.authorization_code import AuthorizationCodeGrant
+from valetkey.authorization_server.grants.client_credentials import ClientCredentialsGrant
+from valetkey.authorization_server.grants.refresh_token import RefreshTokenGrant
+
+if TYPE_CHECKING:
+    from valetkey.authorization_server.grants.grant import Grant
+    from valetkey.oauth.types import GrantType
+
+_ROWS: Final[tuple[Grant[Any, Any], ...]] = (
+    AuthorizationCodeGrant(),
+    ClientCredentialsGrant(),
+    RefreshTokenGrant(),
+)
+
+GRANTS: Final[dict[GrantType, Grant[Any, Any]]] = {grant.grant_type: grant for grant in _ROWS}
+"""Every grant by its grant_type; each pairs what it parses with what it judges, so the table need not know."""

@@ -1,0 +1,68 @@
+"""ID Tokens (OpenID Connect Core, 2 and 3.1.3.6): who signed in, when and how, for one client."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Final
+
+from valetkey.jose.encoding import b64url_encode
+from valetkey.jose.token_kinds import ID_TOKEN
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from valetkey.authorization_server.decision import EndUserIssue
+    from valetkey.authorization_server.model import Client
+    from valetkey.authorization_server.service import AuthorizationServer
+    from valetkey.oauth.types import Issuer, NumericDate, Seconds
+
+_SHA_2: Final = (
+    ("256", "sha256"),
+    ("384", "sha384"),
+    ("512", "sha512"),
+    ("Ed25519", "sha512"),
+    ("EdDSA", "sha512"),
+)
+
+
+async def mint_id_token(
+    issue: EndUserIssue, client: Client, server: AuthorizationServer, access_token: str, now: NumericDate
+) -> str:
+    """Return the ID Token that goes with `access_token`, signed with the algorithm that the client registered.
+
+    Raises Unavailable when no key has it.
+    """
+    algorithm = client.id_token_signed_response_alg
+    lifetime = server.policy_for(client).id_token_lifetime
+    claims = id_token_claims(issue, server.issuer, lifetime, now)
+    claims["at_hash"] = left_half_hash(access_token, algorithm)
+    return await server.signer.sign(claims, typ=ID_TOKEN.typ, algorithm=algorithm)
+
+
+def id_token_claims(issue: EndUserIssue, issuer: Issuer, lifetime: Seconds, now: NumericDate) -> dict[str, object]:
+    """Return the claims but for `at_hash`: all are those of the authentication that made the authorization.
+
+    The `nonce` comes back only with the code that the request bought (OpenID Connect Core, 12.2).
+    """
+    authorization = issue.stored.authorization
+    nonce = authorization.nonce if issue.id_token_nonce_applies else None
+    claims: Mapping[str, object] = {
+        "iss": issuer.url,
+        "sub": authorization.subject,
+        "aud": authorization.client_id,
+        "exp": now + lifetime,
+        "iat": now,
+        "auth_time": authorization.authentication.auth_time,
+        "nonce": nonce,
+        "acr": authorization.authentication.acr,
+        "amr": list(authorization.authentication.amr),
+        "sid": authorization.sid,
+    }
+    return {name: value for name, value in claims.items() if value is not None and value not in ("", [])}
+
+
+def left_half_hash(text: str, algorithm: str) -> str:
+    """Return `at_hash`: the left half of the hash that `algorithm` uses (OpenID Connect Core, 3.1.3.6)."""
+    name = next((hashed for ending, hashed in _SHA_2 if algorithm.endswith(ending)), "sha512")
+    octets = hashlib.new(name, text.encode("ascii")).digest()
+    return b64url_encode(octets[: len(octets) // 2])

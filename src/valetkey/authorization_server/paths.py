@@ -1,0 +1,13 @@
+"""Where each endpoint stands, relative to its issuer (DESIGN, 12): the routes and the metadata read it here."""
+
+from __future__ import annotations
+
+from typing import Final
+
+AUTHORIZATION: Final = "/authorize"
+TOKEN: Final = "/token"  # noqa: S105 - a path
+USERINFO: Final = "/userinfo"
+JWKS: Final = "/jwks.json"
+END_SESSION: Final = "/logout"
+OPENID_CONFIGURATION: Final = "/.well-known/openid-configuration"
+SERVER_METADATA: Final = "/.well-known/oauth-authorization-server"

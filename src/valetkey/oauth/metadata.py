@@ -1,0 +1,39 @@
+"""ServerMetadata: what an authorization server says about itself (RFC 8414, 2; OpenID Connect Discovery, 3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerMetadata:
+    """The members that we publish, under their registered names."""
+
+    issuer: str
+    authorization_endpoint: str
+    token_endpoint: str
+    userinfo_endpoint: str
+    end_session_endpoint: str
+    jwks_uri: str
+    scopes_supported: tuple[str, ...]
+    response_types_supported: tuple[str, ...]
+    response_modes_supported: tuple[str, ...]
+    grant_types_supported: tuple[str, ...]
+    subject_types_supported: tuple[str, ...]
+    id_token_signing_alg_values_supported: tuple[str, ...]
+    token_endpoint_auth_methods_supported: tuple[str, ...]
+    token_endpoint_auth_signing_alg_values_supported: tuple[str, ...]
+    code_challenge_methods_supported: tuple[str, ...]
+    prompt_values_supported: tuple[str, ...]
+    claims_supported: tuple[str, ...]
+    authorization_response_iss_parameter_supported: bool
+    """RFC 9207, 3."""
+    claims_parameter_supported: bool
+    request_parameter_supported: bool
+    request_uri_parameter_supported: bool
+    """Its absence would mean true (OpenID Connect Discovery, 3)."""
+
+    def as_document(self) -> dict[str, object]:
+        """Return the JSON object; a list without elements is left out (RFC 8414, 3.2)."""
+        members = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: value for name, value in members.items() if value != ()}
