@@ -47,7 +47,7 @@ def _parameters(function: _Function) -> list[str]:
 
 
 def _is_protocol(node: ast.ClassDef) -> bool:
-    return any("Protocol" in ast.unparse(parent) for parent in node.bases)
+    return any(ast.unparse(parent).partition("[")[0] in {"Protocol", "typing.Protocol"} for parent in node.bases)
 
 
 def _is_property(function: _Function) -> bool:
