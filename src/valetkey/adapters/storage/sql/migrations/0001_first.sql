@@ -87,7 +87,7 @@ CREATE TABLE known_browsers (
     subject    TEXT NOT NULL,
     PRIMARY KEY (browser_id, subject, tenant)
 ) /* sqlite: STRICT, WITHOUT ROWID */;
-CREATE INDEX known_browsers_by_subject ON known_browsers (tenant, subject);
+CREATE INDEX known_browsers_by_subject ON known_browsers (subject, tenant);
 
 CREATE TABLE sessions (
     tenant             TEXT   NOT NULL,

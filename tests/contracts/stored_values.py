@@ -1,0 +1,155 @@
+"""Values that the contract of the storages is told with: an end-user, a client, and all that hangs off them."""
+
+from dataclasses import replace
+from hashlib import sha256
+
+from valetkey.authorization_server.decision import (
+    AddRefreshToken,
+    Change,
+    GrantAuthorization,
+    OpenBrowser,
+    OpenInteraction,
+    PutClient,
+    PutEndUser,
+    StartSession,
+)
+from valetkey.authorization_server.model import (
+    Authentication,
+    AuthenticationMethod,
+    Authorization,
+    AuthorizationCode,
+    Browser,
+    BrowserId,
+    Client,
+    ClientSecret,
+    Confirmation,
+    Consent,
+    EndUser,
+    Generations,
+    Interaction,
+    KeptReply,
+    KeyState,
+    PasswordHash,
+    RefreshToken,
+    Resource,
+    Session,
+    SigningKey,
+    Tenant,
+)
+from valetkey.oauth.types import (
+    AuthorizationId,
+    ClientId,
+    GrantType,
+    NumericDate,
+    Scope,
+    Seconds,
+    SecretDigest,
+    SessionId,
+    Subject,
+    TenantId,
+    TokenDigest,
+)
+
+TENANT = TenantId("default")
+OTHER_TENANT = TenantId("other")
+NOW = NumericDate(1_800_000_000)
+SUBJECT = Subject("alice")
+CLIENT_ID = ClientId("web")
+AUTHENTICATION = Authentication(NOW, "urn:example:acr:password", ("pwd", "otp"))
+
+
+def later(seconds: int) -> NumericDate:
+    return NumericDate(NOW + seconds)
+
+
+def digest(text: str) -> TokenDigest:
+    return TokenDigest(sha256(text.encode()).digest())
+
+
+END_USER = EndUser(
+    subject=SUBJECT,
+    username="Alice",
+    password_hash=PasswordHash("$argon2id$1"),
+    updated_at=NOW,
+    name="Alice Liddell",
+    email="alice@example.com",
+    email_verified=True,
+    roles=frozenset({"admin", "auditor"}),
+    claims={"locale": "de", "address": {"country": "DE"}, "zoneinfo": "Europe/Berlin"},
+)
+CLIENT = Client(
+    client_id=CLIENT_ID,
+    name="Demo",
+    authentication_method=AuthenticationMethod.CLIENT_SECRET_BASIC,
+    grant_types=frozenset({GrantType("authorization_code"), GrantType("refresh_token")}),
+    redirect_uris=("https://app.example/cb", "https://app.example/other"),
+    post_logout_redirect_uris=("https://app.example/",),
+    secrets=(),
+    scope=Scope.of(("openid", "read")),
+    resources=("https://api.example",),
+    profile="OPENID",
+)
+SECRET = ClientSecret("first", SecretDigest(b"\x01" * 32), NOW, later(60))
+RESOURCE = Resource("https://api.example", "API", {"read": "Read your notes"}, Seconds(60))
+KEY = SigningKey("k1", "ES256", '{"kty":"EC"}', b"sealed\x00", KeyState.ACTIVE, NOW)
+ACME = Tenant(TenantId("acme"), "Acme", "OAUTH_2_1", accent="#102030")
+
+BROWSER = Browser(BrowserId("browser"), digest("handle"), b"\x02" * 32, NOW, later(1000))
+SESSION = Session(SessionId("sid"), BROWSER.browser_id, SUBJECT, AUTHENTICATION, Generations(), NOW, NOW)
+INTERACTION = Interaction(
+    digest=digest("interaction"),
+    browser_id=BROWSER.browser_id,
+    client_id=CLIENT_ID,
+    parameters=(("client_id", "web"), ("scope", "openid"), ("resource", "a"), ("resource", "b")),
+    created_at=NOW,
+    expires_at=later(900),
+)
+CONSENT = Consent(SUBJECT, CLIENT_ID, Scope.of(("read",)), ("https://api.example",), NOW, later(500))
+AUTHORIZATION = Authorization(
+    authorization_id=AuthorizationId("authorization"),
+    client_id=CLIENT_ID,
+    subject=SUBJECT,
+    scope=Scope.of(("openid", "read")),
+    resources=("https://api.example", "https://a.example"),
+    authentication=AUTHENTICATION,
+    generations=Generations(),
+    created_at=NOW,
+    expires_at=later(400),
+    sid=SESSION.sid,
+    bound_to_session=True,
+    nonce="n-0S6",
+    confirmation=Confirmation("jkt", "thumb"),
+)
+CODE = AuthorizationCode(
+    digest=digest("code"),
+    authorization_id=AUTHORIZATION.authorization_id,
+    client_id=CLIENT_ID,
+    redirect_uri="https://app.example/cb",
+    redirect_uri_was_sent=True,
+    code_challenge="E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
+    created_at=NOW,
+    expires_at=later(60),
+    confirmation=Confirmation("jkt", "thumb"),
+)
+REFRESH_TOKEN = RefreshToken(
+    digest=digest("refresh"),
+    authorization_id=AUTHORIZATION.authorization_id,
+    client_id=CLIENT_ID,
+    created_at=NOW,
+    expires_at=later(300),
+    confirmation=Confirmation("x5t#S256", "thumb"),
+)
+SUCCESSOR = replace(REFRESH_TOKEN, digest=digest("successor"), confirmation=None)
+KEPT = KeptReply(b"sealed reply", b"\x03" * 32, later(30))
+
+GRANT = GrantAuthorization(AUTHORIZATION, CODE)
+WORLD: tuple[Change, ...] = (
+    PutClient(CLIENT),
+    PutEndUser(END_USER),
+    OpenBrowser(BROWSER),
+    StartSession(SESSION),
+    OpenInteraction(INTERACTION),
+    GRANT,
+    AddRefreshToken(REFRESH_TOKEN),
+)
+"""An end-user signed in and granted a client an authorization, with an unredeemed code and a refresh token."""
