@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from valetkey.authorization_server.model import AuthenticationMethod, normalised_username
 from valetkey.authorization_server.policy import PROFILES
-from valetkey.jose.algorithms import SIGNATURE_ALGORITHMS
 from valetkey.oauth.errors import OAuthError
+from valetkey.oauth.redirect_uri import parse_registered
 from valetkey.oauth.resource import is_identifier
 from valetkey.oauth.types import Scope
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from valetkey.authorization_server.declaration import DeclaredEndUser
-    from valetkey.authorization_server.model import Client, EndUser, Resource, Tenant
+    from valetkey.authorization_server.model import ApplicationType, Client, EndUser, Resource, Tenant
     from valetkey.authorization_server.policy import Policy
     from valetkey.oauth.types import SecretText
 
@@ -30,6 +30,8 @@ LONGEST_PASSWORD: Final = 1024
 PASSWORD_EXPECTED: Final = f"a password of {SHORTEST_PASSWORD} characters to {LONGEST_PASSWORD} bytes"
 MAXIMUM_REDIRECT_URIS: Final = 20
 MAXIMUM_NAME: Final = 100
+ID_TOKEN_ALGORITHMS: Final = ("RS256", "ES256", "Ed25519", "EdDSA")
+"""Those for which every tenant has a signing key."""
 LONGEST_ACCESS_TOKEN: Final = 15 * 60
 """Seconds (DESIGN, 5)."""
 RESERVED_CLAIMS: Final = frozenset(
@@ -132,14 +134,13 @@ def _grant_faults(client: Client, policy: Policy) -> Iterator[Fault]:
         yield Fault("grant_types", "client_credentials needs a client that authenticates (RFC 6749, 4.4)")
     if "authorization_code" in client.grant_types and not client.redirect_uris:
         yield Fault("redirect_uris", "authorization_code needs a redirect URI")
-    algorithm = SIGNATURE_ALGORITHMS.get(client.id_token_signed_response_alg)
-    if algorithm is None or algorithm.is_symmetric:
-        yield Fault("id_token_signed_response_alg", "expected an asymmetric signature algorithm, such as ES256")
+    if client.id_token_signed_response_alg not in ID_TOKEN_ALGORITHMS:
+        yield Fault("id_token_signed_response_alg", f"expected one of {', '.join(ID_TOKEN_ALGORITHMS)}")
 
 
 def _right_faults(client: Client) -> Iterator[Fault]:
-    yield from _uri_faults("redirect_uris", client.redirect_uris)
-    yield from _uri_faults("post_logout_redirect_uris", client.post_logout_redirect_uris)
+    yield from _uri_faults("redirect_uris", client.redirect_uris, client.application_type)
+    yield from _uri_faults("post_logout_redirect_uris", client.post_logout_redirect_uris, client.application_type)
     yield from _scope_faults("scope", client.scope)
     yield from (
         Fault("resources", f"expected absolute URIs without fragment, found {resource!r}")
@@ -148,9 +149,14 @@ def _right_faults(client: Client) -> Iterator[Fault]:
     )
 
 
-def _uri_faults(field: str, uris: tuple[str, ...]) -> Iterator[Fault]:
+def _uri_faults(field: str, uris: tuple[str, ...], application_type: ApplicationType) -> Iterator[Fault]:
     if len(uris) > MAXIMUM_REDIRECT_URIS:
-        yield Fault(field, f"at most {MAXIMUM_REDIRECT_URIS}")
+        yield Fault(field, f"expected {MAXIMUM_REDIRECT_URIS} at most")
+    for uri in uris[:MAXIMUM_REDIRECT_URIS]:
+        try:
+            parse_registered(uri, application_type)
+        except ValueError as error:
+            yield Fault(field, f"{uri[:100]!r}: {error}")
 
 
 def _scope_faults(field: str, names: frozenset[str]) -> Iterator[Fault]:

@@ -7,7 +7,6 @@ from valetkey.settings.loading import load
 from valetkey.settings.values import (
     KeyEncryptionKey,
     LogFormat,
-    LogLevel,
     LogSettings,
     ServerSettings,
     Settings,
@@ -17,7 +16,6 @@ from valetkey.settings.values import (
 __all__ = [
     "KeyEncryptionKey",
     "LogFormat",
-    "LogLevel",
     "LogSettings",
     "ServerSettings",
     "Settings",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from valetkey.authorization_server.declaration import Declarations
-from valetkey.authorization_server.model import ManagedBy, Tenant, normalised_username
+from valetkey.authorization_server.model import Tenant, normalised_username
 from valetkey.authorization_server.policy import PROFILES
 from valetkey.authorization_server.registration import (
     Fault,
@@ -36,12 +36,14 @@ Judged = list[tuple["Entry", Value]]
 def read_declarations(sources: Sources, profile: str, revision: int) -> Declarations:
     """Return all that is declared, the default tenant first; `profile` is the one for tenants that name none.
 
+    A default tenant that the file does not declare stays the operator's to change, but for its profile.
+
     What is wrong is told in `sources.faults` and left out.
     """
     tenants = _all(TENANTS, sources, lambda found: declared.tenant_of(found, profile), tenant_faults)
     _refuse_twins(tenants, lambda tenant: (tenant.tenant_id,), sources)
     known = {tenant.tenant_id: tenant for _, tenant in tenants}
-    known.setdefault(DEFAULT_TENANT, Tenant(DEFAULT_TENANT, "Valetkey", profile, managed_by=ManagedBy.FILE))
+    known.setdefault(DEFAULT_TENANT, Tenant(DEFAULT_TENANT, "Valetkey", profile))
     clients = _all(CLIENTS, sources, declared.client_of, lambda client: _client_faults(client, known))
     users = _all(USERS, sources, declared.end_user_of, end_user_faults)
     resources = _all(RESOURCES, sources, declared.resource_of, lambda found: resource_faults(found.resource))

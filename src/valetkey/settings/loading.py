@@ -119,7 +119,7 @@ def _settings(found: Readings, declarations: Declarations, folder: Path) -> Sett
             tls_key=found[table.TLS_KEY],
         ),
         storage=StorageSettings(folder / found[table.STORAGE_PATH] if is_default else found[table.STORAGE_PATH]),
-        log=LogSettings(level=found[table.LOG_LEVEL], format=found[table.LOG_FORMAT]),
+        log=LogSettings(format=found[table.LOG_FORMAT]),
         tenants=declarations.tenants,
         clients=declarations.clients,
         users=declarations.users,

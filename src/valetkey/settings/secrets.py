@@ -25,6 +25,9 @@ _KEY_OCTETS: Final = 32
 # 32 random bytes hold 30 different ones on average, and fewer than 20 never in practice: what does was made up.
 _DIFFERENT_OCTETS: Final = 20
 _DIGEST: Final = re.compile(r"sha256:([0-9a-fA-F]{64})")
+_PASSWORD_HASH: Final = re.compile(
+    r"\$argon2id\$v=19\$m=\d{1,7},t=\d{1,2},p=\d{1,2}\$[A-Za-z0-9+/]{11,64}\$[A-Za-z0-9+/]{22,128}"
+)
 _FILE_LIMIT: Final = 65_536
 
 
@@ -56,7 +59,7 @@ def initial_password(found: object) -> SecretText | PasswordHash:
     password = found.reveal() if isinstance(found, SecretText) else found
     if not isinstance(password, str):
         raise ValueError("a password or its $argon2id$ hash")  # noqa: TRY004 - one error type for wrong values
-    if password.startswith("$argon2id$"):
+    if _PASSWORD_HASH.fullmatch(password):
         return PasswordHash(password)
     if not is_sound_password(password):
         raise ValueError(PASSWORD_EXPECTED)

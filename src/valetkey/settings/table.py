@@ -11,7 +11,7 @@ from valetkey.settings import kinds
 from valetkey.settings.kinds import Kind
 from valetkey.settings.secrets import key_encryption_key
 from valetkey.settings.setting import REQUIRED, FromFile, Setting
-from valetkey.settings.values import KeyEncryptionKey, LogFormat, LogLevel
+from valetkey.settings.values import KeyEncryptionKey, LogFormat
 
 _PATH: Final = Kind("a path", lambda found: Path(kinds.text("a path").read(found)))
 
@@ -103,13 +103,6 @@ STORAGE_PATH: Final[Setting[Path]] = Setting(
     "The SQLite database; its folder must be writable, and on a local disk.",
     '"valetkey.db"',
 )
-LOG_LEVEL: Final[Setting[LogLevel]] = Setting(
-    "log.level",
-    kinds.member_of(LogLevel),
-    LogLevel.INFO,
-    "The least important lines that are still written.",
-    '"info"',
-)
 LOG_FORMAT: Final[Setting[LogFormat]] = Setting(
     "log.format",
     kinds.member_of(LogFormat),
@@ -131,7 +124,6 @@ SETTINGS: Final[tuple[Setting[object], ...]] = (
     TLS_CERTIFICATE,
     TLS_KEY,
     STORAGE_PATH,
-    LOG_LEVEL,
     LOG_FORMAT,
 )
 """Every setting that stands for itself, in the order of the reference page and of `valetkey init`."""
@@ -139,5 +131,5 @@ SETTINGS: Final[tuple[Setting[object], ...]] = (
 SECTIONS: Final = {
     "server": "Where and how the server listens.",
     "storage": "Where everything is kept.",
-    "log": "What the log holds.",
+    "log": "How the log looks.",
 }

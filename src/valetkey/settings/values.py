@@ -37,15 +37,6 @@ class LogFormat(StrEnum):
     TEXT = "text"
 
 
-class LogLevel(StrEnum):
-    """The least important lines that are still written."""
-
-    DEBUG = "debug"
-    INFO = "info"
-    WARNING = "warning"
-    ERROR = "error"
-
-
 @dataclass(frozen=True, slots=True)
 class ServerSettings:
     """Where and how the server listens; `drain_delay` is in seconds."""
@@ -69,9 +60,8 @@ class StorageSettings:
 
 @dataclass(frozen=True, slots=True)
 class LogSettings:
-    """What the log holds and how it looks."""
+    """How the log looks."""
 
-    level: LogLevel
     format: LogFormat
 
 

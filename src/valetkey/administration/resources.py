@@ -1,0 +1,62 @@
+"""What an operator does with resource servers: each act judges, and returns the Changes to commit (RFC 8707)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from valetkey.administration.refusal import ActRefused, refuse_declared, refuse_faults
+from valetkey.authorization_server.decision import Changes, PutResource, RemoveResource
+from valetkey.authorization_server.model import Resource
+from valetkey.authorization_server.registration import resource_faults
+from valetkey.oauth.types import Seconds
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceFields:
+    """What may be said of a resource server; None leaves it as it is."""
+
+    name: str | None = None
+    scopes: Mapping[str, str] | None = None
+    access_token_lifetime: Seconds | None = None
+    disabled: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceAct:
+    """What becomes of the resource server."""
+
+    resource: Resource
+    changes: Changes
+
+
+def add_resource(identifier: str, fields: ResourceFields, held: Resource | None) -> ResourceAct:
+    """Add a resource server; raises ActRefused."""
+    if held is not None:
+        raise ActRefused(f"resource {identifier} exists: change it with `valetkey resource change {identifier}`")
+    return _judged(Resource(identifier, identifier, {}), fields)
+
+
+def change_resource(held: Resource, fields: ResourceFields) -> ResourceAct:
+    """Change what `fields` says; raises ActRefused."""
+    refuse_declared(f"resource {held.identifier}", held.managed_by)
+    return _judged(held, fields)
+
+
+def remove_resource(held: Resource) -> Changes:
+    """Remove a resource server: no further token is minted for it. Raises ActRefused for a declared one."""
+    refuse_declared(f"resource {held.identifier}", held.managed_by)
+    return (RemoveResource(held.identifier),)
+
+
+def _judged(held: Resource, fields: ResourceFields) -> ResourceAct:
+    resource = Resource(
+        identifier=held.identifier,
+        name=held.name if fields.name is None else fields.name,
+        scopes=held.scopes if fields.scopes is None else fields.scopes,
+        access_token_lifetime=fields.access_token_lifetime or held.access_token_lifetime,
+        managed_by=held.managed_by,
+        disabled=held.disabled if fields.disabled is None else fields.disabled,
+    )
+    refuse_faults(resource_faults(resource))
+    return ResourceAct(resource, (PutResource(resource),))
