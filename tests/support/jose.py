@@ -16,9 +16,13 @@ AUDIENCE = "https://api.example"
 ASYMMETRIC = tuple(name for name, row in SIGNATURE_ALGORITHMS.items() if not row.is_symmetric)
 
 
-@lru_cache(maxsize=64)
 def key_for(algorithm: str, number: int = 0) -> Jwk:
     """Return the key of that number for an algorithm: the same one for the whole run."""
+    return _made(algorithm, number)
+
+
+@lru_cache(maxsize=64)
+def _made(algorithm: str, number: int) -> Jwk:
     return Jwk.generate(algorithm, kid=f"{algorithm}-{number}")
 
 

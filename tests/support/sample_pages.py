@@ -67,7 +67,10 @@ CONSENT = ConsentPage(
     outlives_session=False,
 )
 DEV_HOME = DevHome(
-    users=(DevUser("alice", "maple-harbor-violet-29", "end-user"), DevUser("admin", "copper-lantern-rain-84", "admin")),
+    users=(
+        DevUser("alice", "maple-harbor-violet-29", "end-user"),
+        DevUser("admin", "copper-lantern-rain-84", "admin"),
+    ),
     clients=(
         DevClient(
             ClientKind.WEB,
@@ -86,7 +89,7 @@ DEV_HOME = DevHome(
         (LinkKind.API, "/api"),
         (LinkKind.HEALTH, "/healthz"),
     ),
-    curl="curl -s http://localhost:9001/photos -H \"authorization: Bearer $(curl -s http://localhost:9000/token"
+    curl='curl -s http://localhost:9001/photos -H "authorization: Bearer $(curl -s http://localhost:9000/token'
     " -u 'demo-machine:vk_cs_sampleOnly_uvwxyz0123456789abcdefghijklmno' -d grant_type=client_credentials"
     ' | python3 -c \'import json,sys; print(json.load(sys.stdin)["access_token"])\')"',
 )
@@ -122,7 +125,9 @@ SAMPLES: Mapping[str, AnyPage] = MappingProxyType(
                 outlives_session=True,
             )
         ),
-        "error": Page(ErrorPage(ErrorKind.BAD_REDIRECT_URI, "invalid_request", 400, "The redirect_uri is not registered.")),
+        "error": Page(
+            ErrorPage(ErrorKind.BAD_REDIRECT_URI, "invalid_request", 400, "The redirect_uri is not registered.")
+        ),
         "error-expired": Page(ErrorPage(ErrorKind.INTERACTION_EXPIRED, "interaction_expired")),
         "error-server": Page(ErrorPage(ErrorKind.SERVER_ERROR, "server_error", 500)),
         "sign-out": Page(SignOutPage(FormTarget("/logout", _HIDDEN), "alice")),

@@ -19,7 +19,7 @@ FLOORS: dict[str, int] = {
     "settings": 3,
     "server": 4,
     "cli": 5,
-    "__main__": 5,
+    "__main__": 6,
 }
 SHARED_BY_STORAGES = "storage.sql"
 
