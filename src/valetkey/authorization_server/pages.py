@@ -96,6 +96,8 @@ class ErrorPage:
     status: int = 400
     detail: str = ""
     """One more fixed sentence for the developer of the client; never a value that was sent."""
+    way_on: str | None = None
+    """A path on our origin, with its query, by which the person may begin again; None where only the client can."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 AUTHORIZATION: Final = "/authorize"
+LOGIN: Final = "/login"
+CONSENT: Final = "/consent"
 TOKEN: Final = "/token"  # noqa: S105 - a path
 USERINFO: Final = "/userinfo"
 JWKS: Final = "/jwks.json"

@@ -7,7 +7,16 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final, Protocol
 
 from valetkey.authorization_server import paths
-from valetkey.authorization_server.endpoints import jwks, metadata, token, userinfo
+from valetkey.authorization_server.endpoints import (
+    authorize,
+    consent,
+    jwks,
+    login,
+    logout,
+    metadata,
+    token,
+    userinfo,
+)
 
 if TYPE_CHECKING:
     from valetkey.authorization_server.pages import Page
@@ -82,6 +91,46 @@ class Route:
 
 
 ROUTES: Final[tuple[Route, ...]] = (
+    Route(
+        frozenset({"GET", "POST"}),
+        paths.AUTHORIZATION,
+        authorize.respond,
+        Cache.NO_STORE,
+        Cors.NONE,
+        Csrf.SAFE,
+        Face.PERSON,
+        Accepts.FORM,
+    ),
+    Route(
+        frozenset({"GET", "POST"}),
+        paths.LOGIN,
+        login.respond,
+        Cache.NO_STORE,
+        Cors.NONE,
+        Csrf.FORM_TOKEN,
+        Face.PERSON,
+        Accepts.FORM,
+    ),
+    Route(
+        frozenset({"GET", "POST"}),
+        paths.CONSENT,
+        consent.respond,
+        Cache.NO_STORE,
+        Cors.NONE,
+        Csrf.FORM_TOKEN,
+        Face.PERSON,
+        Accepts.FORM,
+    ),
+    Route(
+        frozenset({"GET", "POST"}),
+        paths.END_SESSION,
+        logout.respond,
+        Cache.NO_STORE,
+        Cors.NONE,
+        Csrf.FORM_TOKEN,
+        Face.PERSON,
+        Accepts.FORM,
+    ),
     Route(
         frozenset({"POST"}),
         paths.TOKEN,

@@ -1,0 +1,172 @@
+"""Load, then decide, for the endpoints of the front channel: what a browser asks for and what it needs next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlencode
+
+from valetkey.authorization_server import paths
+from valetkey.authorization_server.authorization.interaction import (
+    UNBOUND,
+    Facts,
+    FrontChannelDecision,
+    choose_session,
+    decide,
+    open_interaction,
+    other_browser,
+)
+from valetkey.authorization_server.authorization.request import (
+    PageRefusal,
+    VerifiedAuthorizationRequest,
+    addressed,
+    client_of,
+)
+from valetkey.authorization_server.authorization.rules import Terms, verify_request
+from valetkey.authorization_server.browser import PresentBrowser, find_browser, live_sessions, presented_handle
+from valetkey.authorization_server.model import Interaction
+from valetkey.authorization_server.pages import ErrorKind
+from valetkey.jose import JwkSet
+from valetkey.oauth.errors import ErrorCode, OAuthError
+from valetkey.oauth.http import HttpRequest, HttpResponse, see_other
+from valetkey.oauth.parameters import MAXIMUM_QUERY, Parameters, parse_form
+from valetkey.oauth.types import ClientId, OpaqueToken
+
+if TYPE_CHECKING:
+    from valetkey.authorization_server.fresh import Fresh
+    from valetkey.authorization_server.model import Client
+    from valetkey.authorization_server.service import AuthorizationServer
+    from valetkey.oauth.types import NumericDate
+
+_NO_KEYS: Final = JwkSet(())
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A browser that brings or resumes a request; `interaction` is None while nothing is stored of it."""
+
+    parameters: Parameters
+    repeated: OAuthError | None
+    browser: PresentBrowser | None
+    interaction: Interaction | None
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A visit, the verified request and what was decided."""
+
+    visit: Visit
+    asked: VerifiedAuthorizationRequest
+    decision: FrontChannelDecision
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """A page that asks the end-user for something: the browser before it and the stored request behind it."""
+
+    handle: str
+    browser: PresentBrowser
+    interaction: Interaction
+    asked: VerifiedAuthorizationRequest
+    decision: FrontChannelDecision
+
+
+async def resumed(handle: str | None, request: HttpRequest, server: AuthorizationServer, now: NumericDate) -> Visit:
+    """Load the interaction that `handle` names, if this browser may go on with it; raises PageRefusal."""
+    browser = await find_browser(presented_handle(request, server), server, now)
+    digest = OpaqueToken.presented(handle or "").digest()
+    browser_id = browser.browser.browser_id if browser is not None else None
+    stored = await server.stores.interactions.find(digest)
+    try:
+        interaction = open_interaction(stored, browser_id, now)
+    except PageRefusal as refusal:
+        raise _with_way_on(refusal, stored, server) from None
+    return Visit(Parameters.of(interaction.parameters), None, browser, interaction)
+
+
+async def judged(visit: Visit, server: AuthorizationServer, fresh: Fresh) -> Judged:
+    """Judge a request with the configuration of now; raises PageRefusal, then RedirectError."""
+    asked = await _verified(visit, server, fresh.now)
+    client = asked.client
+    policy = server.policy_for(client)
+    sessions = await live_sessions(visit.browser, server, fresh.now)
+    chosen = choose_session(asked, sessions, visit.interaction)
+    facts = Facts(sessions, visit.interaction)
+    if chosen is not None:
+        subject = chosen.session.subject
+        facts = replace(
+            facts,
+            generations=await server.stores.authorizations.current(client.client_id, subject),
+            consent=await server.stores.consents.find(subject, client.client_id),
+        )
+    return Judged(visit, asked, decide(asked, facts, policy, fresh))
+
+
+async def seated(handle: str | None, request: HttpRequest, server: AuthorizationServer, fresh: Fresh) -> Desk:
+    """Load and judge the request for which a page asks; raises PageRefusal, then RedirectError."""
+    visit = await resumed(handle, request, server, fresh.now)
+    if (
+        handle is None
+        or visit.browser is None
+        or visit.interaction is None
+        or visit.interaction.browser_id == UNBOUND
+    ):
+        raise other_browser()
+    found = await judged(visit, server, fresh)
+    return Desk(handle, visit.browser, visit.interaction, found.asked, found.decision)
+
+
+def query_of(request: HttpRequest) -> Parameters:
+    """Return the parameters of a page's URL; raises PageRefusal."""
+    return _parsed(request.query)
+
+
+def form_of(request: HttpRequest) -> Parameters:
+    """Return the fields of a page's form; raises PageRefusal."""
+    return _parsed(request.body)
+
+
+def forged_form() -> PageRefusal:
+    """Return the refusal of a form whose token is not that of the page, the browser or the end-user."""
+    error = OAuthError(ErrorCode.INVALID_REQUEST, "The form is not the one that was shown.", "OIDCC-3.1.2.3/csrf")
+    return PageRefusal(ErrorKind.FORGED_FORM, error, status=403)
+
+
+def back_to_authorize(handle: str, server: AuthorizationServer) -> HttpResponse:
+    """Return the redirect to the authorization endpoint, which decides what comes next."""
+    return see_other(page_path(server, paths.AUTHORIZATION, handle))
+
+
+def page_path(server: AuthorizationServer, path: str, handle: str) -> str:
+    """Return the path on our origin of an endpoint that goes on with an interaction."""
+    return f"{server.issuer.path}{path}?{urlencode({'interaction': handle})}"
+
+
+def _parsed(raw: bytes) -> Parameters:
+    try:
+        return parse_form(raw, frozenset())
+    except OAuthError as error:
+        raise PageRefusal(ErrorKind.BAD_REQUEST, error) from None
+
+
+async def _verified(visit: Visit, server: AuthorizationServer, now: NumericDate) -> VerifiedAuthorizationRequest:
+    parameters = visit.parameters
+    client = client_of(await _find_client(parameters.get("client_id"), server))
+    policy = server.policy_for(client)
+    request = addressed(parameters, client, policy)
+    catalogue = await server.stores.resources.list()
+    keys = await server.signer.public_keys() if "id_token_hint" in parameters else _NO_KEYS
+    return verify_request(request, visit.repeated, Terms(policy, catalogue, server.issuer, keys, now))
+
+
+async def _find_client(client_id: str | None, server: AuthorizationServer) -> Client | None:
+    return None if client_id is None else await server.stores.clients.find(ClientId(client_id))
+
+
+def _with_way_on(refusal: PageRefusal, stored: Interaction | None, server: AuthorizationServer) -> PageRefusal:
+    # Who comes back too late begins the same request again, instead of being sent away.
+    if stored is not None and refusal.kind is ErrorKind.INTERACTION_EXPIRED and stored.browser_id != UNBOUND:
+        query = urlencode(stored.parameters)
+        if len(query) <= MAXIMUM_QUERY:
+            refusal.page = replace(refusal.page, way_on=f"{server.issuer.path}{paths.AUTHORIZATION}?{query}")
+    return refusal

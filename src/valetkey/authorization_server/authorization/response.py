@@ -1,0 +1,47 @@
+"""What goes back to the client through the browser: a code or an error (RFC 6749, 4.1.2; RFC 9207)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from valetkey.oauth.errors import ERRORS
+from valetkey.oauth.http import see_other
+
+if TYPE_CHECKING:
+    from valetkey.oauth.errors import OAuthError
+    from valetkey.oauth.http import HttpResponse
+    from valetkey.oauth.redirect_uri import VerifiedRedirect
+    from valetkey.oauth.types import Issuer, OpaqueToken
+
+
+class RedirectError(Exception):
+    """A refusal that the client learns at its own, verified redirect URI (RFC 6749, 4.1.2.1)."""
+
+    def __init__(self, to: VerifiedRedirect, error: OAuthError, state: str | None) -> None:
+        super().__init__(str(error))
+        if not ERRORS[error.code].redirectable:
+            raise ValueError(f"{error.code.value} is no error of the authorization endpoint")
+        self.to = to
+        self.error = error
+        self.state = state
+
+
+def code_response(to: VerifiedRedirect, code: OpaqueToken, state: str | None, issuer: Issuer) -> HttpResponse:
+    """Return the redirect that carries the code."""
+    return _redirect(to, (("code", code.reveal()),), state, issuer)
+
+
+def error_response(refusal: RedirectError, issuer: Issuer) -> HttpResponse:
+    """Return the redirect that carries the error."""
+    error = refusal.error
+    answer = (("error", error.code.value), ("error_description", error.description))
+    return _redirect(refusal.to, answer, refusal.state, issuer)
+
+
+def _redirect(
+    to: VerifiedRedirect, answer: tuple[tuple[str, str], ...], state: str | None, issuer: Issuer
+) -> HttpResponse:
+    echoed = () if state is None else (("state", state),)
+    query = urlencode((*answer, *echoed, ("iss", issuer.url)))  # RFC9207-2/issuer
+    return see_other(f"{to.uri}{'&' if '?' in to.uri else '?'}{query}")

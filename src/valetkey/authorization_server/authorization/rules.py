@@ -1,0 +1,158 @@
+"""The rules of an authorization request, all of which the client may learn by redirect (OAuth 2.1, 4.1.1)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from valetkey.authorization_server.authorization.id_token_hint import hinted_subject
+from valetkey.authorization_server.authorization.request import Prompt, VerifiedAuthorizationRequest
+from valetkey.authorization_server.authorization.response import RedirectError
+from valetkey.authorization_server.model import Resource
+from valetkey.authorization_server.policy import PkceRule, Policy
+from valetkey.authorization_server.rights import OFFLINE_ACCESS, OPENID, rights_for
+from valetkey.jose import JwkSet
+from valetkey.oauth.errors import ErrorCode, OAuthError
+from valetkey.oauth.pkce import parse_challenge
+from valetkey.oauth.types import GrantType, Issuer, NumericDate, Scope
+
+if TYPE_CHECKING:
+    from valetkey.authorization_server.authorization.request import AuthorizationRequest
+    from valetkey.authorization_server.model import Client
+    from valetkey.authorization_server.rights import Rights
+    from valetkey.oauth.parameters import Parameters
+    from valetkey.oauth.types import Subject
+
+CODE: Final = GrantType("authorization_code")
+REFRESH: Final = GrantType("refresh_token")
+MAXIMUM_AGE: Final = 10 * 365 * 86_400
+"""Seconds: what asks for more asks for nothing that a session here could be."""
+MAXIMUM_LOGIN_HINT: Final = 256
+
+_MAX_AGE: Final = re.compile(r"[0-9]{1,9}")
+_UNSUPPORTED: Final = (
+    ("request", ErrorCode.REQUEST_NOT_SUPPORTED, "OIDCC-6.1/not-supported"),
+    ("request_uri", ErrorCode.REQUEST_URI_NOT_SUPPORTED, "OIDCC-6.2/not-supported"),
+    ("registration", ErrorCode.REGISTRATION_NOT_SUPPORTED, "OIDCC-7.2.1/not-supported"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The configuration of now, by which a request is judged; `keys` are our own, for an id_token_hint."""
+
+    policy: Policy
+    catalogue: Sequence[Resource]
+    issuer: Issuer
+    keys: JwkSet
+    now: NumericDate
+
+
+def verify_request(
+    asked: AuthorizationRequest, repeated: OAuthError | None, terms: Terms
+) -> VerifiedAuthorizationRequest:
+    """Return the request that may be granted; raises RedirectError, the first rule that it breaks.
+
+    `repeated` is the refusal of parameters that were sent more than once.
+    """
+    try:
+        if repeated is not None:
+            raise repeated
+        return _verified(asked, terms)
+    except OAuthError as error:
+        raise RedirectError(asked.to, error, asked.state) from None
+
+
+def _verified(asked: AuthorizationRequest, terms: Terms) -> VerifiedAuthorizationRequest:
+    parameters, client, policy = asked.parameters, asked.client, terms.policy
+    _judge_unsupported(parameters)
+    _judge_response(parameters, client, policy)
+    challenge = parse_challenge(parameters.get("code_challenge"), parameters.get("code_challenge_method"))
+    if challenge is None and (policy.pkce is PkceRule.REQUIRED or client.is_public):
+        raise _invalid("The parameter code_challenge is missing.", "RFC7636-4.4.1/required")
+    prompt = _prompt(parameters.get("prompt"))
+    rights = _rights(parameters, client, terms)
+    return VerifiedAuthorizationRequest(
+        client=client,
+        to=asked.to,
+        redirect_uri_was_sent=asked.redirect_uri_was_sent,
+        state=asked.state,
+        scope=_without_idle_offline_access(rights.scope, prompt, client),
+        resources=rights.resources,
+        code_challenge=challenge,
+        nonce=parameters.get("nonce") if OPENID in rights.scope else None,
+        prompt=prompt,
+        max_age=_max_age(parameters.get("max_age")),
+        login_hint=_login_hint(parameters.get("login_hint")),
+        hinted_subject=_hinted(parameters.get("id_token_hint"), client, terms),
+        parameters=parameters,
+    )
+
+
+def _judge_unsupported(parameters: Parameters) -> None:
+    for name, code, requirement in _UNSUPPORTED:
+        if name in parameters:
+            raise OAuthError(code, f"The parameter {name} is not supported.", requirement)
+
+
+def _judge_response(parameters: Parameters, client: Client, policy: Policy) -> None:
+    response_type = parameters.require("response_type", "RFC6749-3.1.1/response-type")
+    if response_type not in policy.response_types:
+        raise OAuthError(
+            ErrorCode.UNSUPPORTED_RESPONSE_TYPE,
+            "The response_type is not supported.",
+            "RFC6749-3.1.1/response-type",
+        )
+    if CODE not in client.grant_types or CODE not in policy.grant_types:
+        raise OAuthError(
+            ErrorCode.UNAUTHORIZED_CLIENT, "The client may not use this grant.", "RFC6749-4.1.2.1/error"
+        )
+    if parameters.get("response_mode") not in {None, "query"}:
+        raise _invalid("The response_mode is not supported.", "OIDCC-3.1.2.5")
+
+
+def _rights(parameters: Parameters, client: Client, terms: Terms) -> Rights:
+    sent = parameters.get("scope")
+    scope = None if sent is None else Scope.parse(sent)
+    if scope is not None and OPENID in scope and "redirect_uri" not in parameters:
+        raise _invalid("OpenID Connect requires the parameter redirect_uri.", "OIDCC-3.1.2.1/redirect-uri")
+    return rights_for(scope, parameters.all("resource"), client, terms.catalogue, terms.policy)
+
+
+def _without_idle_offline_access(scope: Scope, prompt: frozenset[Prompt], client: Client) -> Scope:
+    # It counts only where the end-user is asked and a refresh token can come of it (OpenID Connect Core, 11).
+    if Prompt.CONSENT in prompt and REFRESH in client.grant_types:
+        return scope
+    return Scope(scope - {OFFLINE_ACCESS})
+
+
+def _prompt(text: str | None) -> frozenset[Prompt]:
+    try:
+        prompt = frozenset(Prompt(name) for name in (text or "").split(" ") if name)
+    except ValueError:
+        raise _invalid("A value of prompt is not supported.", "OIDCC-3.1.2.1/prompt-values") from None
+    if Prompt.NONE in prompt and len(prompt) > 1:
+        raise _invalid("prompt=none stands alone.", "OIDCC-3.1.2.1/prompt-values")
+    return prompt
+
+
+def _max_age(text: str | None) -> int | None:
+    if text is None:
+        return None
+    if not _MAX_AGE.fullmatch(text) or int(text) > MAXIMUM_AGE:
+        raise _invalid("max_age is a number of seconds, 0 or more.", "OIDCC-3.1.2.1/max-age")
+    return int(text)
+
+
+def _login_hint(text: str | None) -> str:
+    return text if text is not None and len(text) <= MAXIMUM_LOGIN_HINT and text.isprintable() else ""
+
+
+def _hinted(hint: str | None, client: Client, terms: Terms) -> Subject | None:
+    return None if hint is None else hinted_subject(hint, client.client_id, terms.issuer, terms.keys, terms.now)
+
+
+def _invalid(description: str, requirement: str) -> OAuthError:
+    return OAuthError(ErrorCode.INVALID_REQUEST, description, requirement)

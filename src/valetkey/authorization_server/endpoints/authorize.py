@@ -1,0 +1,162 @@
+"""The authorization endpoint (OAuth 2.1, 3.1 and 4.1; OpenID Connect Core, 3.1.2): the door of every sign-in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, assert_never
+
+from valetkey.authorization_server import paths
+from valetkey.authorization_server.authorization.interaction import (
+    UNBOUND,
+    Deny,
+    Grant,
+    NeedConsent,
+    NeedLogin,
+    opened,
+)
+from valetkey.authorization_server.authorization.loading import (
+    Visit,
+    back_to_authorize,
+    judged,
+    page_path,
+    resumed,
+)
+from valetkey.authorization_server.authorization.request import PageRefusal
+from valetkey.authorization_server.authorization.response import RedirectError, code_response, error_response
+from valetkey.authorization_server.browser import find_browser, handle_cookie, new_browser, presented_handle
+from valetkey.authorization_server.decision import AdvanceInteraction, Changes, OpenBrowser, OpenInteraction
+from valetkey.authorization_server.pages import ErrorKind, Page
+from valetkey.authorization_server.service import commit_in_rounds
+from valetkey.oauth.errors import ErrorCode, OAuthError
+from valetkey.oauth.http import HttpRequest, HttpResponse, see_other
+from valetkey.oauth.parameters import parse_front_channel
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from valetkey.authorization_server.authorization.loading import Judged
+    from valetkey.authorization_server.browser import PresentBrowser
+    from valetkey.authorization_server.fresh import Fresh
+    from valetkey.authorization_server.model import Browser
+    from valetkey.authorization_server.service import AuthorizationServer
+    from valetkey.oauth.parameters import Parameters
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the browser is answered, and what the log says of it once it is committed."""
+
+    answer: HttpResponse | Page
+    event: str | None = None
+    refusal: RedirectError | None = None
+
+
+Outcome = tuple[Told, Changes]
+
+
+async def respond(request: HttpRequest, server: AuthorizationServer) -> HttpResponse | Page:
+    """Answer with a code, an error at the verified redirect URI, the next page to go to, or an error page."""
+    fresh = server.fresh()
+    try:
+        told = await commit_in_rounds(server, _attempt(request, server, fresh))
+    except PageRefusal as refusal:
+        _log(server, request, "authorization.refused", refusal.error)
+        return Page(refusal.page)
+    except RedirectError as refusal:
+        _log(server, request, "authorization.refused", refusal.error)
+        return error_response(refusal, server.issuer)
+    if told.event is not None:
+        _log(server, request, told.event, told.refusal.error if told.refusal is not None else None)
+    return told.answer
+
+
+def _attempt(request: HttpRequest, server: AuthorizationServer, fresh: Fresh) -> Callable[[], Awaitable[Outcome]]:
+    parameters, repeated = _parameters(request)
+    handle = parameters.get("interaction")
+
+    async def begin() -> Outcome:
+        browser = await find_browser(presented_handle(request, server), server, fresh.now)
+        found = await judged(Visit(parameters, repeated, browser, None), server, fresh)
+        # A cross-site POST brings no SameSite=Lax cookie, while the GET that it is redirected to does.
+        return (
+            _entered_again(found, server, fresh)
+            if browser is None and request.method == "POST"
+            else (_answered(found, None, server, fresh))
+        )
+
+    async def resume() -> Outcome:
+        visit = await resumed(handle, request, server, fresh.now)
+        return _answered(await judged(visit, server, fresh), handle, server, fresh)
+
+    return begin if handle is None or "client_id" in parameters else resume
+
+
+def _parameters(request: HttpRequest) -> tuple[Parameters, OAuthError | None]:
+    try:
+        parameters = parse_front_channel(request.body if request.method == "POST" else request.query)
+    except OAuthError as error:
+        raise PageRefusal(ErrorKind.BAD_REQUEST, error) from None
+    if request.method == "POST" and request.query:
+        text = "A POST has its parameters in the body alone."
+        raise PageRefusal(
+            ErrorKind.BAD_REQUEST, OAuthError(ErrorCode.INVALID_REQUEST, text, "RFC6749-3.1/repeated")
+        )
+    return parameters
+
+
+def _entered_again(found: Judged, server: AuthorizationServer, fresh: Fresh) -> Outcome:
+    interaction, handle = opened(found.asked, UNBOUND, server.policy_for(found.asked.client), fresh)
+    return Told(back_to_authorize(handle.reveal(), server)), (OpenInteraction(interaction),)
+
+
+def _answered(found: Judged, handle: str | None, server: AuthorizationServer, fresh: Fresh) -> Outcome:
+    decision, asked = found.decision, found.asked
+    match decision:
+        case Grant(code, changes):
+            answer = code_response(asked.to, code, asked.state, server.issuer)
+            return Told(answer, "authorization.granted"), changes
+        case Deny(refusal, changes):
+            return Told(error_response(refusal, server.issuer), "authorization.refused", refusal), changes
+        case NeedConsent(_, touched):
+            answer, changes = _interrupted(paths.CONSENT, found, handle, server, fresh)
+            return Told(answer), (*changes, *touched)
+        case NeedLogin():
+            answer, changes = _interrupted(paths.LOGIN, found, handle, server, fresh)
+            return Told(answer), changes
+    assert_never(decision)
+
+
+def _interrupted(
+    path: str, found: Judged, handle: str | None, server: AuthorizationServer, fresh: Fresh
+) -> tuple[HttpResponse, Changes]:
+    present, stored = found.visit.browser, found.visit.interaction
+    browser, cookie, changes = _browser(present, server, fresh)
+    if handle is None:
+        policy = server.policy_for(found.asked.client)
+        interaction, token = opened(found.asked, browser.browser_id, policy, fresh)
+        handle = token.reveal()
+        changes = (*changes, OpenInteraction(interaction))
+    elif stored is not None and stored.browser_id == UNBOUND:
+        bound = replace(stored, browser_id=browser.browser_id, version=stored.version + 1)
+        changes = (*changes, AdvanceInteraction(bound))
+    return see_other(page_path(server, path, handle), cookie), changes
+
+
+def _browser(
+    present: PresentBrowser | None, server: AuthorizationServer, fresh: Fresh
+) -> tuple[Browser, tuple[tuple[str, str], ...], Changes]:
+    if present is not None:
+        return present.browser, (), ()
+    new = new_browser(fresh)
+    cookie = handle_cookie(server, new.browser, new.handle, fresh.now)
+    return new.browser, (cookie,), (OpenBrowser(new.browser),)
+
+
+def _log(server: AuthorizationServer, request: HttpRequest, event: str, error: OAuthError | None) -> None:
+    server.log.write(
+        event,
+        request_id=request.request_id,
+        error=error.code.value if error is not None else None,
+        requirement=error.requirement if error is not None else None,
+        detail=(error.detail or None) if error is not None else None,
+    )

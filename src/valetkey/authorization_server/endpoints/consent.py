@@ -1,0 +1,144 @@
+"""The consent page: it asks the end-user of one stored request and returns to the authorization endpoint."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from valetkey.authorization_server import paths
+from valetkey.authorization_server.authorization.interaction import (
+    NeedConsent,
+    answered,
+    is_bound,
+    is_remembered,
+)
+from valetkey.authorization_server.authorization.loading import (
+    back_to_authorize,
+    forged_form,
+    form_of,
+    page_path,
+    query_of,
+    seated,
+)
+from valetkey.authorization_server.authorization.request import PageRefusal
+from valetkey.authorization_server.authorization.response import RedirectError
+from valetkey.authorization_server.authorization.rules import REFRESH
+from valetkey.authorization_server.browser import Form, form_token, is_form_token, short_digest
+from valetkey.authorization_server.decision import AdvanceInteraction, Changes
+from valetkey.authorization_server.model import ConsentAnswer, Resource, StoredSession
+from valetkey.authorization_server.pages import (
+    ConsentMemory,
+    ConsentPage,
+    ConsentScope,
+    ErrorKind,
+    FormTarget,
+    Page,
+)
+from valetkey.authorization_server.service import commit_in_rounds
+from valetkey.oauth.errors import ErrorCode, OAuthError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from valetkey.authorization_server.authorization.loading import Desk
+    from valetkey.authorization_server.authorization.request import VerifiedAuthorizationRequest
+    from valetkey.authorization_server.fresh import Fresh
+    from valetkey.authorization_server.service import AuthorizationServer
+    from valetkey.oauth.http import HttpRequest, HttpResponse
+    from valetkey.oauth.parameters import Parameters
+
+
+async def respond(request: HttpRequest, server: AuthorizationServer) -> HttpResponse | Page:
+    """Show what a client asks for, or store the answer and return to the authorization endpoint."""
+    fresh = server.fresh()
+    try:
+        if request.method != "POST":
+            return await _show(query_of(request).get("interaction"), request, server, fresh)
+        form = form_of(request)
+        return await commit_in_rounds(server, lambda: _post(form, request, server, fresh))
+    except PageRefusal as refusal:
+        server.log.write(
+            "consent.refused",
+            request_id=request.request_id,
+            requirement=refusal.error.requirement,
+            page=refusal.kind,
+        )
+        return Page(refusal.page)
+
+
+async def _show(
+    handle: str | None, request: HttpRequest, server: AuthorizationServer, fresh: Fresh
+) -> HttpResponse | Page:
+    try:
+        desk = await seated(handle, request, server, fresh)
+    except RedirectError:
+        return back_to_authorize(handle or "", server)
+    if not isinstance(desk.decision, NeedConsent):
+        return back_to_authorize(desk.handle, server)
+    catalogue = await server.stores.resources.list()
+    return Page(_page(desk, desk.decision.session, catalogue, server))
+
+
+async def _post(
+    form: Parameters, request: HttpRequest, server: AuthorizationServer, fresh: Fresh
+) -> tuple[HttpResponse, Changes]:
+    handle = form.get("interaction") or ""
+    try:
+        desk = await seated(handle, request, server, fresh)
+    except RedirectError:
+        return back_to_authorize(handle, server), ()
+    if not isinstance(desk.decision, NeedConsent):
+        # Answered before, by the first click of two, or nobody is signed in any more: nothing is taken from here.
+        return back_to_authorize(handle, server), ()
+    session = desk.decision.session
+    if not is_form_token(form.get("csrf"), desk.browser.browser, Form.CONSENT, *_bound_to(desk, session)):
+        raise forged_form()
+    advanced = answered(desk.asked, desk.interaction, session, _answer(form.get("answer")))
+    return back_to_authorize(handle, server), (AdvanceInteraction(advanced),)
+
+
+def _answer(text: str | None) -> ConsentAnswer:
+    try:
+        return ConsentAnswer(text or "")
+    except ValueError:
+        error = OAuthError(ErrorCode.INVALID_REQUEST, "The form carries no answer.", "OIDCC-3.1.2.4")
+        raise PageRefusal(ErrorKind.BAD_REQUEST, error) from None
+
+
+def _bound_to(desk: Desk, session: StoredSession) -> tuple[str, ...]:
+    """Return what a consent is bound to: the request, the session and every right that the page names."""
+    asked = desk.asked
+    rights = short_digest(asked.client.client_id, asked.to.uri, str(asked.scope), *asked.resources)
+    return desk.interaction.digest.hex(), session.session.sid, rights
+
+
+def _page(
+    desk: Desk, session: StoredSession, catalogue: Sequence[Resource], server: AuthorizationServer
+) -> ConsentPage:
+    asked = desk.asked
+    client, policy = asked.client, server.policy_for(asked.client)
+    token = form_token(desk.browser.browser, Form.CONSENT, *_bound_to(desk, session))
+    remembered = is_remembered(client, asked.to)
+    return ConsentPage(
+        form=FormTarget(
+            action=page_path(server, paths.CONSENT, desk.handle),
+            hidden=(("interaction", desk.handle), ("csrf", token)),
+            redirect_source=asked.to.origin_or_scheme,
+        ),
+        client_name=client.name,
+        redirect_host=asked.to.host,
+        account_name=session.end_user.username,
+        scopes=_scopes(asked, catalogue),
+        memory=ConsentMemory.REMEMBERED if remembered else ConsentMemory.ASKED_AGAIN,
+        outlives_session=REFRESH in client.grant_types and not is_bound(asked, policy),
+    )
+
+
+def _scopes(asked: VerifiedAuthorizationRequest, catalogue: Sequence[Resource]) -> tuple[ConsentScope, ...]:
+    named = {resource.identifier: resource for resource in catalogue if resource.identifier in asked.resources}
+    rights: list[ConsentScope] = []
+    for name in sorted(asked.scope):
+        owners = [named[identifier] for identifier in asked.resources if name in named[identifier].scopes]
+        rights.extend(ConsentScope(name, owner.scopes[name], owner.name) for owner in owners)
+        if not owners:
+            rights.append(ConsentScope(name, None, None))
+    return tuple(rights)

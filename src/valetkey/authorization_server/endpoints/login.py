@@ -1,0 +1,217 @@
+"""The sign-in page: it proves who is there for one stored request and returns to the authorization endpoint."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from valetkey.authorization_server import paths
+from valetkey.authorization_server.authorization.interaction import NeedLogin, open_interaction, other_browser
+from valetkey.authorization_server.authorization.loading import (
+    Desk,
+    back_to_authorize,
+    forged_form,
+    form_of,
+    page_path,
+    query_of,
+    seated,
+)
+from valetkey.authorization_server.authorization.request import PageRefusal
+from valetkey.authorization_server.authorization.response import RedirectError
+from valetkey.authorization_server.browser import (
+    Form,
+    PresentBrowser,
+    find_browser,
+    form_token,
+    handle_cookie,
+    is_form_token,
+    next_handle,
+    presented_handle,
+)
+from valetkey.authorization_server.decision import AdvanceInteraction, Changes, RotateBrowserHandle, StartSession
+from valetkey.authorization_server.model import EndUser, Generations, Interaction, Session
+from valetkey.authorization_server.pages import ErrorKind, FormTarget, LoginPage, LoginProblem, Page
+from valetkey.authorization_server.service import commit_in_rounds
+from valetkey.authorization_server.user_authentication.password import (
+    MAXIMUM_USERNAME,
+    METHOD,
+    Claimant,
+    counted,
+    forgiven,
+    is_password,
+    load_claimant,
+    wait_for,
+)
+from valetkey.oauth.errors import Unavailable
+from valetkey.oauth.types import SessionId
+
+if TYPE_CHECKING:
+    from valetkey.authorization_server.fresh import Fresh
+    from valetkey.authorization_server.service import AuthorizationServer
+    from valetkey.oauth.http import HttpRequest, HttpResponse
+    from valetkey.oauth.parameters import Parameters
+
+
+async def respond(request: HttpRequest, server: AuthorizationServer) -> HttpResponse | Page:
+    """Show the form, or sign in and return to the authorization endpoint."""
+    fresh = server.fresh()
+    try:
+        if request.method != "POST":
+            return await _show(query_of(request).get("interaction"), request, server, fresh)
+        return await _post(form_of(request), request, server, fresh)
+    except PageRefusal as refusal:
+        server.log.write(
+            "login.refused", request_id=request.request_id, requirement=refusal.error.requirement, page=refusal.kind
+        )
+        return Page(refusal.page)
+
+
+async def _show(
+    handle: str | None, request: HttpRequest, server: AuthorizationServer, fresh: Fresh
+) -> HttpResponse | Page:
+    try:
+        desk = await seated(handle, request, server, fresh)
+    except RedirectError:
+        return back_to_authorize(handle or "", server)
+    if not isinstance(desk.decision, NeedLogin):
+        return back_to_authorize(desk.handle, server)
+    return Page(_page(desk, server, desk.asked.login_hint))
+
+
+async def _post(
+    form: Parameters, request: HttpRequest, server: AuthorizationServer, fresh: Fresh
+) -> HttpResponse | Page:
+    handle = form.get("interaction") or ""
+    try:
+        desk = await seated(handle, request, server, fresh)
+    except RedirectError:
+        return back_to_authorize(handle, server)
+    except PageRefusal as refusal:
+        # The second click of a double click comes with the handle that the first one replaced.
+        if refusal.kind is ErrorKind.OTHER_BROWSER and presented_handle(request, server) is not None:
+            return back_to_authorize(handle, server)
+        raise
+    if not is_form_token(form.get("csrf"), desk.browser.browser, Form.LOGIN, desk.interaction.digest.hex()):
+        raise forged_form()
+    return await _attempt(desk, form, request, server, fresh)
+
+
+async def _attempt(
+    desk: Desk, form: Parameters, request: HttpRequest, server: AuthorizationServer, fresh: Fresh
+) -> HttpResponse | Page:
+    username, stores = form.get("username") or "", server.stores
+    claimant = await load_claimant(username, request.remote_address, desk.browser.browser.browser_id, stores)
+    page = _page(desk, server, username[:MAXIMUM_USERNAME])
+    if not await stores.commit(counted(claimant.budgets, fresh.now)):
+        wait = await wait_for(claimant.budgets, stores, fresh.now)
+        _log(server, request, "login.throttled")
+        too_many = replace(page, problem=LoginProblem.TOO_MANY_ATTEMPTS, retry_after=wait)
+        return Page(too_many, (("retry-after", str(wait)),))
+    try:
+        is_right = await is_password(form.get("password") or "", claimant.end_user, server.passwords)
+    except Unavailable:
+        _log(server, request, "login.busy")
+        return Page(replace(page, problem=LoginProblem.BUSY))
+    wrong = Page(replace(page, problem=LoginProblem.WRONG_CREDENTIALS))
+    end_user = claimant.end_user
+    if end_user is None or not is_right:
+        _log(server, request, "login.failed", end_user)
+        return wrong
+    proof = Proof(desk, end_user, claimant)
+    signed_in = await commit_in_rounds(server, lambda: _signed_in(proof, server, fresh))
+    _log(server, request, "login.failed" if signed_in is None else "login.succeeded", end_user)
+    return wrong if signed_in is None else signed_in
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """A password that was right for `end_user` as they were loaded."""
+
+    desk: Desk
+    end_user: EndUser
+    claimant: Claimant
+
+
+async def _signed_in(
+    proof: Proof, server: AuthorizationServer, fresh: Fresh
+) -> tuple[HttpResponse | None, Changes]:
+    """Judge again what may have moved while the password was compared; None when it is right no longer."""
+    desk, subject = proof.desk, proof.end_user.subject
+    stored = await server.stores.interactions.find(desk.interaction.digest)
+    present = await find_browser(desk.browser.handle, server, fresh.now)
+    if present is None:
+        return await _twin(proof, stored, server, fresh), ()
+    interaction = open_interaction(stored, present.browser.browser_id, fresh.now)
+    # Read before the end-user: a change in between then loses the commit instead of going unnoticed.
+    generations = await server.stores.end_users.generations(subject)
+    end_user = await server.stores.end_users.find(subject)
+    if end_user is None or end_user.disabled or end_user.password_hash != proof.end_user.password_hash:
+        return None, ()
+    changes = started(present, interaction, end_user, generations, fresh)
+    cookie = handle_cookie(server, present.browser, next_handle(present), fresh.now)
+    answer = back_to_authorize(desk.handle, server).with_headers(cookie)
+    return answer, (*changes, *forgiven(proof.claimant.budgets))
+
+
+def started(
+    present: PresentBrowser, interaction: Interaction, end_user: EndUser, generations: Generations, fresh: Fresh
+) -> Changes:
+    """Return what a sign-in changes: a session, a new handle, and the interaction that it was made for."""
+    session = Session(
+        sid=SessionId(fresh.identifier("session")),
+        browser_id=present.browser.browser_id,
+        subject=end_user.subject,
+        authentication=METHOD.authenticated(fresh.now),
+        generations=generations,
+        created_at=fresh.now,
+        last_seen_at=fresh.now,
+    )
+    advanced = replace(
+        interaction,
+        version=interaction.version + 1,
+        sid=session.sid,
+        authenticated_at=fresh.now,
+        # What another end-user may have answered is not this one's answer.
+        answer=None,
+    )
+    return (
+        RotateBrowserHandle(present.browser.handle_digest, next_handle(present).digest()),
+        StartSession(session),
+        AdvanceInteraction(advanced),
+    )
+
+
+async def _twin(
+    proof: Proof, stored: Interaction | None, server: AuthorizationServer, fresh: Fresh
+) -> HttpResponse:
+    """Answer the other click of a double click, which proved the same end-user for the same request."""
+    desk = proof.desk
+    handle = next_handle(desk.browser)
+    rotated = await find_browser(handle, server, fresh.now)
+    sid = stored.sid if stored is not None else None
+    session = await server.stores.browsers.session(sid) if sid is not None else None
+    if rotated is None or session is None or session.session.subject != proof.end_user.subject:
+        raise other_browser()
+    return back_to_authorize(desk.handle, server).with_headers(
+        handle_cookie(server, rotated.browser, handle, fresh.now)
+    )
+
+
+def _page(desk: Desk, server: AuthorizationServer, username: str) -> LoginPage:
+    token = form_token(desk.browser.browser, Form.LOGIN, desk.interaction.digest.hex())
+    return LoginPage(
+        form=FormTarget(
+            action=page_path(server, paths.LOGIN, desk.handle),
+            hidden=(("interaction", desk.handle), ("csrf", token)),
+            redirect_source=desk.asked.to.origin_or_scheme,
+        ),
+        client_name=desk.asked.client.name,
+        redirect_host=desk.asked.to.host,
+        username=username,
+    )
+
+
+def _log(server: AuthorizationServer, request: HttpRequest, event: str, end_user: EndUser | None = None) -> None:
+    # Only who is known is named: people type their password into the wrong field.
+    subject = end_user.subject if end_user is not None else None
+    server.log.write(event, request_id=request.request_id, address=request.remote_address, subject=subject)
