@@ -63,8 +63,8 @@ class Renderer(Protocol):
 class Preflight(Protocol):
     """Answers an OPTIONS request of a script on another origin (Fetch, CORS preflight)."""
 
-    async def __call__(self, request: HttpRequest, server: AuthorizationServer) -> HttpResponse:
-        """Return what the browser is told."""
+    async def __call__(self, request: HttpRequest, server: AuthorizationServer, route: Route) -> HttpResponse:
+        """Return what the browser is told about `route`, whose CORS rule is not NONE."""
         ...
 
 
@@ -89,13 +89,6 @@ class Parts:
 
 
 _SYSTEM_METHODS: Final = frozenset({"GET", "HEAD"})
-
-
-_ANY_PREFLIGHT: Final = (
-    ("access-control-allow-methods", "GET"),
-    ("access-control-allow-headers", "*"),
-    ("access-control-max-age", "600"),
-)
 
 
 async def _nothing(request: HttpRequest, server: AuthorizationServer) -> HttpResponse:
@@ -187,10 +180,8 @@ class Application:
         route = place.row.route
         method = request.method
         if method not in route.methods:
-            if method == "OPTIONS" and route.cors is Cors.CLIENT:
-                return await self._parts.preflight(_at(request, place.path, b""), server)
-            if method == "OPTIONS" and route.cors is Cors.ANY:
-                return HttpResponse(204, _ANY_PREFLIGHT)
+            if method == "OPTIONS" and route.cors is not Cors.NONE:
+                return await self._parts.preflight(_at(request, place.path, b""), server, route)
             raise method_not_allowed(place.row.allow)
         reads_form = route.accepts is Accepts.FORM and method != "GET"
         body = await read_form(request.headers, receive) if reads_form else b""

@@ -7,19 +7,25 @@ import contextlib
 import signal
 import threading
 import time
+from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import uvicorn
 
 from valetkey.adapters.serving.protocol import IDLE_SECONDS, LimitedProtocol, LimitedState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    import socket
+    from collections.abc import Generator
     from types import FrameType
 
-    from uvicorn._types import ASGI3Application
+Messages = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Messages]]
+Send = Callable[[Messages], Awaitable[None]]
+Asgi = Callable[[Messages, Receive, Send], Awaitable[None]]
+"""An ASGI 3.0 application."""
 
 IN_FLIGHT_SECONDS: Final = 20
 _TICKS_A_SECOND: Final = 10
@@ -33,7 +39,7 @@ class Tls:
     key: Path
 
 
-def configure(app: ASGI3Application, tls: Tls | None = None) -> uvicorn.Config:
+def configure(app: Asgi, tls: Tls | None = None) -> uvicorn.Config:
     """Return the one way in which we run uvicorn: httptools, uvloop, no access log, no believed proxy headers."""
     return uvicorn.Config(
         app,
@@ -66,6 +72,13 @@ class DrainingServer(uvicorn.Server):
         self._drain_delay = drain_delay
         self._on_drain = on_drain
         self._exit_at: float | None = None
+        self.listening = asyncio.Event()
+        """Set once connections are accepted."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to accept."""
+        await super().startup(sockets)
+        self.listening.set()
 
     def drain(self) -> None:
         """Begin to end, as SIGTERM does; again: nothing more."""

@@ -1,0 +1,86 @@
+"""The command line: one file per group of commands, imported when called, so that help is quick (DESIGN, 12)."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Final, NoReturn
+
+import click
+
+EXIT_FAILED: Final = 1
+EXIT_CONFIGURATION: Final = 78
+"""EX_CONFIG of sysexits.h: the settings are wrong, nothing was started."""
+EXIT_UNAVAILABLE: Final = 69
+"""EX_UNAVAILABLE of sysexits.h: something that is needed, such as a port, is not to be had."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """Where a command stands, and its line of the help page."""
+
+    module: str
+    name: str
+    help: str
+
+
+COMMANDS: Final[dict[str, Command]] = {
+    "dev": Command("valetkey.cli.dev", "dev", "Run the seeded local server: users, clients and a demo API."),
+    "serve": Command("valetkey.cli.serve", "serve", "Run the production server from a configuration file."),
+    "init": Command("valetkey.cli.init", "init", "Write a commented configuration file that serve accepts."),
+    "config": Command("valetkey.cli.config", "config", "Check a configuration file and show what it means."),
+    "demo": Command("valetkey.cli.demo", "demo", "Play a client against the running local server."),
+    "client": Command("valetkey.cli.client", "client", "Add, list, show, change and remove clients."),
+    "user": Command("valetkey.cli.user", "user", "Add, list, show, change and remove end-users."),
+    "resource": Command(
+        "valetkey.cli.resource", "resource", "Add, list, show, change and remove resource servers."
+    ),
+    "tenant": Command("valetkey.cli.tenant", "tenant", "Add, list, show, change and remove tenants."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command only when it is called; the help page is written from the table."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order of the table."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return the command, imported now."""
+        del ctx
+        row = COMMANDS.get(cmd_name)
+        if row is None:
+            return None
+        try:
+            module = import_module(row.module)
+        except ModuleNotFoundError as error:
+            if error.name is None or error.name.startswith("valetkey"):
+                raise
+            fail(f"this command needs the package {error.name}: install valetkey[server]", EXIT_UNAVAILABLE)
+        command: click.Command = getattr(module, row.name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the lines of the table, without importing what they stand for."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, row.help) for name, row in COMMANDS.items()])
+
+
+def fail(message: str, code: int = EXIT_FAILED) -> NoReturn:
+    """End the command with one line on stderr."""
+    click.echo(f"valetkey: {message}", err=True)
+    sys.exit(code)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="valetkey", prog_name="valetkey")
+def main() -> None:
+    r"""JWT toolkit, OAuth 2.1 and OpenID Connect server, and API guard.
+
+    \b
+    Example: valetkey dev
+    """

@@ -1,0 +1,150 @@
+"""What `valetkey dev` starts with: two end-users, four clients and the demo API, added where they are missing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from valetkey.authorization_server.decision import PutClient, PutEndUser, PutResource, PutTenant
+from valetkey.authorization_server.model import (
+    ApplicationType,
+    AuthenticationMethod,
+    Client,
+    ClientSecret,
+    ConsentMode,
+    EndUser,
+    Resource,
+    Tenant,
+    normalised_username,
+)
+from valetkey.authorization_server.policy import OAUTH_2_1
+from valetkey.cli.dev_state import USERS, DevSecrets
+from valetkey.oauth.types import (
+    DEFAULT_TENANT,
+    ClientId,
+    GrantType,
+    Issuer,
+    NumericDate,
+    Scope,
+    SecretDigest,
+    SecretText,
+    Subject,
+)
+
+if TYPE_CHECKING:
+    from valetkey.authorization_server.decision import Change
+    from valetkey.authorization_server.fresh import Fresh
+    from valetkey.authorization_server.ports import PasswordHasher, Stores
+
+TENANT: Final = Tenant(DEFAULT_TENANT, "Valetkey", OAUTH_2_1.name)
+ALBUM_SCOPES: Final = {"albums.read": "See your albums", "albums.write": "Add albums and change them"}
+CALLBACK: Final = "/demo/callback"
+
+_CODE: Final = frozenset({GrantType("authorization_code"), GrantType("refresh_token")})
+_MACHINE: Final = frozenset({GrantType("client_credentials")})
+_PERSON_SCOPE: Final = Scope({"openid", "profile", "email", "offline_access", *ALBUM_SCOPES})
+
+
+@dataclass(frozen=True, slots=True)
+class Seeds:
+    """What one start adds: `issuer` and `api` depend on its ports, the secrets on its state folder."""
+
+    issuer: Issuer
+    api: str
+    secrets: DevSecrets
+    now: NumericDate
+
+    @property
+    def clients(self) -> tuple[Client, ...]:
+        """The demo clients as this start announces them."""
+        callback = self.issuer.endpoint(CALLBACK)
+        secret, public = AuthenticationMethod.CLIENT_SECRET_BASIC, AuthenticationMethod.NONE
+        web = self._client("web", "Photo Prints", secret, ("http://localhost:3000/callback", callback))
+        spa = self._client("spa", "Album Viewer", public, ("http://localhost:5173/callback", callback))
+        native = self._client(
+            "native", "Album Desk", public, ("http://127.0.0.1/callback", "http://[::1]/callback")
+        )
+        machine = self._client("machine", "Nightly Backup", secret, ())
+        return (
+            web,
+            spa,
+            replace(native, application_type=ApplicationType.NATIVE),
+            replace(machine, grant_types=_MACHINE, scope=Scope.of(ALBUM_SCOPES)),
+        )
+
+    @property
+    def resource(self) -> Resource:
+        """The demo API."""
+        return Resource(self.api, "Demo albums", ALBUM_SCOPES)
+
+    def _client(
+        self, client_id: str, name: str, method: AuthenticationMethod, redirect_uris: tuple[str, ...]
+    ) -> Client:
+        secret = self.secrets.client_secrets.get(client_id)
+        return Client(
+            client_id=ClientId(client_id),
+            name=name,
+            authentication_method=method,
+            grant_types=_CODE,
+            redirect_uris=redirect_uris,
+            secrets=(ClientSecret("seed", _digest(secret), self.now),) if secret else (),
+            scope=_PERSON_SCOPE,
+            resources=(self.api,),
+            consent=ConsentMode.REMEMBER,
+        )
+
+
+async def sow(seeds: Seeds, stores: Stores, passwords: PasswordHasher, fresh: Fresh) -> None:
+    """Add what is missing; what an operator changed since stays changed, but this start's addresses are joined."""
+    changes: list[Change] = []
+    for client in seeds.clients:
+        found = await stores.clients.find(client.client_id)
+        wanted = _joined(found, client) if found else client
+        if wanted != found:
+            changes.append(PutClient(wanted))
+    if await stores.resources.find(seeds.api) is None:
+        changes.append(PutResource(seeds.resource))
+    changes += [
+        PutEndUser(await _end_user(username, seeds, passwords, fresh))
+        for username in USERS
+        if await stores.end_users.find_by_username(normalised_username(username)) is None
+    ]
+    # One by one: another server on the same folder may be adding the same.
+    for change in changes:
+        await stores.commit((change,))
+
+
+async def sow_tenant(stores: Stores, tenant: Tenant | None) -> None:
+    """Add the default tenant where it is missing."""
+    if tenant is None:
+        await stores.commit((PutTenant(TENANT),))
+
+
+def _joined(found: Client, client: Client) -> Client:
+    resources = dict.fromkeys((*client.resources, *found.resources))
+    secrets = found.secrets
+    if {secret.digest.value for secret in client.secrets} - {secret.digest.value for secret in secrets}:
+        secrets = (*secrets, *client.secrets)
+    return replace(
+        found,
+        redirect_uris=tuple(dict.fromkeys((*found.redirect_uris, *client.redirect_uris))),
+        resources=tuple(resources),
+        secrets=secrets,
+    )
+
+
+async def _end_user(username: str, seeds: Seeds, passwords: PasswordHasher, fresh: Fresh) -> EndUser:
+    return EndUser(
+        subject=Subject(fresh.identifier(f"end-user {username}")),
+        username=username,
+        password_hash=await passwords.hash(SecretText(seeds.secrets.passwords[username])),
+        updated_at=fresh.now,
+        name=username.capitalize(),
+        email=f"{username}@example.com",
+        email_verified=True,
+        roles=frozenset({USERS[username]}) - {"user"},
+    )
+
+
+def _digest(secret: str) -> SecretDigest:
+    return SecretDigest(SecretText(secret).digest())

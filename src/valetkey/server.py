@@ -1,0 +1,216 @@
+"""The composition root: where ports meet adapters, and where all rooms' route rows are joined (DESIGN, 2)."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from valetkey.adapters.asgi.application import Application, Parts
+from valetkey.adapters.asgi.proxies import Proxies
+from valetkey.adapters.asgi.table import RouteTable
+from valetkey.adapters.chance import draw_fresh
+from valetkey.adapters.keys.generation import ensure_signing_keys
+from valetkey.adapters.keys.sealing import Sealer
+from valetkey.adapters.keys.signer import LocalSigner
+from valetkey.adapters.passwords import Argon2Passwords
+from valetkey.adapters.storage.sqlite.storage import SqliteStorage
+from valetkey.authorization_server.policy import PROFILES
+from valetkey.authorization_server.ports import EventLog
+from valetkey.authorization_server.preflight import preflight
+from valetkey.authorization_server.routes import ROUTES
+from valetkey.authorization_server.service import AuthorizationServer
+from valetkey.oauth.errors import Unavailable
+from valetkey.oauth.http import NO_STORE, HttpResponse, json_response
+from valetkey.oauth.types import DEFAULT_TENANT, Issuer
+from valetkey.ui.render import Renderer
+from valetkey.ui.routes import asset_routes
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+
+    from valetkey.authorization_server.model import Tenant
+    from valetkey.authorization_server.routes import Route
+
+PURGE_SECONDS: Final = 60.0
+_PURGED_AT_ONCE: Final = 200
+"""Rows of a table in one transaction: the lock is held for milliseconds."""
+_BREATH_SECONDS: Final = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Foundation:
+    """What a server stands on, however it was configured."""
+
+    issuer: Issuer
+    storage_path: Path
+    key_encryption_key: bytes = field(repr=False)
+    log: EventLog
+    trusted_proxies: tuple[str, ...] = ()
+    hosts: frozenset[bytes] | None = None
+    """The only `Host` values that are answered; None answers all."""
+
+
+class TenantServers:
+    """The AuthorizationServer of each tenant, made when it is first asked for and again when its row changes."""
+
+    def __init__(self, issuer: Issuer, storage: SqliteStorage, sealer: Sealer, log: EventLog) -> None:
+        self._issuer = issuer
+        self._storage = storage
+        self._sealer = sealer
+        self._log = log
+        self._passwords = Argon2Passwords()
+        self._slow_signatures = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="rsa")
+        self._known: dict[str, AuthorizationServer] = {}
+        self._making = asyncio.Lock()
+
+    async def find(self, name: str) -> AuthorizationServer | None:
+        """Return the server of an enabled tenant; raises Unavailable when the store cannot say."""
+        tenant = await self._storage.tenants.find(name)
+        if tenant is None or tenant.disabled:
+            return None
+        known = self._known.get(name)
+        if known is not None and known.tenant is tenant:
+            return known
+        async with self._making:
+            known = self._known.get(name)
+            if known is None:
+                known = await self._make(tenant)
+            elif known.tenant is not tenant:
+                known = replace(known, tenant=tenant, policy=PROFILES[tenant.profile])
+            self._known[name] = known
+        return known
+
+    def close(self) -> None:
+        """End the pools of threads."""
+        self._passwords.close()
+        self._slow_signatures.shutdown(wait=False, cancel_futures=True)
+
+    async def _make(self, tenant: Tenant) -> AuthorizationServer:
+        stores = self._storage.stores(tenant.tenant_id)
+        # A tenant that was added while we run gets its keys with its first request.
+        made = await ensure_signing_keys(stores, tenant.tenant_id, self._sealer, draw_fresh().now)
+        if made:
+            self._log.write("keys.generated", tenant=tenant.tenant_id, count=made)
+        return AuthorizationServer(
+            tenant=tenant,
+            issuer=issuer_of(self._issuer, tenant),
+            policy=PROFILES[tenant.profile],
+            stores=stores,
+            signer=LocalSigner(stores.signing_keys, tenant.tenant_id, self._sealer, self._slow_signatures),
+            passwords=self._passwords,
+            fresh=draw_fresh,
+            log=self._log,
+        )
+
+
+def issuer_of(issuer: Issuer, tenant: Tenant) -> Issuer:
+    """Return the issuer of `tenant`: the default tenant stands at the root, others under /t/NAME."""
+    return issuer if tenant.tenant_id == DEFAULT_TENANT else Issuer(f"{issuer.url}/t/{tenant.tenant_id}")
+
+
+class Health:
+    """What `/healthz` and `/readyz` answer."""
+
+    def __init__(self, servers: TenantServers) -> None:
+        self._servers = servers
+        self._draining = False
+
+    def drain(self) -> None:
+        """Answer 503 to `/readyz` from now on."""
+        self._draining = True
+
+    async def live(self) -> HttpResponse:
+        """The process answers."""
+        return json_response(200, {"status": "ok"}, NO_STORE)
+
+    async def ready(self) -> HttpResponse:
+        """Traffic is welcome: the store reads, its schema is ours, and the keys open."""
+        if self._draining:
+            return _not_ready("draining")
+        try:
+            server = await self._servers.find(DEFAULT_TENANT)
+            if server is None:
+                return _not_ready("tenant")
+            if not await server.signer.algorithms():
+                return _not_ready("keys")
+        except Unavailable as outage:
+            return _not_ready("keys" if "key" in outage.what else "store")
+        return json_response(200, {"status": "ready"}, NO_STORE)
+
+    @property
+    def rows(self) -> Mapping[bytes, Callable[[], Awaitable[HttpResponse]]]:
+        """The answers by path; they belong to no tenant."""
+        return {b"/healthz": self.live, b"/readyz": self.ready}
+
+
+def _not_ready(why: str) -> HttpResponse:
+    return json_response(503, {"status": "not ready", "why": why}, (*NO_STORE, ("retry-after", "2")))
+
+
+@dataclass(frozen=True, slots=True)
+class RunningServer:
+    """An open server: what the composition root made, for the command that serves it."""
+
+    foundation: Foundation
+    storage: SqliteStorage
+    sealer: Sealer
+    servers: TenantServers
+    renderer: Renderer
+    health: Health
+
+    def application(self, further: tuple[Route, ...] = ()) -> Application:
+        """Return the ASGI application of all rooms' rows and `further`; ValueError where two claim one path."""
+        foundation = self.foundation
+        return Application(
+            Parts(
+                issuer=foundation.issuer,
+                routes=RouteTable((*ROUTES, *asset_routes(), *further), foundation.issuer),
+                servers=self.servers,
+                renderer=self.renderer,
+                preflight=preflight,
+                log=foundation.log,
+                proxies=Proxies.parse(foundation.trusted_proxies),
+                system=self.health.rows,
+                hosts=foundation.hosts,
+            )
+        )
+
+
+@asynccontextmanager
+async def open_server(foundation: Foundation) -> AsyncIterator[RunningServer]:
+    """Open the storage of `foundation`, which `upgrade` has migrated, and all that works on it; close it after.
+
+    Raises what `SqliteStorage.open` raises.
+    """
+    sealer = Sealer(foundation.key_encryption_key)
+    storage = await SqliteStorage.open(str(foundation.storage_path))
+    try:
+        servers = TenantServers(foundation.issuer, storage, sealer, foundation.log)
+        sweeper = asyncio.create_task(_purge_forever(storage, foundation.log))
+        try:
+            yield RunningServer(foundation, storage, sealer, servers, Renderer(), Health(servers))
+        finally:
+            sweeper.cancel()
+            with suppress(asyncio.CancelledError):
+                await sweeper
+            servers.close()
+    finally:
+        await storage.close()
+
+
+async def _purge_forever(storage: SqliteStorage, log: EventLog) -> None:
+    pause = 0.0
+    while True:
+        # Several workers share one database: they do not all come at the same moment.
+        await asyncio.sleep(pause or PURGE_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311 - guards nothing
+        try:
+            pause = _BREATH_SECONDS if await storage.purge(draw_fresh().now, _PURGED_AT_ONCE) else 0.0
+        except Unavailable as outage:
+            pause = 0.0
+            log.write("purge.postponed", what=outage.what)
