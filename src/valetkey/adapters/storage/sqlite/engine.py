@@ -13,7 +13,7 @@ from valetkey.adapters.storage.sqlite.connection import open_reader
 from valetkey.adapters.storage.sqlite.writer import THE_STORE, Pending, Writer, settle
 from valetkey.oauth.errors import Unavailable
 
-_PATIENCE = 2.0  # seconds that a commit waits for the file lock before it is refused
+PATIENCE = 2.0
 _CLOSING_PATIENCE = 10.0
 # Anything else that a query raises is a fault of ours.
 _OUTAGES = (
@@ -31,9 +31,13 @@ _OUTAGES = (
 
 
 class SqliteEngine:
-    """One database file, open in one process; to be made and used on one running event loop."""
+    """One database file, open in one process; to be made and used on one running event loop.
 
-    def __init__(self, path: str) -> None:
+    `patience` is the seconds that a commit waits for the file lock before it is refused.
+    """
+
+    def __init__(self, path: str, *, patience: float = PATIENCE) -> None:
+        self._patience = patience
         self._loop = asyncio.get_running_loop()
         self._checkpointer = Checkpointer(path)
         try:
@@ -55,7 +59,7 @@ class SqliteEngine:
         future: asyncio.Future[bool] = self._loop.create_future()
         self._writer.submit(Pending(unit, future, self._loop.time()))
         if self._sweep is None:
-            self._sweep = self._loop.call_later(_PATIENCE / 4, self._refuse_the_impatient)
+            self._sweep = self._loop.call_later(self._patience / 4, self._refuse_the_impatient)
         return await future
 
     def rows(self, statement: str, *bindings: Binding) -> Sequence[Record]:
@@ -84,7 +88,7 @@ class SqliteEngine:
     def _refuse_the_impatient(self) -> None:
         # The writer takes units only once it holds the lock, so what is swept here was never begun.
         self._sweep = None
-        queue, deadline = self._writer.queue, self._loop.time() - _PATIENCE
+        queue, deadline = self._writer.queue, self._loop.time() - self._patience
         late: list[Pending] = []
         # The writer may take the first between the look and the pop, and the next one is refused in its stead:
         # after such a wait it is hardly younger.
@@ -93,4 +97,4 @@ class SqliteEngine:
                 late.append(queue.popleft())
         settle(late, [Unavailable(THE_STORE) for _ in late])
         if queue:
-            self._sweep = self._loop.call_later(_PATIENCE / 4, self._refuse_the_impatient)
+            self._sweep = self._loop.call_later(self._patience / 4, self._refuse_the_impatient)

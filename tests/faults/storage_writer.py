@@ -1,0 +1,79 @@
+"""A process that writes until it is killed, or races another one for what can be won once.
+
+Usage: storage_writer.py grant PATH FIRST | race PATH CHANGE. It says on standard output what was committed.
+"""
+
+import asyncio
+import os
+import sys
+from dataclasses import replace
+from itertools import count
+
+from contracts.stored_values import AUTHORIZATION, CODE, NOW, REFRESH_TOKEN, TENANT, digest, later
+from valetkey.adapters.storage.sqlite.storage import SqliteStorage
+from valetkey.authorization_server.decision import (
+    AddRefreshToken,
+    BurnJti,
+    Change,
+    GrantAuthorization,
+    RedeemCode,
+)
+from valetkey.authorization_server.ports import Stores
+from valetkey.oauth.types import AuthorizationId
+
+ROUNDS = 500
+
+
+def granted(number: int) -> tuple[Change, ...]:
+    """An authorization, its code and its refresh token: three rows that stand or fall together."""
+    name = AuthorizationId(f"authorization-{number}")
+    authorization = replace(AUTHORIZATION, authorization_id=name, sid=None, bound_to_session=False)
+    code = replace(CODE, digest=digest(f"code-{number}"), authorization_id=name)
+    token = replace(REFRESH_TOKEN, digest=digest(f"refresh-{number}"), authorization_id=name)
+    return GrantAuthorization(authorization, code), AddRefreshToken(token)
+
+
+def prize(change: str, number: int) -> Change:
+    """What two processes race for in round `number`."""
+    if change == "BurnJti":
+        return BurnJti("race", digest(str(number)), later(60), NOW)
+    return RedeemCode(digest(f"code-{number}"), NOW)
+
+
+async def _grant_for_ever(stores: Stores, first: int) -> None:
+    numbers = count(first)
+
+    async def grant() -> None:
+        for number in numbers:
+            if await stores.commit(granted(number)):
+                # One write of a few bytes: whole, or not at all, also for who is killed.
+                os.write(sys.stdout.fileno(), f"{number}\n".encode())
+
+    await asyncio.gather(*(grant() for _ in range(40)))
+
+
+async def _race(stores: Stores, change: str) -> None:
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    await asyncio.to_thread(sys.stdin.readline)
+    for start in range(0, ROUNDS, 25):
+        rounds = range(start, start + 25)
+        won = await asyncio.gather(*(stores.commit([prize(change, number)]) for number in rounds))
+        for number, first in zip(rounds, won, strict=True):
+            if first:
+                sys.stdout.write(f"{number}\n")
+
+
+async def main() -> None:
+    """Does what the command line says."""
+    mode, path, argument = sys.argv[1:]
+    storage = await SqliteStorage.open(path)
+    if mode == "grant":
+        await _grant_for_ever(storage.stores(TENANT), int(argument))
+    else:
+        await _race(storage.stores(TENANT), argument)
+    await storage.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

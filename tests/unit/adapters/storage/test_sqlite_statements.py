@@ -1,0 +1,51 @@
+"""No statement reads a whole table, or all rows of a tenant, where an index finds the few that are meant."""
+
+import re
+from collections.abc import Iterator
+from types import ModuleType
+
+import pytest
+
+from valetkey.adapters.storage.sql import (
+    configuration_changes,
+    purge,
+    queries,
+    sign_in_changes,
+    token_changes,
+)
+from valetkey.adapters.storage.sql.dialect import to_sqlite
+from valetkey.adapters.storage.sqlite.connection import open_reader
+from valetkey.adapters.storage.sqlite.migrate import upgrade
+
+MODULES = (queries, token_changes, sign_in_changes, configuration_changes, purge)
+SQL = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE)\b")
+OF_ONE_ROW = ("CONSTANT ROW", "configurations", "tenants")
+ALL_OF_A_TENANT = ("LIST_CLIENTS", "LIST_RESOURCES", "LIST_END_USERS", "LIST_SIGNING_KEYS")
+
+
+def statements(module: ModuleType) -> Iterator[tuple[str, str]]:
+    for name, value in vars(module).items():
+        for text in value if isinstance(value, tuple) else (value,):
+            if isinstance(text, str) and SQL.match(text) and "$" in text and name not in ALL_OF_A_TENANT:
+                yield f"{module.__name__.rpartition('.')[2]}.{name}", text
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = str(tmp_path_factory.mktemp("plans") / "valetkey.db")
+    upgrade(path)
+    return path
+
+
+@pytest.mark.parametrize(("name", "text"), [pair for module in MODULES for pair in statements(module)])
+def test_a_statement_finds_its_rows_by_an_index(database: str, name: str, text: str) -> None:
+    connection = open_reader(database)
+    bindings = ["x"] * max((int(number) for number in re.findall(r"\$(\d+)", text)), default=0)
+    plan = [row[3] for row in connection.execute("EXPLAIN QUERY PLAN " + to_sqlite(text), bindings)]
+    connection.close()
+    reads_too_much = [
+        step
+        for step in plan
+        if ("SCAN" in step or "(tenant=?)" in step) and not any(one in step for one in OF_ONE_ROW)
+    ]
+    assert reads_too_much == [], name
