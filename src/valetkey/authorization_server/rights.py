@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from valetkey.authorization_server.policy import UnknownScopeRule
 from valetkey.oauth.errors import ErrorCode, OAuthError
 from valetkey.oauth.resource import is_identifier, nearest
-from valetkey.oauth.types import Scope
+from valetkey.oauth.types import GrantType, Scope
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,6 +22,7 @@ OFFLINE_ACCESS: Final = "offline_access"
 END_USER_SCOPES: Final = Scope((OPENID, OFFLINE_ACCESS, "profile", "email", "address", "phone"))
 """Scopes that OpenID Connect defines (Core, 5.4 and 11): they speak of an end-user and belong to no resource."""
 NEVER_BY_DEFAULT: Final = Scope((OPENID, OFFLINE_ACCESS))
+REFRESH_TOKEN: Final = GrantType("refresh_token")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,9 @@ def rights_for(
         resources = _meant(client.scope if asked_scope is None else asked_scope, client, allowed)
     defined = END_USER_SCOPES.union(*(allowed[identifier].scopes for identifier in resources))
     permitted = client.scope.narrowed_to(defined)
+    if asked_scope is not None and REFRESH_TOKEN not in client.grant_types:
+        # Without refresh tokens it means nothing: ignored, not refused (OpenID Connect Core, 11).
+        asked_scope = Scope(asked_scope - {OFFLINE_ACCESS})
     by_default = Scope(permitted - NEVER_BY_DEFAULT)
     scope = by_default if asked_scope is None else _judged(asked_scope, permitted, policy)
     if not scope:

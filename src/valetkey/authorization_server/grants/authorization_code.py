@@ -15,11 +15,10 @@ from valetkey.authorization_server.decision import (
     SpendCode,
 )
 from valetkey.authorization_server.grants.grant import invalid_grant, is_alive
-from valetkey.authorization_server.grants.refresh_token import GRANT_TYPE as REFRESH_TOKEN
 from valetkey.authorization_server.grants.refresh_token import PREFIX, link
 from valetkey.authorization_server.model import Resource, StoredCode
 from valetkey.authorization_server.policy import RedirectUriRepetition
-from valetkey.authorization_server.rights import narrowed
+from valetkey.authorization_server.rights import REFRESH_TOKEN, narrowed
 from valetkey.oauth import pkce
 from valetkey.oauth.errors import OAuthError
 from valetkey.oauth.types import GrantType, OpaqueToken, TokenDigest

@@ -25,10 +25,10 @@ from valetkey.authorization_server.model import (
     Session,
     StoredRefreshToken,
 )
-from valetkey.authorization_server.rights import Rights, narrowed
+from valetkey.authorization_server.rights import REFRESH_TOKEN, Rights, narrowed
 from valetkey.authorization_server.sealing import open_sealed
 from valetkey.oauth.errors import OAuthError
-from valetkey.oauth.types import GrantType, NumericDate, OpaqueToken, Scope
+from valetkey.oauth.types import NumericDate, OpaqueToken, Scope
 
 if TYPE_CHECKING:
     from valetkey.authorization_server.decision import Changes, Decision
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from valetkey.authorization_server.ports import Stores
     from valetkey.oauth.parameters import Parameters
 
-GRANT_TYPE: Final = GrantType("refresh_token")
 PREFIX: Final = "vk_rt_"
 TOUCH_INTERVAL: Final = 60
 """Seconds: a session that refreshes every second is not written every second."""
@@ -70,7 +69,7 @@ class RefreshFacts:
 class RefreshTokenGrant:
     """A refresh token is exchanged for an access token and its own successor (OAuth 2.1, 4.3)."""
 
-    grant_type = GRANT_TYPE
+    grant_type = REFRESH_TOKEN
     parameters = frozenset({"refresh_token", "scope", "resource"})
 
     def parse(self, form: Parameters) -> Refresh:
