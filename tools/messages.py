@@ -42,6 +42,7 @@ def updated(path: Path) -> Catalog:
     catalogue.update(extracted(), no_fuzzy_matching=True)
     catalogue.obsolete.clear()
     catalogue.creation_date = catalogue.revision_date = _DATED
+    catalogue.last_translator = catalogue.language_team = catalogue.msgid_bugs_address = ""
     return catalogue
 
 

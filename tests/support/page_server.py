@@ -8,7 +8,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from support.sample_pages import ISSUER, REQUEST_ID, TENANT
-
 from valetkey.authorization_server.pages import Page
 from valetkey.oauth.http import HttpRequest, HttpResponse
 from valetkey.ui.render import Renderer

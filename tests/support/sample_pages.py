@@ -36,7 +36,7 @@ REQUEST_ID = "01JDB2Q8Z4N7T6"
 LONG_NAME = "Regional Photo Archive and Print Service for Members of the Northern Associations"
 LONG_NAME = LONG_NAME[:80]
 
-_HIDDEN = (("interaction", "sample-interaction"), ("csrf_token", "sample-token"))
+_HIDDEN = (("interaction", "sample-interaction"), ("csrf", "sample-token"))
 _LOGIN_FORM = FormTarget("/login", _HIDDEN, "https://prints.example")
 _CONSENT_FORM = FormTarget("/consent", _HIDDEN, "https://prints.example")
 
@@ -97,7 +97,8 @@ DEMO_CALLBACK = DemoCallback(
     code="vk_ac_sampleOnly_0123456789abcdefghijklmnopqrstu",
     state="3pWm1bq0vY9cSg6kQvT2hA",
     issuer="http://localhost:9000",
-    curl="curl -s http://localhost:9000/token \\\n  -u 'demo-web:vk_cs_sampleOnly_0123456789abcdefghijklmnopqrstu' \\\n"
+    curl="curl -s http://localhost:9000/token \\\n"
+    "  -u 'demo-web:vk_cs_sampleOnly_0123456789abcdefghijklmnopqrstu' \\\n"
     "  -d grant_type=authorization_code \\\n  -d code=vk_ac_sampleOnly_0123456789abcdefghijklmnopqrstu \\\n"
     "  -d redirect_uri=http://localhost:9000/demo/callback \\\n  -d code_verifier=Vb0mSampleVerifier",
 )

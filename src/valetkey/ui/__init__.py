@@ -1,0 +1,1 @@
+"""Renders pages: templates, style sheet, languages, and the rows that serve them."""

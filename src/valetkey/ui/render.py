@@ -1,0 +1,190 @@
+"""Renderer: a page becomes a response, in the language that the browser asked for, with every header it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Protocol, assert_never
+from urllib.parse import urlsplit
+
+from valetkey.authorization_server.model import Tenant
+from valetkey.authorization_server.pages import (
+    ConsentPage,
+    ErrorPage,
+    LoginPage,
+    LoginProblem,
+    SignedOutPage,
+    SignOutPage,
+)
+from valetkey.oauth.http import HttpResponse
+from valetkey.oauth.types import Issuer
+from valetkey.ui.accent import Colour
+from valetkey.ui.assets import Manifest, load_manifest
+from valetkey.ui.languages import Language, Languages, load_languages
+from valetkey.ui.scope_list import consent_groups
+from valetkey.ui.security_headers import page_headers
+from valetkey.ui.views import AnyPage, AnyView, DemoCallback, DevHome
+from valetkey.ui.words import CLIENT_WORDS, ERROR_WORDS, LINK_WORDS, MEMORY_WORDS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_MINUTE: Final = 60
+_BUSY_SECONDS: Final = 2
+_LOGIN_STATUS: Final[Mapping[LoginProblem | None, int]] = {
+    None: 200,
+    # 401 would ask the browser for its own dialog (RFC 9110, 15.5.2); the page itself is the right answer.
+    LoginProblem.WRONG_CREDENTIALS: 200,
+    LoginProblem.TOO_MANY_ATTEMPTS: 429,
+    LoginProblem.BUSY: 503,
+}
+
+
+class _Template(Protocol):
+    def render(self, context: Mapping[str, object], /) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """What a view makes of its response."""
+
+    template: str
+    values: Mapping[str, object]
+    status: int = 200
+    redirect_source: str | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+class Renderer:
+    """Templates and languages, compiled and read once; safe to share between requests."""
+
+    def __init__(self, languages: Languages | None = None) -> None:
+        self._languages = languages or load_languages()
+        self._manifest = load_manifest()
+        self._templates = _compiled()
+
+    def render(
+        self,
+        page: AnyPage,
+        *,
+        tenant: Tenant,
+        issuer: Issuer,
+        accept_language: str | None,
+        ui_locales: str | None = None,
+        request_id: str,
+    ) -> HttpResponse:
+        """Return the page as HTML; `ui_locales` (OpenID Connect Core, 3.1.2.1) outweighs `accept_language`."""
+        language = self._languages.chosen(ui_locales=ui_locales, accept_language=accept_language)
+        shape = _shape(page.view)
+        surroundings = _Surroundings(tenant, issuer, language, self._manifest, request_id)
+        html = self._templates[shape.template].render({**surroundings.values, "view": page.view, **shape.values})
+        return HttpResponse(
+            shape.status,
+            (
+                ("content-type", "text/html; charset=utf-8"),
+                ("content-language", language.tag),
+                ("vary", "accept-language"),
+                *page_headers(issuer, shape.redirect_source),
+                *_further(shape, page.headers),
+            ),
+            html.encode(),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Surroundings:
+    """What every template may use beside its view."""
+
+    tenant: Tenant
+    issuer: Issuer
+    language: Language
+    manifest: Manifest
+    request_id: str
+
+    @property
+    def values(self) -> dict[str, object]:
+        return {
+            "_": _translated(self.language),
+            "ngettext": _counted(self.language),
+            "language": self.language,
+            # A page for an address of no tenant has the server's own name.
+            "tenant_name": self.tenant.display_name or urlsplit(self.issuer.url).netloc,
+            "issuer": self.issuer,
+            "asset": self._asset,
+            "accent": self.issuer.path + self.manifest.accent(Colour.parse(self.tenant.accent)),
+            "request_id": self.request_id,
+        }
+
+    def _asset(self, name: str) -> str:
+        return self.issuer.path + self.manifest.path(name)
+
+
+def _shape(view: AnyView) -> _Shape:
+    match view:
+        case LoginPage():
+            return _login_shape(view)
+        case ConsentPage():
+            groups = {"groups": consent_groups(view.scopes), "memory": MEMORY_WORDS[view.memory]}
+            return _Shape("consent.html", groups, redirect_source=view.form.redirect_source)
+        case ErrorPage():
+            return _Shape("error.html", {"words": ERROR_WORDS[view.kind]}, view.status)
+        case SignOutPage():
+            return _Shape("sign_out.html", {}, redirect_source=view.form.redirect_source)
+        case SignedOutPage():
+            return _Shape("signed_out.html", {})
+        case DevHome():
+            return _Shape("dev_home.html", {"client_words": CLIENT_WORDS, "link_words": LINK_WORDS})
+        case DemoCallback():
+            return _Shape("demo_callback.html", {}, 200 if view.error is None else 400)
+        case _:
+            assert_never(view)
+
+
+def _login_shape(view: LoginPage) -> _Shape:
+    values = {"problem": LoginProblem, "wait_minutes": -(-view.retry_after // _MINUTE)}
+    status = _LOGIN_STATUS[view.problem]
+    wait = view.retry_after or _BUSY_SECONDS
+    headers = () if status == _LOGIN_STATUS[None] else (("retry-after", str(wait)),)
+    return _Shape("login.html", values, status, view.form.redirect_source, headers)
+
+
+def _further(shape: _Shape, own: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    """The headers that the view brings and those of the page, which know better."""
+    said = {name for name, _ in own}
+    return (*(header for header in shape.headers if header[0] not in said), *own)
+
+
+def _translated(language: Language) -> Callable[..., str]:
+    from markupsafe import Markup  # noqa: PLC0415 - only a server needs it
+
+    def gettext(message: str, **values: object) -> str:
+        # The sentence is ours and may hold markup; what is put into it is escaped.
+        return Markup(language.catalogue.gettext(message)) % values  # noqa: S704 - a msgid or its translation
+
+    return gettext
+
+
+def _counted(language: Language) -> Callable[..., str]:
+    from markupsafe import Markup  # noqa: PLC0415 - only a server needs it
+
+    def ngettext(one: str, many: str, count: int, **values: object) -> str:
+        sentence = language.catalogue.ngettext(one, many, count)
+        return Markup(sentence) % {"count": count, **values}  # noqa: S704 - a msgid or its translation
+
+    return ngettext
+
+
+def _compiled() -> Mapping[str, _Template]:
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415 - only a server needs it
+    from markupsafe import Markup  # noqa: PLC0415 - as above
+
+    environment = Environment(
+        loader=PackageLoader("valetkey.ui"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    environment.filters["isolated"] = Markup("<bdi>{}</bdi>").format
+    return {name: environment.get_template(name) for name in environment.list_templates(["html"])}

@@ -1,0 +1,49 @@
+"""What a client asks for as the consent page lists it: our own words first, then each resource server's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from valetkey.ui.words import SCOPE_WORDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from valetkey.authorization_server.pages import ConsentScope
+
+
+@dataclass(frozen=True, slots=True)
+class Right:
+    """One line: `message` is to be translated, `text` is the operator's own; without both, `name` stands there."""
+
+    icon: str
+    name: str
+    message: str | None = None
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The rights at one resource server; `resource_name` is None for the end-user's own account."""
+
+    resource_name: str | None
+    rights: tuple[Right, ...]
+
+
+_OPERATORS_ICON: Final = "key"
+
+
+def consent_groups(scopes: Iterable[ConsentScope]) -> tuple[Group, ...]:
+    """Return the rights by resource server: the account's first, the others in the order they came."""
+    groups: dict[str | None, list[Right]] = {None: []}
+    for scope in scopes:
+        groups.setdefault(scope.resource_name, []).append(_right(scope))
+    return tuple(Group(name, tuple(rights)) for name, rights in groups.items() if rights)
+
+
+def _right(scope: ConsentScope) -> Right:
+    if scope.description:
+        return Right(_OPERATORS_ICON, scope.name, text=scope.description)
+    words = SCOPE_WORDS.get(scope.name) if scope.resource_name is None else None
+    return Right(words.icon, scope.name, words.text) if words else Right(_OPERATORS_ICON, scope.name)

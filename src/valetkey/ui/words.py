@@ -1,0 +1,171 @@
+"""What the pages say about errors, sign-in problems, scopes, clients and links: one text for each member.
+
+Sentences are marked here with `N_` and translated where they are shown.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from valetkey.authorization_server.pages import ConsentMemory, ErrorKind
+from valetkey.ui.views import ClientKind, LinkKind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def N_(message: str) -> str:  # noqa: N802 - gettext's own name for it
+    """Mark a sentence for the catalogues without translating it yet."""
+    return message
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What happened, and whose turn it is with what to do now."""
+
+    title: str
+    happened: str
+    next_step: str
+
+
+_ASK_THE_APPLICATION: Final = N_(
+    "This has to be put right by the people who run the application. Nothing is wrong with your account."
+)
+
+ERROR_WORDS: Final[Mapping[ErrorKind, Explanation]] = MappingProxyType(
+    {
+        ErrorKind.UNKNOWN_CLIENT: Explanation(
+            N_("Unknown application"),
+            N_("The application that sent you here is not registered, so we cannot send you back to it."),
+            _ASK_THE_APPLICATION,
+        ),
+        ErrorKind.BAD_REDIRECT_URI: Explanation(
+            N_("We cannot send you back"),
+            N_("The application asked to send you to an address that is not registered for it. We stopped here."),
+            _ASK_THE_APPLICATION,
+        ),
+        ErrorKind.BAD_REQUEST: Explanation(
+            N_("We cannot read this request"),
+            N_("The request that brought you here is incomplete or contradicts itself."),
+            N_("Go back to the application and start again. If it happens again, tell the people who run it."),
+        ),
+        ErrorKind.INTERACTION_EXPIRED: Explanation(
+            N_("This page has expired"),
+            N_("Too much time has passed since you came here, so nothing was sent."),
+            N_("Go back to the application and start again."),
+        ),
+        ErrorKind.INTERACTION_FINISHED: Explanation(
+            N_("Already answered"),
+            N_("This request has been answered. It cannot be answered twice."),
+            N_("Go back to the application. You can close this page."),
+        ),
+        ErrorKind.OTHER_BROWSER: Explanation(
+            N_("Started somewhere else"),
+            N_("This request was started in another browser, or your browser did not keep our cookie."),
+            N_("Go back to the application in this browser and start again. This site has to be allowed cookies."),
+        ),
+        ErrorKind.FORGED_FORM: Explanation(
+            N_("We did not accept this form"),
+            N_("The form does not belong to your current session. Nothing was changed."),
+            N_("Go back to the application and start again."),
+        ),
+        ErrorKind.NOT_FOUND: Explanation(
+            N_("Page not found"),
+            N_("There is no page at this address."),
+            N_("Go back, or look at the address for a typing mistake."),
+        ),
+        ErrorKind.METHOD_NOT_ALLOWED: Explanation(
+            N_("This page cannot be used like that"),
+            N_("The address exists, but it does not accept this kind of request."),
+            N_("Go back to the application and start again. If it happens again, tell the people who run it."),
+        ),
+        ErrorKind.TOO_LARGE: Explanation(
+            N_("Too much was sent"),
+            N_("The request is larger than we accept, so nothing was read."),
+            N_("Go back to the application and start again. If it happens again, tell the people who run it."),
+        ),
+        ErrorKind.UNSUPPORTED_MEDIA_TYPE: Explanation(
+            N_("We cannot read this request"),
+            N_("The request was sent in a form that we do not accept."),
+            N_("Go back to the application and start again. If it happens again, tell the people who run it."),
+        ),
+        ErrorKind.UNAVAILABLE: Explanation(
+            N_("Please wait a moment"),
+            N_("We cannot answer right now. Nothing was changed."),
+            N_("It is our turn: wait a few seconds, then reload this page."),
+        ),
+        ErrorKind.SERVER_ERROR: Explanation(
+            N_("Something went wrong on our side"),
+            N_("We made a mistake and have written it down. Nothing is wrong with your account."),
+            N_(
+                "It is our turn. Try again later; if it stays like this, send the reference below to your operator."
+            ),
+        ),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeWords:
+    """A right in words, with its icon."""
+
+    icon: str
+    text: str
+
+
+SCOPE_WORDS: Final[Mapping[str, ScopeWords]] = MappingProxyType(
+    {
+        "openid": ScopeWords("person", N_("Recognise you when you come back")),
+        "profile": ScopeWords("card", N_("See your name and your profile")),
+        "email": ScopeWords("mail", N_("See your email address")),
+        "address": ScopeWords("house", N_("See your postal address")),
+        "phone": ScopeWords("phone", N_("See your phone number")),
+        "offline_access": ScopeWords("clock", N_("Stay connected while you are away")),
+    }
+)
+
+MEMORY_WORDS: Final[Mapping[ConsentMemory, str]] = MappingProxyType(
+    {
+        ConsentMemory.REMEMBERED: N_("If you allow it, we remember that and do not ask again for the same access."),
+        ConsentMemory.ASKED_AGAIN: N_("We ask you again next time."),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ClientWords:
+    """What a seeded client is, what becomes of its secret, and which flow it plays."""
+
+    title: str
+    secrecy: str
+    flow: str
+
+
+_CODE_FLOW: Final = N_("Authorization code with PKCE")
+
+CLIENT_WORDS: Final[Mapping[ClientKind, ClientWords]] = MappingProxyType(
+    {
+        ClientKind.WEB: ClientWords(N_("Web client"), N_("Has a server that keeps a secret."), _CODE_FLOW),
+        ClientKind.SPA: ClientWords(
+            N_("Single-page client"), N_("Runs in the browser and keeps no secret."), _CODE_FLOW
+        ),
+        ClientKind.NATIVE: ClientWords(
+            N_("Native client"), N_("Runs on a device; any port of its loopback redirect is accepted."), _CODE_FLOW
+        ),
+        ClientKind.MACHINE: ClientWords(
+            N_("Machine client"), N_("Acts for itself; no person is involved."), N_("Client credentials")
+        ),
+    }
+)
+
+LINK_WORDS: Final[Mapping[LinkKind, str]] = MappingProxyType(
+    {
+        LinkKind.OPENID_CONFIGURATION: N_("OpenID discovery"),
+        LinkKind.SERVER_METADATA: N_("Server metadata (RFC 8414)"),
+        LinkKind.JWKS: N_("Public keys (JWK Set)"),
+        LinkKind.API: N_("Demo API"),
+        LinkKind.HEALTH: N_("Health"),
+    }
+)

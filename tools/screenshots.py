@@ -1,0 +1,123 @@
+"""Takes the screenshots of the pages with real Chromium.
+
+`python tools/screenshots.py` writes the images that the documentation shows to `docs/images`;
+`python tools/screenshots.py --all DIR` writes each page in both schemes, both languages and two widths.
+"""
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from playwright.sync_api import Browser, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests"))
+
+from support.page_server import page_server  # noqa: E402 - tests is no package of the house
+from support.require import require  # noqa: E402 - as above
+from support.sample_pages import SAMPLES  # noqa: E402 - as above
+
+FLAGS = (
+    "--no-sandbox",
+    "--disable-background-networking",
+    "--no-first-run",
+    "--disable-component-update",
+    "--disable-sync",
+)
+PHONE, DESK = 360, 1440
+
+# Where no desktop names a font for `system-ui`, the first of these that is installed stands in for it.
+_FONTS = """<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd">
+<fontconfig>
+  <include ignore_missing="yes">/etc/fonts/fonts.conf</include>
+  <match target="pattern"><test name="family"><string>system-ui</string></test>
+    <edit name="family" mode="prepend_first" binding="strong"><string>Inter</string></edit></match>
+</fontconfig>
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """One picture of a page; `height` crops it to a window, None shows the whole page."""
+
+    page: str
+    scheme: str = "light"
+    width: int = DESK
+    height: int | None = None
+    language: str = "en"
+
+    @property
+    def name(self) -> str:
+        """The file name without its suffix."""
+        return f"{self.page}-{self.scheme}-{self.width}-{self.language}"
+
+
+_WINDOW = 860
+DOCS: dict[str, Shot] = {
+    "login": Shot("login", width=960, height=720),
+    "login-dark": Shot("login", "dark", 960, 720),
+    "login-phone": Shot("login-wrong", width=PHONE, height=720),
+    "login-de": Shot("login", width=960, height=720, language="de"),
+    "consent": Shot("consent", width=960, height=_WINDOW),
+    "consent-dark": Shot("consent", "dark", 960, _WINDOW),
+    "error": Shot("error", width=960, height=720),
+    "sign-out": Shot("sign-out", width=960, height=600),
+    "signed-out": Shot("signed-out", width=960, height=600),
+    "dev-home": Shot("home", width=1100),
+    "dev-home-dark": Shot("home", "dark", 1100),
+    "demo-callback": Shot("callback", width=1100),
+}
+
+
+def every_shot() -> dict[str, Shot]:
+    """Return each sample page in each scheme, language and width."""
+    shots = (
+        Shot(page, scheme, width, None, language)
+        for page in SAMPLES
+        for scheme in ("light", "dark")
+        for width in (PHONE, DESK)
+        for language in ("en", "de")
+    )
+    return {shot.name: shot for shot in shots}
+
+
+def take(shots: dict[str, Shot], folder: Path) -> None:
+    """Write each shot to `folder` under its name."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with page_server(SAMPLES) as origin, _browser() as browser:
+        for name, shot in shots.items():
+            page = browser.new_page(
+                viewport={"width": shot.width, "height": shot.height or _WINDOW},
+                color_scheme="dark" if shot.scheme == "dark" else "light",
+                device_scale_factor=2 if shot.width == PHONE else 1.5,
+                reduced_motion="reduce",
+            )
+            page.goto(f"{origin}/{shot.page}?lang={shot.language}", wait_until="networkidle")
+            page.screenshot(path=folder / f"{name}.png", full_page=shot.height is None, caret="hide")
+            page.close()
+            print(folder / f"{name}.png")
+
+
+@contextmanager
+def _browser() -> Iterator[Browser]:
+    with tempfile.NamedTemporaryFile("w", suffix=".conf") as fonts:
+        fonts.write(_FONTS)
+        fonts.flush()
+        environment: dict[str, str | float | bool] = {**os.environ, "FONTCONFIG_FILE": fonts.name}
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(
+                executable_path=require("chromium"), args=list(FLAGS), env=environment
+            )
+            yield browser
+            browser.close()
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--all"]:
+        take(every_shot(), Path(sys.argv[2]))
+    else:
+        take(DOCS, ROOT / "docs" / "images")
