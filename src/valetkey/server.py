@@ -64,7 +64,7 @@ class TenantServers:
         self._storage = storage
         self._sealer = sealer
         self._log = log
-        self._passwords = Argon2Passwords()
+        self.passwords = Argon2Passwords()
         self._slow_signatures = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="rsa")
         self._known: dict[str, AuthorizationServer] = {}
         self._making = asyncio.Lock()
@@ -88,7 +88,7 @@ class TenantServers:
 
     def close(self) -> None:
         """End the pools of threads."""
-        self._passwords.close()
+        self.passwords.close()
         self._slow_signatures.shutdown(wait=False, cancel_futures=True)
 
     async def _make(self, tenant: Tenant) -> AuthorizationServer:
@@ -103,7 +103,7 @@ class TenantServers:
             policy=PROFILES[tenant.profile],
             stores=stores,
             signer=LocalSigner(stores.signing_keys, tenant.tenant_id, self._sealer, self._slow_signatures),
-            passwords=self._passwords,
+            passwords=self.passwords,
             fresh=draw_fresh,
             log=self._log,
         )

@@ -1,0 +1,157 @@
+"""What `valetkey serve` runs once its settings hold: one preparation in the parent, then the workers."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from typing import TYPE_CHECKING, Final
+
+import apsw
+import uvloop
+
+from valetkey.adapters.chance import draw_fresh
+from valetkey.adapters.log import StderrLog, adopt_library_logs
+from valetkey.adapters.serving.server import IN_FLIGHT_SECONDS, DrainingServer, Tls, configure
+from valetkey.adapters.serving.workers import Supervisor
+from valetkey.adapters.storage.sql.migrations import SchemaMismatchError
+from valetkey.adapters.storage.sqlite.connection import SqliteTooOldError
+from valetkey.adapters.storage.sqlite.migrate import upgrade
+from valetkey.administration.provisioning import Outcome, provision
+from valetkey.cli import EXIT_CONFIGURATION, EXIT_UNAVAILABLE, fail
+from valetkey.oauth.errors import Unavailable
+from valetkey.server import Foundation, RunningServer, open_server
+from valetkey.settings import LogFormat
+from valetkey.settings.secrets import is_open_to_others
+
+if TYPE_CHECKING:
+    import socket
+    from multiprocessing.connection import Connection
+
+    from valetkey.settings import Settings
+
+_KILLED_AFTER: Final = 10.0
+"""Seconds beyond drain and requests in flight."""
+
+
+def prepare(settings: Settings) -> None:
+    """Migrate the database, bring about what the file declares, and try every tenant's keys: once, before workers.
+
+    Ends with one line where that cannot be done.
+    """
+    _try_tls(settings)
+    log = _log(settings)
+    path = settings.storage.path
+    try:
+        applied = upgrade(str(path))
+        if applied:
+            log.write("storage.migrated", count=len(applied), newest=applied[-1].number)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_provision(settings, log))
+    except (SchemaMismatchError, SqliteTooOldError) as error:
+        fail(str(error), EXIT_CONFIGURATION)
+    except (apsw.Error, OSError) as error:
+        fail(f"the database {path} cannot be opened: {error}", EXIT_CONFIGURATION)
+    except Unavailable as outage:
+        fail(f"{outage}: nothing was started", EXIT_UNAVAILABLE)
+    log.close()
+
+
+def _try_tls(settings: Settings) -> None:
+    certificate, key = settings.server.tls_certificate, settings.server.tls_key
+    if certificate is None or key is None:
+        return
+    try:
+        if is_open_to_others(key.stat().st_mode):
+            fail(
+                f"server.tls_key: expected a file that other users cannot read (chmod 600 {key})",
+                EXIT_CONFIGURATION,
+            )
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(certificate, key)
+    except OSError as error:
+        fail(f"server.tls_certificate and server.tls_key cannot be used: {error}", EXIT_CONFIGURATION)
+
+
+async def _provision(settings: Settings, log: StderrLog) -> None:
+    async with open_server(_foundation(settings, log)) as running:
+        for report in await provision(
+            settings.declarations, running.storage, running.servers.passwords, draw_fresh
+        ):
+            if report.outcome is not Outcome.UNCHANGED:
+                log.write(
+                    f"provisioning.{report.outcome.value}", tenant=report.tenant_id, changes=len(report.changes)
+                )
+        await _try_keys(running)
+
+
+async def _try_keys(running: RunningServer) -> None:
+    for tenant in await running.storage.tenants.list():
+        server = await running.servers.find(tenant.tenant_id)
+        try:
+            if server is not None:
+                await server.signer.algorithms()
+        except Unavailable:
+            fail(
+                f"key_encryption_key does not open the signing keys of the tenant {tenant.tenant_id}: "
+                "is it the key that sealed them?",
+                EXIT_CONFIGURATION,
+            )
+
+
+def run(settings: Settings, sockets: list[socket.socket]) -> int:
+    """Serve until a signal ends it; return the exit code."""
+    log = _log(settings)
+    host, port = sockets[0].getsockname()[:2]
+    log.write("server.starting", issuer=settings.issuer.url, host=host, port=port, workers=settings.server.workers)
+    if settings.server.workers == 1:
+        code = _work(settings, sockets, log, None)
+    else:
+        grace = settings.server.drain_delay + IN_FLIGHT_SECONDS + _KILLED_AFTER
+        code = Supervisor(settings.server.workers, work, (settings, sockets), grace, log).run()
+    log.write("server.stopped", exit_code=code)
+    log.close()
+    return code
+
+
+def work(_number: int, lifeline: Connection, settings: Settings, sockets: list[socket.socket]) -> None:
+    """Serve as one of several workers, until a signal or the parent's end."""
+    log = _log(settings)
+    code = _work(settings, sockets, log, lifeline)
+    log.close()
+    raise SystemExit(code)
+
+
+def _work(settings: Settings, sockets: list[socket.socket], log: StderrLog, lifeline: Connection | None) -> int:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(settings, sockets, log, lifeline))
+    return 0
+
+
+async def _serve(
+    settings: Settings, sockets: list[socket.socket], log: StderrLog, lifeline: Connection | None
+) -> None:
+    named = settings.server
+    tls = Tls(named.tls_certificate, named.tls_key) if named.tls_certificate and named.tls_key else None
+    async with open_server(_foundation(settings, log)) as running:
+        server = DrainingServer(configure(running.application(), tls), named.drain_delay, running.health.drain)
+        if lifeline is not None:
+            # The parent writes nothing: the pipe becomes readable when it is gone, however it went.
+            asyncio.get_running_loop().add_reader(lifeline.fileno(), server.stop)
+        await server.serve(sockets=sockets)
+        if lifeline is not None:
+            asyncio.get_running_loop().remove_reader(lifeline.fileno())
+
+
+def _foundation(settings: Settings, log: StderrLog) -> Foundation:
+    return Foundation(
+        issuer=settings.issuer,
+        storage_path=settings.storage.path,
+        key_encryption_key=settings.key_encryption_key.reveal(),
+        log=log,
+        trusted_proxies=settings.server.trusted_proxies,
+    )
+
+
+def _log(settings: Settings) -> StderrLog:
+    log = StderrLog(pretty=settings.log.format is LogFormat.TEXT)
+    adopt_library_logs(log)
+    return log
