@@ -14,7 +14,7 @@ METHODS: Final = ("S256",)
 """`code_challenge_methods_supported`: plain would put the verifier itself into the request (RFC 9700, 2.1.1)."""
 
 _CHALLENGE: Final = re.compile(r"[A-Za-z0-9_-]{43}")
-_VERIFIER: Final = re.compile(r"[A-Za-z0-9._~-]{43,128}")
+_VERIFIER: Final = re.compile(r"[A-Za-z0-9._~-]{43,128}")  # RFC7636-4.1
 
 
 def parse_challenge(challenge: str | None, method: str | None) -> str | None:

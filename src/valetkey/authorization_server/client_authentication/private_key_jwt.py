@@ -57,7 +57,7 @@ class PrivateKeyJwt:
         """Verify signature, issuer, subject, audience and times; the `jti` is used up by it."""
         if proof is None or client.jwks is None:
             raise invalid_client("keys")
-        verifier = Verifier.client_assertion(
+        verifier = Verifier.client_assertion(  # RFC7523-3
             client_id=client.client_id, audience=_audiences(expected), algorithms=ALGORITHMS
         )
         try:

@@ -113,7 +113,7 @@ class RefreshTokenGrant:
             return Refuse(error)
         if reply is not None:
             return _again(asked, found, rights, reply)
-        successor = fresh.token(PREFIX)
+        successor = fresh.token(PREFIX)  # RFC9700-4.14.2/rotation
         rotation = RotateRefreshToken(
             found.token.digest,
             link(successor, found.stored.authorization, policy, fresh.now, found.token.confirmation),
