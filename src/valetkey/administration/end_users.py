@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from valetkey.administration.refusal import ActRefused, refuse_declared, refuse_faults
 from valetkey.authorization_server.decision import Changes, PutEndUser, RemoveEndUser
 from valetkey.authorization_server.model import EndUser, PasswordHash
-from valetkey.authorization_server.registration import end_user_faults
-from valetkey.oauth.types import Subject
+from valetkey.authorization_server.registration import PASSWORD_EXPECTED, end_user_faults, is_sound_password
+from valetkey.oauth.types import SecretText, Subject
 
 if TYPE_CHECKING:
     from valetkey.authorization_server.fresh import Fresh
+
+# 32 letters: an octet falls on each of them equally often.
+_LETTERS: Final = "abcdefghijkmnpqrstuvwxyz23456789"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,18 @@ def remove_end_user(held: EndUser, fresh: Fresh) -> Changes:
     """Remove an end-user with sessions, consents and tokens; raises ActRefused for one that a file declares."""
     refuse_declared(f"user {held.username}", held.managed_by)
     return (RemoveEndUser(held.subject, fresh.now),)
+
+
+def generated_password(fresh: Fresh) -> SecretText:
+    """Return a password of 80 bits, as four groups of four letters that nobody mistakes for each other."""
+    letters = [_LETTERS[octet % len(_LETTERS)] for octet in fresh.draw("password")[:16]]
+    return SecretText("-".join("".join(letters[start : start + 4]) for start in range(0, 16, 4)))
+
+
+def refuse_weak_password(password: SecretText) -> None:
+    """Raise ActRefused for a password that nobody may have."""
+    if not is_sound_password(password.reveal()):
+        raise ActRefused(f"expected {PASSWORD_EXPECTED}")
 
 
 def _applied(end_user: EndUser, fields: EndUserFields, fresh: Fresh) -> EndUser:

@@ -20,6 +20,14 @@ class ActRefused(Exception):
         self.lines = lines
 
 
+class DeclaredInFile(ActRefused):
+    """What a configuration file declares is changed only there; `what` names it."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} is declared in a configuration file: change it there and start the server again")
+        self.what = what
+
+
 def refuse_faults(faults: Iterable[Fault]) -> None:
     """Raise ActRefused with a line for each fault, unless there is none."""
     lines = [f"{fault.field}: {fault.message}" for fault in faults]
@@ -28,8 +36,6 @@ def refuse_faults(faults: Iterable[Fault]) -> None:
 
 
 def refuse_declared(what: str, managed_by: ManagedBy) -> None:
-    """Raise ActRefused for what a configuration file declares: it is changed only there."""
+    """Raise DeclaredInFile for what a configuration file declares."""
     if managed_by is ManagedBy.FILE:
-        raise ActRefused(
-            f"{what} is declared in the configuration file: change it there and start the server again"
-        )
+        raise DeclaredInFile(what)

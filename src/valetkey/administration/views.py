@@ -1,0 +1,81 @@
+"""What an operator sees of what is kept: plain JSON values, without any secret or digest."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from valetkey.authorization_server.model import Client, EndUser, Resource, Tenant
+    from valetkey.oauth.types import TenantId
+
+View = dict[str, object]
+
+
+def client_view(client: Client, tenant_id: TenantId) -> View:
+    """Return a client; of its secrets only names and times, in seconds since the epoch."""
+    return {
+        "client_id": client.client_id,
+        "tenant": tenant_id,
+        "name": client.name,
+        "authentication_method": client.authentication_method.value,
+        "grant_types": sorted(client.grant_types),
+        "redirect_uris": list(client.redirect_uris),
+        "post_logout_redirect_uris": list(client.post_logout_redirect_uris),
+        "scope": str(client.scope),
+        "resources": list(client.resources),
+        "application_type": client.application_type.value,
+        "consent": client.consent.value,
+        "profile": client.profile,
+        "id_token_signed_response_alg": client.id_token_signed_response_alg,
+        "jwks": client.jwks.as_dict() if client.jwks is not None else None,
+        "secrets": [
+            {"secret_id": each.secret_id, "created_at": each.created_at, "expires_at": each.expires_at}
+            for each in client.secrets
+        ],
+        "managed_by": client.managed_by.value,
+        "disabled": client.disabled,
+    }
+
+
+def end_user_view(end_user: EndUser, tenant_id: TenantId) -> View:
+    """Return an end-user; of the password only whether there is one."""
+    return {
+        "username": end_user.username,
+        "tenant": tenant_id,
+        "subject": end_user.subject,
+        "name": end_user.name,
+        "email": end_user.email,
+        "email_verified": end_user.email_verified,
+        "roles": sorted(end_user.roles),
+        "claims": dict(end_user.claims),
+        "has_password": end_user.password_hash is not None,
+        "updated_at": end_user.updated_at,
+        "managed_by": end_user.managed_by.value,
+        "disabled": end_user.disabled,
+    }
+
+
+def resource_view(resource: Resource, tenant_id: TenantId) -> View:
+    """Return a resource server."""
+    return {
+        "identifier": resource.identifier,
+        "tenant": tenant_id,
+        "name": resource.name,
+        "scopes": dict(resource.scopes),
+        "access_token_lifetime": resource.access_token_lifetime,
+        "managed_by": resource.managed_by.value,
+        "disabled": resource.disabled,
+    }
+
+
+def tenant_view(tenant: Tenant, issuer: str | None) -> View:
+    """Return a tenant with its issuer, None where that is not known."""
+    return {
+        "name": tenant.tenant_id,
+        "issuer": issuer,
+        "display_name": tenant.display_name,
+        "profile": tenant.profile,
+        "accent": tenant.accent,
+        "managed_by": tenant.managed_by.value,
+        "disabled": tenant.disabled,
+    }

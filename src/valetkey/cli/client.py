@@ -1,0 +1,249 @@
+"""`valetkey client`: what an operator does with registered software."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from valetkey.administration.clients import (
+    ClientAct,
+    ClientFields,
+    add_client,
+    change_client,
+    remove_client,
+    rotate_secret,
+)
+from valetkey.administration.refusal import ActRefused
+from valetkey.administration.views import client_view
+from valetkey.authorization_server.model import ApplicationType, AuthenticationMethod, Client, ConsentMode
+from valetkey.authorization_server.policy import PROFILES
+from valetkey.authorization_server.registration import ID_TOKEN_ALGORITHMS
+from valetkey.cli.desk import at_desk, desk_options
+from valetkey.cli.output import say, show_json, show_record, show_secret, show_table
+from valetkey.jose import InvalidKey, JwkSet
+from valetkey.oauth.errors import OAuthError
+from valetkey.oauth.types import ClientId, GrantType, Scope, Seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from valetkey.cli.desk import Desk
+
+_COLUMNS: Final = ("client_id", "name", "authentication_method", "grant_types", "consent", "managed_by", "disabled")
+_DAY: Final = 86_400
+
+
+def _field_options(command: Callable[..., None]) -> Callable[..., None]:
+    options = (
+        click.option("--name", help="What the consent page calls it."),
+        click.option(
+            "--authentication-method",
+            type=click.Choice([method.value for method in AuthenticationMethod]),
+            help="How it authenticates; client_secret_basic for a new one.",
+        ),
+        click.option("--grant-type", "grant_types", multiple=True, help="A grant type it may use; repeatable."),
+        click.option(
+            "--redirect-uri", "redirect_uris", multiple=True, help="Where browsers return to; repeatable."
+        ),
+        click.option(
+            "--post-logout-redirect-uri",
+            "post_logout_redirect_uris",
+            multiple=True,
+            help="After logout; repeatable.",
+        ),
+        click.option("--scope", help="All scopes it may ask for, separated by spaces."),
+        click.option("--resource", "resources", multiple=True, help="A resource server it may name; repeatable."),
+        click.option(
+            "--jwks", type=click.Path(path_type=Path), help="JSON file with its public keys, for private_key_jwt."
+        ),
+        click.option("--application-type", type=click.Choice([each.value for each in ApplicationType])),
+        click.option(
+            "--consent",
+            type=click.Choice([mode.value for mode in ConsentMode]),
+            help="Whether end-users are asked every time, once, or never.",
+        ),
+        click.option("--profile", type=click.Choice(list(PROFILES)), help="A policy profile of its own."),
+        click.option("--id-token-signed-response-alg", type=click.Choice(ID_TOKEN_ALGORITHMS)),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@click.group()
+def client() -> None:
+    """Add, list, show, change and remove clients."""
+
+
+@client.command("add")
+@click.argument("client_id")
+@_field_options
+@desk_options
+def add(client_id: str, **options: Any) -> None:
+    r"""Register a client; its secret, where it has one, is shown this once.
+
+    \b
+    Example: valetkey client add shop --redirect-uri https://shop.example.com/callback --scope "openid profile"
+    """
+
+    async def act(desk: Desk) -> ClientAct:
+        if options["scope"] is None:
+            raise ActRefused('scope: say what it may ask for, such as --scope "openid profile"')
+        held = await desk.stores.clients.find(ClientId(client_id))
+        done = add_client(ClientId(client_id), _fields(options), held, desk.tenant, desk.fresh)
+        await desk.commit(done.changes)
+        return done
+
+    _tell(at_desk(options, act), options, f"client {client_id} was added")
+
+
+@client.command("list")
+@desk_options
+def list_clients(**options: Any) -> None:
+    r"""List the clients of a tenant.
+
+    \b
+    Example: valetkey client list --json
+    """
+
+    async def act(desk: Desk) -> list[dict[str, object]]:
+        return [client_view(each, desk.tenant_id) for each in await desk.stores.clients.list()]
+
+    views = at_desk(options, act)
+    if options["as_json"]:
+        show_json(views)
+    else:
+        show_table(views, _COLUMNS, "There are no clients: add one with `valetkey client add`.")
+
+
+@client.command("show")
+@click.argument("client_id")
+@desk_options
+def show(client_id: str, **options: Any) -> None:
+    r"""Show one client.
+
+    \b
+    Example: valetkey client show shop
+    """
+
+    async def act(desk: Desk) -> dict[str, object]:
+        return client_view(await _held(desk, client_id), desk.tenant_id)
+
+    view = at_desk(options, act)
+    (show_json if options["as_json"] else show_record)(view)
+
+
+@client.command("change")
+@click.argument("client_id")
+@_field_options
+@click.option("--rotate-secret", is_flag=True, help="Draw a further secret; it is shown this once.")
+@click.option(
+    "--keep-old-secret",
+    type=click.IntRange(0, 90 * _DAY),
+    default=_DAY,
+    show_default=True,
+    help="Seconds that the secrets before a rotation stay valid.",
+)
+@click.option("--disable/--enable", "disabled", default=None, help="Switch it off, with all its tokens, or on.")
+@desk_options
+def change(client_id: str, **options: Any) -> None:
+    r"""Change a client; a running server obeys from the next request on. An empty text empties a list.
+
+    \b
+    Example: valetkey client change shop --rotate-secret --keep-old-secret 3600
+    """
+
+    async def act(desk: Desk) -> ClientAct:
+        held, fields = await _held(desk, client_id), _fields(options)
+        if options["rotate_secret"]:
+            keep = Seconds(options["keep_old_secret"])
+            done = rotate_secret(held, fields, desk.tenant, keep, desk.fresh)
+        else:
+            done = change_client(held, fields, desk.tenant)
+        await desk.commit(done.changes)
+        return done
+
+    _tell(at_desk(options, act), options, f"client {client_id} was changed")
+
+
+@client.command("remove")
+@click.argument("client_id")
+@desk_options
+def remove(client_id: str, **options: Any) -> None:
+    r"""Remove a client with its consents and all its tokens.
+
+    \b
+    Example: valetkey client remove shop
+    """
+
+    async def act(desk: Desk) -> None:
+        await desk.commit(remove_client(await _held(desk, client_id)))
+
+    at_desk(options, act)
+    if options["as_json"]:
+        show_json({"client_id": client_id, "removed": True})
+    else:
+        say(f"client {client_id} was removed")
+
+
+def _fields(options: Mapping[str, Any]) -> ClientFields:
+    method, kind, consent = options["authentication_method"], options["application_type"], options["consent"]
+    grants = _list(options["grant_types"])
+    return ClientFields(
+        name=options["name"],
+        authentication_method=method and AuthenticationMethod(method),
+        grant_types=None if grants is None else frozenset(GrantType(name) for name in grants),
+        redirect_uris=_list(options["redirect_uris"]),
+        post_logout_redirect_uris=_list(options["post_logout_redirect_uris"]),
+        jwks=_keys(options["jwks"]),
+        scope=_scope(options["scope"]),
+        resources=_list(options["resources"]),
+        application_type=kind and ApplicationType(kind),
+        consent=consent and ConsentMode(consent),
+        profile=options["profile"],
+        id_token_signed_response_alg=options["id_token_signed_response_alg"],
+        disabled=options.get("disabled"),
+    )
+
+
+def _list(given: tuple[str, ...]) -> tuple[str, ...] | None:
+    # Not given leaves the list as it is; one empty text empties it.
+    return tuple(each for each in given if each) if given else None
+
+
+def _scope(given: str | None) -> Scope | None:
+    try:
+        return None if given is None else Scope.parse(given)
+    except OAuthError:
+        raise ActRefused("scope: expected scope names separated by single spaces") from None
+
+
+def _keys(path: Path | None) -> JwkSet | None:
+    if path is None:
+        return None
+    try:
+        return JwkSet.parse_public(path.read_bytes())
+    except OSError as error:
+        raise ActRefused(f"jwks: {path} cannot be read: {error.strerror}") from None
+    except InvalidKey as error:
+        raise ActRefused(f"jwks: {path} is no JWK Set of public keys: {error}") from None
+
+
+async def _held(desk: Desk, client_id: str) -> Client:
+    held = await desk.stores.clients.find(ClientId(client_id))
+    if held is None:
+        raise ActRefused(f"there is no client {client_id} in tenant {desk.tenant_id}: see `valetkey client list`")
+    return held
+
+
+def _tell(done: ClientAct, options: Mapping[str, Any], line: str) -> None:
+    secret = None if done.secret is None else done.secret.reveal()
+    if options["as_json"]:
+        view = client_view(done.client, options["tenant"])
+        show_json(view if secret is None else {**view, "client_secret": secret})
+        return
+    say(line)
+    if secret is not None:
+        show_secret("client_secret", secret)
