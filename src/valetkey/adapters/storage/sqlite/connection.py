@@ -72,5 +72,8 @@ def _settle(connection: apsw.Connection) -> None:
     connection.pragma("foreign_keys", True)
     connection.pragma("mmap_size", 0)
     connection.pragma("trusted_schema", False)
+    # Without the stability guarantee a statement that a partial index might serve is prepared anew whenever it is
+    # bound anew: 250 us instead of 15.
+    connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
     connection.config(apsw.SQLITE_DBCONFIG_DQS_DML, 0)
     connection.config(apsw.SQLITE_DBCONFIG_DQS_DDL, 0)
