@@ -294,7 +294,7 @@ class House:
         match clients()[client_id].authentication_method:
             case AuthenticationMethod.NONE:
                 return {"client_id": client_id}, {}
-            case AuthenticationMethod.CLIENT_SECRET_BASIC:
+            case AuthenticationMethod.CLIENT_SECRET_BASIC | AuthenticationMethod.CLIENT_SECRET_BASIC_OR_POST:
                 return {}, basic(client_id, SECRET)
             case AuthenticationMethod.CLIENT_SECRET_POST:
                 return {"client_id": client_id, "client_secret": SECRET}, {}
