@@ -2,7 +2,6 @@
 
 import base64
 import json
-from collections.abc import Mapping
 from functools import lru_cache
 
 from valetkey.jose import Jwk, JwkSet, Verifier, jwt
@@ -58,7 +57,7 @@ def header_of(key: Jwk, **changes: object) -> dict[str, object]:
 
 def verifier_for(*algorithms: str, **changes: object) -> Verifier:
     """Return a verifier of example tokens at NOW."""
-    chosen: Mapping[str, object] = {
+    chosen: dict[str, object] = {
         "issuer": ISSUER,
         "audience": AUDIENCE,
         "typ": "example+jwt",

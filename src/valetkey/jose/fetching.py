@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from valetkey.jose.clock import Clock, system_clock
 from valetkey.jose.errors import KeySourceUnavailable
 from valetkey.jose.jws import parse_header
-from valetkey.jose.remote import FetchAnswer, FetchRequest, Need, RemoteJwkSet
+from valetkey.jose.remote import DEADLINE_SECONDS, FetchAnswer, FetchRequest, Need, RemoteJwkSet
 
 if TYPE_CHECKING:
     import httpx2
@@ -80,9 +80,15 @@ class AsyncRemoteJwkSet:
     """
 
     def __init__(
-        self, url: str, *, fetch: Fetch | None = None, clock: Clock = system_clock, report: Report = _no_report
+        self,
+        url: str,
+        *,
+        fetch: Fetch | None = None,
+        clock: Clock = system_clock,
+        report: Report = _no_report,
+        deadline_seconds: float = DEADLINE_SECONDS,
     ) -> None:
-        self._state = RemoteJwkSet(url)
+        self._state = RemoteJwkSet(url, deadline_seconds)
         self._fetch = fetch_over() if fetch is None else fetch
         self._clock = clock
         self._report = report
@@ -132,9 +138,15 @@ class SyncRemoteJwkSet:
     """
 
     def __init__(
-        self, url: str, *, fetch: Fetch | None = None, clock: Clock = system_clock, report: Report = _no_report
+        self,
+        url: str,
+        *,
+        fetch: Fetch | None = None,
+        clock: Clock = system_clock,
+        report: Report = _no_report,
+        deadline_seconds: float = DEADLINE_SECONDS,
     ) -> None:
-        self._state = RemoteJwkSet(url)
+        self._state = RemoteJwkSet(url, deadline_seconds)
         self._fetch = fetch_over() if fetch is None else fetch
         self._clock = clock
         self._report = report

@@ -183,7 +183,7 @@ def sign_unencoded(payload: bytes, key: Jwk, *, header: Mapping[str, object] | N
 
 
 def verify_detached(token: str, payload: bytes, keys: JwkSet, *, algorithms: Collection[str]) -> VerifiedJws:
-    """Returns the JWS whose `payload` came on its own, encoded or not as the header says (RFC 7515, F; RFC 7797)."""
+    """Returns the JWS whose `payload` came on its own, encoded as the header says (RFC 7515, F; RFC 7797)."""
     parts = parse_compact(token)
     if parts.payload_segment:
         raise MalformedToken("The payload of a detached JWS is not in the token.")

@@ -42,7 +42,7 @@ class FetchRequest:
     url: str
     headers: Mapping[str, str]
     maximum_octets: int = MAXIMUM_SET_OCTETS
-    deadline_seconds: int = DEADLINE_SECONDS
+    deadline_seconds: float = DEADLINE_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,7 @@ class RemoteJwkSet:
     """
 
     url: str
+    deadline_seconds: float = DEADLINE_SECONDS
     keys: JwkSet | None = None
     etag: str | None = None
     fetched_at: int = 0
@@ -107,7 +108,7 @@ class RemoteJwkSet:
         headers = {"accept": "application/jwk-set+json, application/json", "accept-encoding": "identity"}
         if self.etag is not None and self.keys is not None:
             headers["if-none-match"] = self.etag
-        return FetchRequest(self.url, headers)
+        return FetchRequest(self.url, headers, deadline_seconds=self.deadline_seconds)
 
     def answered(self, answer: FetchAnswer, now: int, *, wanted: str | None = None) -> RemoteJwkSet:
         """Returns what is known after an answer to a fetch for the `kid` that was `wanted`."""
