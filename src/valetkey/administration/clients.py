@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from valetkey.oauth.types import ClientId, Seconds
 
 SECRET_PREFIX: Final = "vk_cs_"  # noqa: S105 - the prefix that leak scanners know
-_WITH_SECRET: Final = (AuthenticationMethod.CLIENT_SECRET_BASIC, AuthenticationMethod.CLIENT_SECRET_POST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +68,7 @@ def add_client(
         grant_types=frozenset({GrantType("authorization_code")}),
     )
     client, secret = _applied(blank, fields), None
-    if client.authentication_method in _WITH_SECRET:
+    if client.authentication_method.needs_secret:
         secret = fresh.token(SECRET_PREFIX)
         client = replace(client, secrets=(_stored(secret, fresh),))
     return _judged(client, tenant, secret)
@@ -79,7 +78,7 @@ def change_client(held: Client, fields: ClientFields, tenant: Tenant) -> ClientA
     """Change what `fields` says; raises ActRefused."""
     refuse_declared(f"client {held.client_id}", held.managed_by)
     client = _applied(held, fields)
-    if client.authentication_method in _WITH_SECRET and not client.secrets:
+    if client.authentication_method.needs_secret and not client.secrets:
         method = client.authentication_method.value
         raise ActRefused(f"{method} needs a secret: add --rotate-secret, which draws one")
     return _judged(client, tenant, None)
@@ -89,7 +88,7 @@ def rotate_secret(held: Client, fields: ClientFields, tenant: Tenant, keep: Seco
     """Draw a further secret, and let the old ones live for `keep` more seconds at most; raises ActRefused."""
     refuse_declared(f"client {held.client_id}", held.managed_by)
     client = _applied(held, fields)
-    if client.authentication_method not in _WITH_SECRET:
+    if not client.authentication_method.needs_secret:
         method = client.authentication_method.value
         raise ActRefused(f"client {held.client_id} authenticates by {method} and has no secret to rotate")
     secret = fresh.token(SECRET_PREFIX)
@@ -119,7 +118,7 @@ def _applied(client: Client, fields: ClientFields) -> Client:
             else fields.post_logout_redirect_uris
         ),
         # A secret that no longer authenticates must not come back with the next change of method.
-        secrets=client.secrets if method in _WITH_SECRET else (),
+        secrets=client.secrets if method.needs_secret else (),
         jwks=fields.jwks or client.jwks,
         scope=client.scope if fields.scope is None else fields.scope,
         resources=client.resources if fields.resources is None else fields.resources,

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import NewType
 
 from valetkey.jose import JwkSet
+from valetkey.oauth.authentication_method import AuthenticationMethod as AuthenticationMethod  # noqa: PLC0414 - as below
 from valetkey.oauth.redirect_uri import ApplicationType as ApplicationType  # noqa: PLC0414 - part of a Client
 from valetkey.oauth.types import (
     AuthorizationId,
@@ -41,15 +42,6 @@ class ConsentMode(StrEnum):
     ASK = "ask"
     REMEMBER = "remember"
     FIRST_PARTY = "first_party"
-
-
-class AuthenticationMethod(StrEnum):
-    """`token_endpoint_auth_method` of a client (RFC 7591, 2)."""
-
-    NONE = "none"
-    CLIENT_SECRET_BASIC = "client_secret_basic"  # noqa: S105 - a registered name
-    CLIENT_SECRET_POST = "client_secret_post"  # noqa: S105 - a registered name
-    PRIVATE_KEY_JWT = "private_key_jwt"
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,9 +45,6 @@ _TENANT_ID: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _ACCENT: Final = re.compile(r"#[0-9a-f]{6}")
 _EMAIL: Final = re.compile(r"[^\s@\x00-\x1f\x7f]{1,64}@[^\s@\x00-\x1f\x7f]{1,255}")
 _ROLE: Final = re.compile(r"[\x21-\x7e]{1,64}")
-_SECRET_METHODS: Final = frozenset(
-    {AuthenticationMethod.CLIENT_SECRET_BASIC, AuthenticationMethod.CLIENT_SECRET_POST}
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +106,9 @@ def _identity_faults(client: Client) -> Iterator[Fault]:
 
 def _authentication_faults(client: Client) -> Iterator[Fault]:
     method = client.authentication_method
-    if method in _SECRET_METHODS and not client.secrets and not client.disabled:
+    if method.needs_secret and not client.secrets and not client.disabled:
         yield Fault("secret", f"{method.value} needs a secret")
-    if method not in _SECRET_METHODS and client.secrets:
+    if not method.needs_secret and client.secrets:
         yield Fault("secret", f"a client that authenticates by {method.value} has no secret")
     keys = client.jwks
     if method is AuthenticationMethod.PRIVATE_KEY_JWT and keys is None:

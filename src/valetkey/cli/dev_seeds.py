@@ -58,7 +58,8 @@ class Seeds:
     def clients(self) -> tuple[Client, ...]:
         """The demo clients as this start announces them."""
         callback = self.issuer.endpoint(CALLBACK)
-        secret, public = AuthenticationMethod.CLIENT_SECRET_BASIC, AuthenticationMethod.NONE
+        # Whatever library somebody tries first: some send the secret by Basic, some in the form.
+        secret, public = AuthenticationMethod.CLIENT_SECRET_BASIC_OR_POST, AuthenticationMethod.NONE
         web = self._client("web", "Photo Prints", secret, ("http://localhost:3000/callback", callback))
         spa = self._client("spa", "Album Viewer", public, ("http://localhost:5173/callback", callback))
         native = self._client(

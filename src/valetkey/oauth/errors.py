@@ -95,7 +95,7 @@ class OAuthError(Exception):
         return ERRORS[self.code].status
 
 
-class Unavailable(Exception):  # noqa: N818 - an outage is not the caller's error
+class Unavailable(Exception):
     """A part that we need does not answer: 503 with `Retry-After`, never a judgement of the caller."""
 
     def __init__(self, what: str, *, retry_after: int = 2) -> None:

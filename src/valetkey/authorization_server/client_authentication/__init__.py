@@ -77,7 +77,7 @@ async def authenticate(
 ) -> AuthenticatedClient:
     """Return the client that `credentials` prove; raises OAuthError `invalid_client`, the same for every cause."""
     client = await server.stores.clients.find(credentials.client_id)
-    if client is None or client.disabled or client.authentication_method is not credentials.method:
+    if client is None or client.disabled or credentials.method not in client.authentication_method.ways:
         # As much work as for a client that exists.
         _NOBODYS_SECRET.matches(credentials.proof or SecretText(""))
         raise _refusal(credentials, "client")

@@ -1,0 +1,28 @@
+"""How a client may authenticate: the registered names, and what a request may use (RFC 7591, 2)."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class AuthenticationMethod(StrEnum):
+    """`token_endpoint_auth_method` of a client (RFC 7591, 2)."""
+
+    NONE = "none"
+    CLIENT_SECRET_BASIC = "client_secret_basic"  # noqa: S105 - a registered name
+    CLIENT_SECRET_POST = "client_secret_post"  # noqa: S105 - a registered name
+    CLIENT_SECRET_BASIC_OR_POST = "client_secret_basic_or_post"  # noqa: S105 - ours: either way, one a request
+    PRIVATE_KEY_JWT = "private_key_jwt"
+
+    @property
+    def ways(self) -> frozenset[AuthenticationMethod]:
+        """The methods that a request of a client registered so may use."""
+        either = frozenset({AuthenticationMethod.CLIENT_SECRET_BASIC, AuthenticationMethod.CLIENT_SECRET_POST})
+        return either if self is AuthenticationMethod.CLIENT_SECRET_BASIC_OR_POST else frozenset({self})
+
+    @property
+    def needs_secret(self) -> bool:
+        """Whether a client registered so has secrets."""
+        return AuthenticationMethod.CLIENT_SECRET_BASIC in self.ways or (
+            self is AuthenticationMethod.CLIENT_SECRET_POST
+        )
