@@ -92,7 +92,7 @@ def next_handle(present: PresentBrowser) -> OpaqueToken:
     return OpaqueToken.from_entropy(HANDLE_PREFIX, drawn)
 
 
-def handle_cookie(
+def set_cookie(
     server: AuthorizationServer, browser: Browser, handle: OpaqueToken, now: NumericDate
 ) -> tuple[str, str]:
     """Return the `set-cookie` header that gives a browser its handle."""

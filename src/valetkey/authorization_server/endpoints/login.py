@@ -23,10 +23,10 @@ from valetkey.authorization_server.browser import (
     PresentBrowser,
     find_browser,
     form_token,
-    handle_cookie,
     is_form_token,
     next_handle,
     presented_handle,
+    set_cookie,
 )
 from valetkey.authorization_server.decision import AdvanceInteraction, Changes, RotateBrowserHandle, StartSession
 from valetkey.authorization_server.model import EndUser, Generations, Interaction, Session
@@ -148,7 +148,7 @@ async def _signed_in(
     if end_user is None or end_user.disabled or end_user.password_hash != proof.end_user.password_hash:
         return None, ()
     changes = started(present, interaction, end_user, generations, fresh)
-    cookie = handle_cookie(server, present.browser, next_handle(present), fresh.now)
+    cookie = set_cookie(server, present.browser, next_handle(present), fresh.now)
     answer = back_to_authorize(desk.handle, server).with_headers(cookie)
     return answer, (*changes, *forgiven(proof.claimant.budgets))
 
@@ -193,7 +193,7 @@ async def _twin(
     if rotated is None or session is None or session.session.subject != proof.end_user.subject:
         raise other_browser()
     return back_to_authorize(desk.handle, server).with_headers(
-        handle_cookie(server, rotated.browser, handle, fresh.now)
+        set_cookie(server, rotated.browser, handle, fresh.now)
     )
 
 
