@@ -167,18 +167,19 @@ class SyncRemoteJwkSet:
 
     def _for(self, kid: str | None) -> JwkSet:
         now = self._clock()
-        match self._state.need(kid, now):
-            case Need.FETCH:
+        need = self._state.need(kid, now)
+        if need is not Need.NOTHING:
+            flight = self._fly(kid, now)
+            if need is Need.FETCH and flight is not None:
                 # The deadline of the fetch ends the thread, and with it the wait.
-                self._fly(kid).join()
-            case Need.REFRESH:
-                self._fly(None)
-            case Need.NOTHING:
-                pass
+                flight.join()
         return self._state.usable(now)
 
-    def _fly(self, kid: str | None) -> threading.Thread:
+    def _fly(self, kid: str | None, now: int) -> threading.Thread | None:
         with self._lock:
+            # Asked again, because another thread's flight may have landed since.
+            if self._state.need(kid, now) is Need.NOTHING:
+                return None
             if self._flight is None or not self._flight.is_alive():
                 self._flight = threading.Thread(target=self._refresh, args=(kid,), daemon=True)
                 self._flight.start()
