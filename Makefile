@@ -43,6 +43,7 @@ bench: .venv/installed-test npm-clients
 docs: .venv/installed-test
 	@$(BIN)/python tools/requirements.py
 	@$(BIN)/python tools/hardening.py
+	@$(BIN)/python tools/reference.py
 
 npm-clients:
 	@sh tools/npm-clients.sh >&2

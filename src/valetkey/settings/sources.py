@@ -60,6 +60,7 @@ class Sources:
             earlier = values.get(other)
             if earlier is not None and other != name and earlier.layer is found.layer:
                 self.faults.append(f"{found.origin}: {earlier.origin} is set as well; expected one of the two")
+                return
             values.pop(other, None)
         values[name] = found
 
