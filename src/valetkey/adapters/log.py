@@ -23,12 +23,13 @@ _QUEUE: Final = 10_000
 """Lines that may wait for a slow sink; further ones are dropped and counted."""
 
 _SECRET_FIELDS: Final = re.compile(
-    r"password|secret|token|assertion|cookie|authorization$|verifier|credential|csrf|private|encryption_key|^code$", re.IGNORECASE
+    r"password|secret|token|assertion|cookie|authorization$|verifier|credential|csrf|private|encryption_key|^code$",
+    re.IGNORECASE,
 )
 # Our own prefixes, compact JWS and JWE, and what follows an authentication scheme.
 _SECRET_TEXTS: Final = re.compile(
     r"vk_[a-z]{2,3}_[A-Za-z0-9_-]+"
-    r"|eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*){1,4}"
+    r"|eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*){0,4}"
     r"|(?<=\bBearer )\S+|(?<=\bBasic )\S+|(?<=\bDPoP )\S+"
     r"|(?<=\bpassword=)[^&\s]+|(?<=\bclient_secret=)[^&\s]+|(?<=\bcode=)[^&\s]+",
     re.IGNORECASE,

@@ -145,7 +145,7 @@ class Application:
         place: Place | None = None
         server: AuthorizationServer | None = None
         try:
-            place = self._find(raw_path, request)
+            place = self._find(raw_path, method, request)
             server = await parts.servers.find(place.tenant)
             if server is None:
                 raise not_found()  # noqa: TRY301 - told like every other refusal
@@ -161,7 +161,7 @@ class Application:
             response = response.with_headers(("x-request-id", request.request_id))
         await send_response(send, response, row, headers)
 
-    def _find(self, raw_path: bytes, request: HttpRequest) -> Place:
+    def _find(self, raw_path: bytes, method: str, request: HttpRequest) -> Place:
         hosts = self._parts.hosts
         if hosts is not None and not any(
             name == b"host" and value.lower() in hosts for name, value in request.headers
@@ -172,6 +172,8 @@ class Application:
         place = self._parts.routes.find(raw_path)
         if place is None:
             raise not_found()
+        if method == "HEAD" and not place.row.takes_head:
+            raise method_not_allowed(place.row.allow)
         return place
 
     async def _respond(

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from valetkey.oauth.http import HttpResponse
 
 NO_STORE: Final = ((b"cache-control", b"no-store"), (b"pragma", b"no-cache"))
+_OF_ROW: Final = frozenset({"x-content-type-options", "strict-transport-security"})
+"""What every row already carries: a page may say it too, but a response says it once."""
 _FIRST_ERROR: Final = 400
 _OK: Final = 200
 
@@ -24,6 +26,8 @@ async def send_response(send: Send, response: HttpResponse, row: Row, sent: Sequ
     headers: list[Header] = [(b"content-length", b"%d" % len(body)), *row.always]
     says_cache = says_etag = False
     for name, value in response.headers:
+        if name in _OF_ROW:
+            continue
         if name == "cache-control":
             says_cache = True
         elif name == "etag":

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from valetkey.adapters.asgi.messages import Header
 from valetkey.adapters.asgi.reading import decode_path
-from valetkey.authorization_server.routes import Cache, Cors, Route
+from valetkey.authorization_server.routes import Accepts, Cache, Cors, Route
 from valetkey.oauth.types import DEFAULT_TENANT
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ class Row:
     """Sent unless the response says its own cache-control."""
     is_public: bool
     """Caches may keep it, so it carries an ETag."""
+    takes_head: bool
+    """HEAD is a free look at what GET shows: an endpoint that may change something gives none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,8 @@ class RouteTable:
 
 
 def _row(route: Route, *, is_https: bool) -> Row:
-    methods = route.methods | {"HEAD"} if "GET" in route.methods else route.methods
+    takes_head = "GET" in route.methods and route.accepts is Accepts.NOTHING
+    methods = route.methods | {"HEAD"} if takes_head else route.methods
     allow = ", ".join(sorted(methods | {"OPTIONS"} if route.cors is not Cors.NONE else methods))
     always: list[Header] = [(b"x-content-type-options", b"nosniff")]
     if is_https:
@@ -101,4 +104,5 @@ def _row(route: Route, *, is_https: bool) -> Row:
     cache = [(b"cache-control", route.cache.value.encode())]
     if route.cache is Cache.NO_STORE:
         cache.append((b"pragma", b"no-cache"))
-    return Row(route, allow, tuple(always), tuple(cache), is_public=route.cache is not Cache.NO_STORE)
+    is_public = route.cache is not Cache.NO_STORE
+    return Row(route, allow, tuple(always), tuple(cache), is_public=is_public, takes_head=takes_head)

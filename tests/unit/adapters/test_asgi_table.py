@@ -1,0 +1,81 @@
+"""The joined matrix as one look-up."""
+
+import pytest
+
+from valetkey.adapters.asgi.table import RouteTable
+from valetkey.authorization_server.routes import ROUTES, Cache, Cors, Route
+from valetkey.oauth.types import Issuer
+
+ROOT = RouteTable(ROUTES, Issuer.parse("https://as.example"))
+MOUNTED = RouteTable(ROUTES, Issuer.parse("https://as.example/auth"))
+
+
+def found(table: RouteTable, raw_path: bytes) -> tuple[str, str] | None:
+    place = table.find(raw_path)
+    return (place.tenant, place.path) if place else None
+
+
+@pytest.mark.parametrize(
+    ("raw_path", "expected"),
+    [
+        (b"/token", ("default", "/token")),
+        (b"/%74oken", ("default", "/token")),
+        (b"/t/acme/token", ("acme", "/token")),
+        (b"/t/acme/.well-known/openid-configuration", ("acme", "/.well-known/openid-configuration")),
+        (b"/t/default/token", None),
+        (b"/t/ACME/token", None),
+        (b"/t//token", None),
+        (b"/t/acme/t/other/token", None),
+        (b"/token/", None),
+        (b"//token", None),
+        (b"/TOKEN", None),
+        (b"/t/../token", None),
+        (b"", None),
+        (b"*", None),
+    ],
+)
+def test_a_path_names_a_row_of_a_tenant_or_nothing(raw_path: bytes, expected: tuple[str, str] | None) -> None:
+    assert found(ROOT, raw_path) == expected
+
+
+# covers: HTP-12
+@pytest.mark.requirement("RFC8414-3")
+@pytest.mark.parametrize(
+    ("table", "raw_path", "tenant"),
+    [
+        (ROOT, b"/.well-known/oauth-authorization-server", "default"),
+        (ROOT, b"/.well-known/oauth-authorization-server/t/acme", "acme"),
+        (ROOT, b"/t/acme/.well-known/oauth-authorization-server", "acme"),
+        (MOUNTED, b"/.well-known/oauth-authorization-server/auth", "default"),
+        (MOUNTED, b"/.well-known/oauth-authorization-server/auth/t/acme", "acme"),
+        (MOUNTED, b"/auth/t/acme/.well-known/oauth-authorization-server", "acme"),
+    ],
+)
+def test_metadata_stands_in_both_places(table: RouteTable, raw_path: bytes, tenant: str) -> None:
+    assert found(table, raw_path) == (tenant, "/.well-known/oauth-authorization-server")
+
+
+def test_an_issuer_with_a_path_answers_under_it_only() -> None:
+    assert found(MOUNTED, b"/auth/token") == ("default", "/token")
+    assert found(MOUNTED, b"/token") is None
+
+
+def test_two_rows_for_one_path_are_refused() -> None:
+    with pytest.raises(ValueError, match="two rows claim the path " + ROUTES[0].path):
+        RouteTable((*ROUTES, ROUTES[0]), Issuer.parse("https://as.example"))
+
+
+def rows() -> list[Route]:
+    return [ROOT.find(route.path.encode()).row.route for route in ROUTES]  # type: ignore[union-attr]
+
+
+# covers: HTP-08
+@pytest.mark.parametrize("route", rows(), ids=lambda route: route.path)
+def test_only_public_documents_may_be_cached_or_read_from_anywhere(route: Route) -> None:
+    is_public = route.path in {
+        "/jwks.json",
+        "/.well-known/openid-configuration",
+        "/.well-known/oauth-authorization-server",
+    }
+    assert (route.cors is Cors.ANY) == is_public
+    assert (route.cache is not Cache.NO_STORE) == is_public
