@@ -157,11 +157,19 @@ def _uri_faults(field: str, uris: tuple[str, ...], application_type: Application
 
 
 def _scope_faults(field: str, names: frozenset[str]) -> Iterator[Fault]:
-    for name in sorted(names):
-        try:
-            Scope.parse(name)
-        except OAuthError:
-            yield Fault(field, f"{name!r} is no scope name (RFC 6749, 3.3)")
+    yield from (
+        Fault(field, f"{name!r} is no scope name (RFC 6749, 3.3)")
+        for name in sorted(names)
+        if not _is_scope_name(name)
+    )
+
+
+def _is_scope_name(name: str) -> bool:
+    try:
+        # A name with a space would parse as two.
+        return Scope.parse(name) == {name}
+    except OAuthError:
+        return False
 
 
 def _end_user_faults(end_user: EndUser | DeclaredEndUser) -> Iterator[Fault]:
