@@ -28,9 +28,8 @@ def purge(state: State, now: NumericDate, limit: int) -> bool:
             lambda one: one.ended_at is not None and one.ended_at <= now - _ENDED_SESSION_KEPT,
             limit,
         ),
-        _purge(state.browsers, lambda browser: browser.expires_at <= now, limit),
+        _purge_browsers(state, now, limit),
     ]
-    _follow_browsers(state)
     _erase_replies(state, now)
     return any(left)
 
@@ -42,13 +41,18 @@ def _purge(table: Table[Key, Value], is_over: Callable[[Value], bool], limit: in
     return len(over) > limit
 
 
-def _follow_browsers(state: State) -> None:
+def _purge_browsers(state: State, now: NumericDate, limit: int) -> bool:
+    over = [(tenant, key) for tenant, key, browser in state.browsers if browser.expires_at <= now]
+    gone = set(over[:limit])
+    for tenant, browser_id in gone:
+        state.browsers.remove(tenant, browser_id)
     for tenant, sid, session in state.sessions:
-        if state.browsers.get(tenant, session.browser_id) is None:
+        if (tenant, session.browser_id) in gone:
             state.sessions.remove(tenant, sid)
     for tenant, known, _ in state.known_browsers:
-        if state.browsers.get(tenant, known[0]) is None:
+        if (tenant, known[0]) in gone:
             state.known_browsers.remove(tenant, known)
+    return len(over) > limit
 
 
 def _erase_replies(state: State, now: NumericDate) -> None:

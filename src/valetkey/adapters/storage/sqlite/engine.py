@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 import apsw
 
@@ -39,13 +39,13 @@ class SqliteEngine:
     def __init__(self, path: str, *, patience: float = PATIENCE) -> None:
         self._patience = patience
         self._loop = asyncio.get_running_loop()
-        self._checkpointer = Checkpointer(path)
-        try:
+        with ExitStack() as opened:
+            self._checkpointer = Checkpointer(path)
+            opened.callback(self._checkpointer.close, _CLOSING_PATIENCE)
             self._writer = Writer(path, self._loop, self._checkpointer.committed)
-        except BaseException:
-            self._checkpointer.close(_CLOSING_PATIENCE)
-            raise
-        self._reader = open_reader(path)
+            opened.callback(self._writer.close, _CLOSING_PATIENCE)
+            self._reader = open_reader(path)
+            opened.pop_all()
         self._sweep: asyncio.TimerHandle | None = None
         self._closed = False
 

@@ -1,0 +1,195 @@
+"""Whatever is committed in whatever order, the memory storage and SQLite decide alike and hold the same."""
+
+import asyncio
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from contracts.conftest import STORAGES
+from contracts.stored_values import (
+    ACME,
+    AUTHENTICATION,
+    AUTHORIZATION,
+    BROWSER,
+    CLIENT,
+    CLIENT_ID,
+    CODE,
+    CONSENT,
+    END_USER,
+    GRANT,
+    INTERACTION,
+    KEPT,
+    KEY,
+    NOW,
+    OTHER_TENANT,
+    REFRESH_TOKEN,
+    RESOURCE,
+    SESSION,
+    SUBJECT,
+    SUCCESSOR,
+    TENANT,
+    WORLD,
+    digest,
+    later,
+)
+from valetkey.adapters.storage import Storage
+from valetkey.authorization_server.decision import (
+    AddSigningKey,
+    AdvanceInteraction,
+    BumpGeneration,
+    BurnJti,
+    Change,
+    CountAttempt,
+    EndSession,
+    FinishInteraction,
+    ForgiveAttempts,
+    GrantAuthorization,
+    PutClient,
+    PutEndUser,
+    PutResource,
+    PutTenant,
+    RedeemCode,
+    RememberConsent,
+    RemoveClient,
+    RemoveEndUser,
+    RemoveResource,
+    RevokeAuthorization,
+    RotateBrowserHandle,
+    RotateRefreshToken,
+    SetProvisioningRevision,
+    SpendCode,
+    StartSession,
+    TouchSession,
+)
+from valetkey.authorization_server.model import Generations, PasswordHash
+from valetkey.oauth.types import AuthorizationId, Scope, SessionId, Subject, TenantId
+
+THIRD = replace(SUCCESSOR, digest=digest("third"))
+SECOND_SESSION = replace(
+    SESSION,
+    sid=SessionId("second"),
+    authentication=replace(AUTHENTICATION, auth_time=later(3)),
+    generations=Generations(subject=1),
+)
+SECOND = replace(
+    AUTHORIZATION,
+    authorization_id=AuthorizationId("second"),
+    sid=None,
+    bound_to_session=False,
+    generations=Generations(client=1, subject=1),
+)
+CHANGES: tuple[Change, ...] = (
+    *WORLD,
+    RedeemCode(CODE.digest, later(1)),
+    SpendCode(CODE.digest, later(2)),
+    RotateRefreshToken(REFRESH_TOKEN.digest, SUCCESSOR, KEPT, later(1)),
+    RotateRefreshToken(SUCCESSOR.digest, THIRD, replace(KEPT, sealed=b"other"), later(2)),
+    RotateRefreshToken(SUCCESSOR.digest, THIRD, None, later(299)),
+    BurnJti("a", digest("jti"), later(60), NOW),
+    BurnJti("a", digest("jti"), later(90), later(60)),
+    CountAttempt("login", 10, 2, NOW),
+    CountAttempt("login", 10, 2, later(5)),
+    ForgiveAttempts("login"),
+    AdvanceInteraction(replace(INTERACTION, version=1, sid=SESSION.sid)),
+    FinishInteraction(INTERACTION.digest, later(4)),
+    RotateBrowserHandle(BROWSER.handle_digest, digest("new")),
+    RotateBrowserHandle(digest("new"), BROWSER.handle_digest),
+    GrantAuthorization(SECOND, replace(CODE, digest=digest("second"), authorization_id=SECOND.authorization_id)),
+    StartSession(SECOND_SESSION),
+    TouchSession(SESSION.sid, later(7)),
+    EndSession(SESSION.sid, later(8)),
+    RevokeAuthorization(AUTHORIZATION.authorization_id, later(9)),
+    RememberConsent(CONSENT),
+    RememberConsent(replace(CONSENT, scope=Scope.of(("write",)), granted_at=later(1), resources=())),
+    RememberConsent(replace(CONSENT, scope=Scope(), granted_at=later(600), expires_at=later(900))),
+    PutTenant(ACME),
+    PutClient(replace(CLIENT, disabled=True)),
+    RemoveClient(CLIENT_ID),
+    PutEndUser(replace(END_USER, password_hash=PasswordHash("$argon2id$2"))),
+    PutEndUser(replace(END_USER, disabled=True)),
+    PutEndUser(replace(END_USER, subject=Subject("bob"))),
+    RemoveEndUser(SUBJECT, NOW),
+    PutResource(RESOURCE),
+    RemoveResource(RESOURCE.identifier),
+    AddSigningKey(KEY),
+    AddSigningKey(replace(KEY, kid="k2")),
+    BumpGeneration("client", CLIENT_ID),
+    BumpGeneration("subject", SUBJECT),
+    BumpGeneration("tenant", ""),
+    BumpGeneration("server", ""),
+    SetProvisioningRevision(1),
+    SetProvisioningRevision(2),
+)
+
+
+async def everything(storage: Storage, tenant: TenantId) -> list[object]:
+    stores = storage.stores(tenant)
+    return [
+        await storage.tenants.list(),
+        await stores.clients.list(),
+        await stores.clients.find(CLIENT_ID),
+        await stores.clients.generations(CLIENT_ID),
+        await stores.resources.list(),
+        await stores.resources.find(RESOURCE.identifier),
+        list(await stores.signing_keys.list()),
+        await stores.signing_keys.version(),
+        await stores.end_users.list(),
+        await stores.end_users.find_by_username("alice"),
+        await stores.end_users.generations(SUBJECT),
+        [await stores.browsers.find(handle) for handle in (BROWSER.handle_digest, digest("new"))],
+        await stores.browsers.sessions(BROWSER.browser_id),
+        [await stores.browsers.session(sid) for sid in (SESSION.sid, SECOND_SESSION.sid)],
+        await stores.browsers.has_known(BROWSER.browser_id, SUBJECT),
+        await stores.interactions.find(INTERACTION.digest),
+        await stores.consents.find(SUBJECT, CLIENT_ID),
+        [await stores.authorizations.find(one.authorization_id) for one in (AUTHORIZATION, SECOND)],
+        await stores.authorizations.current(CLIENT_ID, SUBJECT),
+        [await stores.codes.find(code) for code in (CODE.digest, digest("second"))],
+        [await stores.refresh_tokens.find(one.digest) for one in (REFRESH_TOKEN, SUCCESSOR, THIRD)],
+        await stores.replay_guard.is_burned("a", digest("jti"), later(60)),
+        await stores.attempts.wait("login", 10, 2, later(5)),
+    ]
+
+
+Commits = list[tuple[TenantId, list[Change]]]
+
+
+async def history(name: str, commits: Commits, purged_at: int) -> list[object]:
+    with tempfile.TemporaryDirectory() as folder:
+        storage = await STORAGES[name](Path(folder))
+        seen: list[object] = [
+            await storage.stores(TENANT).commit(WORLD),
+            *[await storage.stores(tenant).commit(changes) for tenant, changes in commits],
+        ]
+        for tenant in (TENANT, OTHER_TENANT):
+            seen += await everything(storage, tenant)
+        while await storage.purge(later(purged_at), 100):
+            pass
+        for tenant in (TENANT, OTHER_TENANT):
+            seen += await everything(storage, tenant)
+        await storage.close()
+    return seen
+
+
+COMMITS = st.lists(
+    st.tuples(
+        st.sampled_from([TENANT, TENANT, TENANT, OTHER_TENANT]),
+        st.lists(st.sampled_from(CHANGES), min_size=1, max_size=3),
+    ),
+    max_size=12,
+)
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None)
+@given(commits=COMMITS, purged_at=st.sampled_from([0, 31, 61, 301, 401, 501, 901, 1001, 90_000]))
+def test_memory_and_sqlite_agree(commits: Commits, purged_at: int) -> None:
+    memory = asyncio.run(history("memory", commits, purged_at))
+    assert asyncio.run(history("sqlite", commits, purged_at)) == memory
+
+
+def test_every_kind_of_change_takes_part_in_the_comparison() -> None:
+    taking_part = {type(change) for change in (*CHANGES, GRANT)}
+    assert taking_part >= set(Change.__args__)
