@@ -81,6 +81,9 @@ async def _end_user(token: AccessToken, server: AuthorizationServer, now: Numeri
     stored = await server.stores.authorizations.find(token.authorization_id)
     if stored is None or stored.standing(now) is not Standing.ALIVE:
         raise _invalid_token("authorization", "RFC6750-3.1/revoked")
+    authorization = stored.authorization
+    if (authorization.subject, authorization.client_id) != (token.subject, token.client_id):
+        raise _invalid_token("subject", "RFC6750-3.1/invalid-token")
     end_user = await server.stores.end_users.find(token.subject)
     if end_user is None or end_user.disabled:
         raise _invalid_token("end-user", "RFC6750-3.1/revoked")
