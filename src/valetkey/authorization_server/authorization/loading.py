@@ -137,9 +137,13 @@ def back_to_authorize(handle: str, server: AuthorizationServer) -> HttpResponse:
     return see_other(page_path(server, paths.AUTHORIZATION, handle))
 
 
-def page_path(server: AuthorizationServer, path: str, handle: str) -> str:
-    """Return the path on our origin of an endpoint that goes on with an interaction."""
-    return f"{server.issuer.path}{path}?{urlencode({'interaction': handle})}"
+def page_path(server: AuthorizationServer, path: str, handle: str, asked: Parameters | None = None) -> str:
+    """Return the path on our origin of an endpoint that goes on with an interaction, in the language asked for."""
+    query = {"interaction": handle}
+    locales = asked.get("ui_locales") if asked is not None else None
+    if locales is not None:
+        query["ui_locales"] = locales
+    return f"{server.issuer.path}{path}?{urlencode(query)}"
 
 
 def _parsed(raw: bytes) -> Parameters:
@@ -153,7 +157,7 @@ async def _verified(visit: Visit, server: AuthorizationServer, now: NumericDate)
     parameters = visit.parameters
     client = client_of(await _find_client(parameters.get("client_id"), server))
     policy = server.policy_for(client)
-    request = addressed(parameters, client, policy)
+    request = addressed(parameters, visit.repeated, client, policy)
     catalogue = await server.stores.resources.list()
     keys = await server.signer.public_keys() if "id_token_hint" in parameters else _NO_KEYS
     return verify_request(request, visit.repeated, Terms(policy, catalogue, server.issuer, keys, now))

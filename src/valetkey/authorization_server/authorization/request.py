@@ -87,9 +87,16 @@ def client_of(client: Client | None) -> Client:
     return client
 
 
-def addressed(parameters: Parameters, client: Client, policy: Policy) -> AuthorizationRequest:
-    """Return the request once its redirect URI is verified; raises PageRefusal (RFC 9700, 2.1)."""
+def addressed(
+    parameters: Parameters, repeated: OAuthError | None, client: Client, policy: Policy
+) -> AuthorizationRequest:
+    """Return the request once its redirect URI is verified; raises PageRefusal (RFC 9700, 2.1).
+
+    `repeated` is the refusal of parameters that were sent more than once: the redirect URI may be one of them.
+    """
     requested = parameters.get("redirect_uri")
+    if requested is None and repeated is not None:
+        raise PageRefusal(ErrorKind.BAD_REDIRECT_URI, repeated)
     try:
         to = (
             redirect_uri.sole(client.redirect_uris)

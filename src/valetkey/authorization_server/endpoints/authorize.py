@@ -139,7 +139,7 @@ def _interrupted(
     elif stored is not None and stored.browser_id == UNBOUND:
         bound = replace(stored, browser_id=browser.browser_id, version=stored.version + 1)
         changes = (*changes, AdvanceInteraction(bound))
-    return see_other(page_path(server, path, handle), cookie), changes
+    return see_other(page_path(server, path, handle, found.asked.parameters), cookie), changes
 
 
 def _browser(

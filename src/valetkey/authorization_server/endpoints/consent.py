@@ -120,7 +120,7 @@ def _page(
     remembered = is_remembered(client, asked.to)
     return ConsentPage(
         form=FormTarget(
-            action=page_path(server, paths.CONSENT, desk.handle),
+            action=page_path(server, paths.CONSENT, desk.handle, asked.parameters),
             hidden=(("interaction", desk.handle), ("csrf", token)),
             redirect_source=asked.to.origin_or_scheme,
         ),

@@ -201,7 +201,7 @@ def _page(desk: Desk, server: AuthorizationServer, username: str) -> LoginPage:
     token = form_token(desk.browser.browser, Form.LOGIN, desk.interaction.digest.hex())
     return LoginPage(
         form=FormTarget(
-            action=page_path(server, paths.LOGIN, desk.handle),
+            action=page_path(server, paths.LOGIN, desk.handle, desk.asked.parameters),
             hidden=(("interaction", desk.handle), ("csrf", token)),
             redirect_source=desk.asked.to.origin_or_scheme,
         ),
