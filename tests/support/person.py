@@ -71,7 +71,11 @@ class Person:
         self.username = username
         self.password = password
         trusted = ssl.create_default_context(cafile=ca_file) if ca_file else True
-        self.browser = httpx2.Client(verify=trusted, follow_redirects=False, timeout=20, trust_env=False)
+        # No connection outlives its request: a test need not close its people.
+        limits = httpx2.Limits(max_keepalive_connections=0)
+        self.browser = httpx2.Client(
+            verify=trusted, follow_redirects=False, timeout=20, trust_env=False, limits=limits
+        )
 
     def open(self, url: str) -> Sight:
         """Open an address and follow redirects while they stay on the issuer's origin and its own pages."""

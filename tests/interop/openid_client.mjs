@@ -1,0 +1,72 @@
+// openid-client 6 as an application would use it, with every check that it offers switched on.
+import { importJWK } from 'jose';
+import * as client from 'openid-client';
+
+import { answer } from './peer.mjs';
+
+let config;
+let begun;
+
+const authentication = {
+  none: () => client.None(),
+  client_secret_basic: ({ secret }) => client.ClientSecretBasic(secret),
+  client_secret_post: ({ secret }) => client.ClientSecretPost(secret),
+  private_key_jwt: async ({ jwk }) =>
+    client.PrivateKeyJwt({ key: await importJWK(jwk, jwk.alg), kid: jwk.kid }),
+};
+
+await answer({
+  async discover({ issuer, client_id, method, metadata = {}, algorithm = 'oidc', ...credentials }) {
+    config = await client.discovery(
+      new URL(issuer),
+      client_id,
+      metadata,
+      await authentication[method](credentials),
+      { algorithm, execute: [client.allowInsecureRequests, client.enableNonRepudiationChecks], timeout: 20 },
+    );
+    return config.serverMetadata();
+  },
+
+  async begin({ redirect_uri, ...parameters }) {
+    begun = {
+      verifier: client.randomPKCECodeVerifier(),
+      state: client.randomState(),
+      nonce: client.randomNonce(),
+    };
+    const url = client.buildAuthorizationUrl(config, {
+      redirect_uri,
+      state: begun.state,
+      nonce: begun.nonce,
+      code_challenge: await client.calculatePKCECodeChallenge(begun.verifier),
+      code_challenge_method: 'S256',
+      ...parameters,
+    });
+    return url.href;
+  },
+
+  async finish({ url, changed = {}, max_age }) {
+    const kept = { ...begun, ...changed };
+    const tokens = await client.authorizationCodeGrant(config, new URL(url), {
+      pkceCodeVerifier: kept.verifier,
+      expectedState: kept.state,
+      expectedNonce: kept.nonce,
+      idTokenExpected: true,
+      ...(max_age === undefined ? {} : { maxAge: max_age }),
+    });
+    return { ...tokens, claims: tokens.claims(), lifetime: tokens.expiresIn() };
+  },
+
+  async refresh({ refresh_token, ...parameters }) {
+    const tokens = await client.refreshTokenGrant(config, refresh_token, parameters);
+    return { ...tokens, claims: tokens.claims() ?? null };
+  },
+
+  userinfo: ({ access_token, subject }) => client.fetchUserInfo(config, access_token, subject),
+
+  client_credentials: (parameters) => client.clientCredentialsGrant(config, parameters),
+
+  async call_api({ access_token, url }) {
+    const response = await client.fetchProtectedResource(config, access_token, new URL(url), 'GET');
+    return { status: response.status, body: await response.json() };
+  },
+});
