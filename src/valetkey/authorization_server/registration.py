@@ -167,7 +167,7 @@ def _scope_faults(field: str, names: frozenset[str]) -> Iterator[Fault]:
 def _is_scope_name(name: str) -> bool:
     try:
         # A name with a space would parse as two.
-        return Scope.parse(name) == {name}
+        return Scope.parse(name) == Scope((name,))
     except OAuthError:
         return False
 
