@@ -21,7 +21,7 @@ from valetkey.authorization_server.fresh import Fresh
 from valetkey.authorization_server.model import Tenant
 from valetkey.authorization_server.policy import OAUTH_2_1
 from valetkey.cli import EXIT_CONFIGURATION, EXIT_FAILED, EXIT_UNAVAILABLE, fail
-from valetkey.cli.output import say_faults
+from valetkey.cli.output import say_faults, say_refused
 from valetkey.oauth.errors import Unavailable
 from valetkey.oauth.types import DEFAULT_TENANT, TenantId
 from valetkey.settings import Settings, SettingsError, load
@@ -118,9 +118,9 @@ def at_desk(options: Mapping[str, Any], act: Callable[[Desk], Awaitable[Answer]]
     try:
         return asyncio.run(work())
     except DeclaredInFile as refusal:
-        say_faults([_where_declared(refusal, place)])
+        say_refused([_where_declared(refusal, place)])
     except ActRefused as refusal:
-        say_faults(refusal.lines)
+        say_refused(refusal.lines)
     except Unavailable as outage:
         fail(f"{outage}: try again in a moment", EXIT_UNAVAILABLE)
     except (SchemaMismatchError, SqliteTooOldError, apsw.Error) as error:
@@ -157,8 +157,8 @@ async def _tenant(place: Place, storage: SqliteStorage, tenant_id: TenantId) -> 
     held = await storage.tenants.find(tenant_id)
     if held is not None:
         return held
-    # A declared tenant is stored at the first start; what belongs to it may be added before.
-    declared = place.settings.tenants if place.settings is not None else ()
+    # Tenants are stored at the first start; what belongs to one may be added before.
+    declared = place.settings.tenants if place.settings is not None else (_default_tenant(place),)
     found = next((tenant for tenant in declared if tenant.tenant_id == tenant_id), None)
     if found is None:
         names = ", ".join(tenant.tenant_id for tenant in await storage.tenants.list())
@@ -166,6 +166,10 @@ async def _tenant(place: Place, storage: SqliteStorage, tenant_id: TenantId) -> 
             f"there is no tenant {tenant_id}, only {names or 'none'}: add it with `valetkey tenant add`"
         )
     return found
+
+
+def _default_tenant(place: Place) -> Tenant:
+    return Tenant(DEFAULT_TENANT, "Valetkey", default_profile(place))
 
 
 def _where_declared(refusal: DeclaredInFile, place: Place) -> str:

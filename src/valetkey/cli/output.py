@@ -56,10 +56,16 @@ def say(line: str) -> None:
     click.echo(line, color=_colour())
 
 
-def say_faults(lines: Iterable[str]) -> None:
-    """Print what is wrong on stderr, a line each."""
+def say_refused(lines: Iterable[str]) -> None:
+    """Print why nothing was done on stderr, a line each."""
     for line in lines:
         click.echo(f"valetkey: {line}", err=True)
+
+
+def say_faults(lines: Iterable[str]) -> None:
+    """Print what is wrong with a configuration on stderr, a line each, which starts with its place."""
+    for line in lines:
+        click.echo(line, err=True)
 
 
 def _colour() -> bool | None:
