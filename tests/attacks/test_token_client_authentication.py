@@ -60,6 +60,7 @@ async def test_every_failure_in_the_header_is_told_the_same(house: House) -> Non
 
 # covers: CLI-01
 @pytest.mark.requirement("RFC6749-5.2/invalid-client")
+@pytest.mark.requirement("RFC6749-3.2.1/authenticate")
 async def test_every_failure_in_the_form_is_told_the_same(house: House) -> None:
     forms: tuple[dict[str, str], ...] = (
         {},
@@ -113,6 +114,7 @@ async def test_an_assertion_is_remembered_until_it_expires(house: House) -> None
 
 
 # covers: CLI-11
+@pytest.mark.requirement("RFC7523-2.2/single-jwt")
 async def test_an_assertion_twice_in_one_form_is_malformed(house: House) -> None:
     one, two = house.assertion(), house.assertion()
     response = await house.post(
@@ -153,7 +155,6 @@ async def test_unknown_clients_are_throttled_like_known_ones(house: House) -> No
 
 
 # covers: CLI-14
-@pytest.mark.requirement("RFC7591-3.2.1/secret-expiry")
 async def test_a_rotated_secret_is_good_to_its_own_end(house: House) -> None:
     new = "vk_cs_" + "n" * 43
     machine = clients()["machine"]

@@ -15,7 +15,7 @@ async def house() -> House:
 
 
 # covers: HTP-05
-@pytest.mark.requirement("RFC6749-3.1/repeated")
+@pytest.mark.requirement("RFC6749-3.2/repeated")
 @pytest.mark.parametrize(
     "body",
     [
@@ -83,6 +83,7 @@ async def test_a_resource_that_is_not_ours_is_refused(house: House, resource: st
 
 
 # covers: HTP-08
+@pytest.mark.requirement("RFC6749-5.1/no-store")
 async def test_nothing_that_the_token_endpoint_says_may_be_kept(house: House) -> None:
     assert ROW.cache is Cache.NO_STORE
     assert ROW.accepts is Accepts.FORM

@@ -1,13 +1,16 @@
 """What the server says about itself is what it does."""
 
+from dataclasses import replace
+
 import pytest
 
 from support.house import ISSUER, build_house, claims_of, document
 from valetkey.authorization_server.decision import PutResource
+from valetkey.authorization_server.endpoints.metadata import server_metadata
 from valetkey.authorization_server.grants import GRANTS
 from valetkey.authorization_server.model import Resource
 from valetkey.authorization_server.routes import ROUTES
-from valetkey.jose import JwkSet, Verifier
+from valetkey.jose import JwkSet, Verifier, jwt
 from valetkey.oauth.types import Issuer
 
 OPENID = "/.well-known/openid-configuration"
@@ -15,7 +18,13 @@ RFC_8414 = "/.well-known/oauth-authorization-server"
 
 
 # covers: HTP-12
-@pytest.mark.requirement("RFC8414-3.2")
+@pytest.mark.requirement("RFC8414-2/issuer")
+@pytest.mark.requirement("RFC8414-3/well-known")
+@pytest.mark.requirement("RFC8414-3.2/response")
+@pytest.mark.requirement("OIDCD-3/issuer")
+@pytest.mark.requirement("OIDCD-4")
+@pytest.mark.requirement("OIDCD-4.2/response")
+@pytest.mark.requirement("RFC9207-2.3/metadata")
 async def test_both_documents_say_the_same_about_the_same_issuer() -> None:
     house = await build_house()
     first, second = document(await house.get(OPENID)), document(await house.get(RFC_8414))
@@ -35,6 +44,10 @@ async def test_the_endpoints_of_a_tenant_stand_under_its_path() -> None:
 
 
 # covers: HTP-12, GRA-02
+@pytest.mark.requirement("RFC8414-2/response-types-supported")
+@pytest.mark.requirement("OIDCD-3/rs256")
+@pytest.mark.requirement("OIDCD-3/openid-scope")
+@pytest.mark.requirement("RFC9700-2.1.1/detect-pkce")
 async def test_it_lists_only_what_the_tables_hold() -> None:
     house = await build_house()
     said = document(await house.get(OPENID))
@@ -45,6 +58,8 @@ async def test_it_lists_only_what_the_tables_hold() -> None:
         "none", "client_secret_basic", "client_secret_post", "private_key_jwt"
     ]  # fmt: skip
     assert set(said["id_token_signing_alg_values_supported"]) == await house.server.signer.algorithms()
+    assert "RS256" in said["id_token_signing_alg_values_supported"]
+    assert "openid" in said["scopes_supported"]
     assert not any(name.startswith("HS") for name in said["token_endpoint_auth_signing_alg_values_supported"])
 
 
@@ -66,6 +81,10 @@ async def test_every_path_that_it_names_is_a_row_of_the_matrix() -> None:
     assert {url.removeprefix(ISSUER.url) for url in urls} <= paths
 
 
+@pytest.mark.requirement("OIDCD-3/no-private-keys")
+@pytest.mark.requirement("OIDCC-10.1/kid")
+@pytest.mark.requirement("OIDCC-2/signed")
+@pytest.mark.requirement("RFC9068-2.1/signed")
 async def test_the_published_keys_verify_what_is_minted_and_nothing_private_is_among_them() -> None:
     house = await build_house()
     response = await house.get("/jwks.json")
@@ -73,9 +92,22 @@ async def test_the_published_keys_verify_what_is_minted_and_nothing_private_is_a
     published = document(response)
     assert not {"d", "p", "q", "dp", "dq", "qi", "k"} & {name for key in published["keys"] for name in key}
     keys = JwkSet.parse_public(response.body)
+    assert all(key["kid"] for key in published["keys"])
     tokens = await house.tokens()
+    assert jwt.peek(tokens["id_token"]).header["kid"] in {key["kid"] for key in published["keys"]}
     access = Verifier.access_token(issuer=ISSUER.url, audience=ISSUER.url, algorithms=["ES256"])
     verified = access.verify(tokens["access_token"], keys, now=house.clock.now)
     assert verified.claims["jti"] == claims_of(tokens["access_token"])["jti"]
     identity = Verifier.id_token(issuer=ISSUER.url, client_id="web", algorithms=["ES256"])
     assert identity.verify(tokens["id_token"], keys, now=house.clock.now).claims["nonce"] == "nonce-1"
+
+
+@pytest.mark.requirement("RFC8414-3.2/zero-elements")
+@pytest.mark.requirement("OIDCD-4.2/zero-elements")
+async def test_a_list_without_elements_is_left_out() -> None:
+    house = await build_house()
+    policy = replace(house.server.policy, grant_types=frozenset())
+    said = server_metadata(replace(house.server, policy=policy), (), ("RS256",)).as_document()
+    assert "grant_types_supported" not in said
+    assert "" not in said.values()
+    assert () not in said.values()

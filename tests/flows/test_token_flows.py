@@ -28,7 +28,7 @@ def shape(answer: Answer) -> dict[str, type]:
     return {name: type(value) for name, value in answer.items()}
 
 
-@pytest.mark.requirement("RFC6749-5.1")
+@pytest.mark.requirement("OIDCC-3.1.3.3/token-type")
 @pytest.mark.parametrize("client_id", ["machine", "post", "assertion"])
 async def test_a_confidential_client_gets_an_access_token_of_its_own(client_id: str) -> None:
     house = await build_house()
@@ -42,7 +42,8 @@ async def test_a_confidential_client_gets_an_access_token_of_its_own(client_id: 
     assert (claims["sub"], claims["client_id"], claims["aud"]) == (client_id, client_id, API)
 
 
-@pytest.mark.requirement("RFC6749-5.1")
+@pytest.mark.requirement("OIDCC-3.1.3.3/id-token")
+@pytest.mark.requirement("RFC6749-4.1.3/client-authentication")
 @pytest.mark.parametrize("client_id", ["web", "spa", "native"])
 async def test_a_code_buys_access_refresh_and_id_token(client_id: str) -> None:
     house = await build_house()
@@ -98,7 +99,7 @@ async def test_a_resource_says_how_long_its_tokens_live() -> None:
     assert answer["expires_in"] == claims["exp"] - claims["iat"] == 60
 
 
-@pytest.mark.requirement("RFC9700-4.14.2/rotation")
+@pytest.mark.requirement("RFC9700-4.14.2/reuse")
 async def test_refresh_tokens_rotate_again_and_again() -> None:
     house = await build_house()
     answer = await house.tokens()
@@ -115,6 +116,7 @@ async def test_refresh_tokens_rotate_again_and_again() -> None:
     assert "nonce" not in claims
 
 
+@pytest.mark.requirement("RFC6749-6/same-scope")
 async def test_a_narrowed_refresh_leaves_the_authorization_whole() -> None:
     house = await build_house()
     answer = await house.tokens()
@@ -161,7 +163,9 @@ async def test_a_bound_refresh_keeps_its_session_alive_and_dies_with_it() -> Non
     assert document(await house.refresh(answer["refresh_token"]))["error"] == "invalid_grant"
 
 
-@pytest.mark.requirement("OIDCC-5.3.2")
+@pytest.mark.requirement("OIDCC-5.3/get-and-post")
+@pytest.mark.requirement("OIDCC-5.3.2/subject")
+@pytest.mark.requirement("OIDCC-5.3.2/content-type")
 async def test_userinfo_tells_what_the_scope_opens() -> None:
     house = await build_house()
     answer = await house.tokens()
@@ -217,3 +221,11 @@ async def test_unknown_parameters_are_ignored() -> None:
     house = await build_house()
     response = await house.token("machine", {"grant_type": "client_credentials", "flavour": "vanilla"})
     assert response.status == 200
+
+
+@pytest.mark.requirement("RFC6749-10.10/entropy")
+async def test_every_refresh_token_has_256_bits_and_a_prefix_that_leak_scanners_know() -> None:
+    house = await build_house()
+    tokens = {(await house.tokens())["refresh_token"] for _ in range(20)}
+    assert len(tokens) == 20
+    assert all(token.startswith("vk_rt_") and len(token) == len("vk_rt_") + 43 for token in tokens)

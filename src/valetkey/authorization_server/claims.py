@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from valetkey.oauth.types import Scope
 
 CLAIMS_OF_SCOPE: Final[dict[str, tuple[str, ...]]] = {
-    "openid": ("sub",),
+    "openid": ("sub",),  # OIDCC-5.3.2/subject
     "profile": (
         "name",
         "family_name",

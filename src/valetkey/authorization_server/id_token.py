@@ -36,7 +36,7 @@ async def mint_id_token(
     lifetime = server.policy_for(client).id_token_lifetime
     claims = id_token_claims(issue, server.issuer, lifetime, now)
     claims["at_hash"] = left_half_hash(access_token, algorithm)
-    return await server.signer.sign(claims, typ=ID_TOKEN.typ, algorithm=algorithm)
+    return await server.signer.sign(claims, typ=ID_TOKEN.typ, algorithm=algorithm)  # OIDCC-2/signed OIDCC-10.1/kid
 
 
 def id_token_claims(issue: EndUserIssue, issuer: Issuer, lifetime: Seconds, now: NumericDate) -> dict[str, object]:
@@ -45,15 +45,15 @@ def id_token_claims(issue: EndUserIssue, issuer: Issuer, lifetime: Seconds, now:
     The `nonce` comes back only with the code that the request bought (OpenID Connect Core, 12.2).
     """
     authorization = issue.stored.authorization
-    nonce = authorization.nonce if issue.id_token_nonce_applies else None
+    nonce = authorization.nonce if issue.id_token_nonce_applies else None  # OIDCC-12.2/nonce
     claims: Mapping[str, object] = {
-        "iss": issuer.url,
-        "sub": authorization.subject,
-        "aud": authorization.client_id,
+        "iss": issuer.url,  # OIDCC-12.2/issuer
+        "sub": authorization.subject,  # OIDCC-12.2/subject
+        "aud": authorization.client_id,  # OIDCC-2/audience OIDCC-12.2/audience
         "exp": now + lifetime,
-        "iat": now,
-        "auth_time": authorization.authentication.auth_time,
-        "nonce": nonce,
+        "iat": now,  # OIDCC-12.2/issued-at
+        "auth_time": authorization.authentication.auth_time,  # OIDCC-2/auth-time OIDCC-12.2/auth-time
+        "nonce": nonce,  # OIDCC-2/nonce
         "acr": authorization.authentication.acr,
         "amr": list(authorization.authentication.amr),
         "sid": authorization.sid,

@@ -39,7 +39,8 @@ async def mint_access_token(
     """
     lifetime = lifetime_for(resources, server.policy_for(client).access_token_lifetime)
     claims = access_token_claims(issue, client, server.issuer, lifetime, fresh)
-    return MintedAccessToken(await server.signer.sign(claims, typ=AT_JWT, algorithm=ALGORITHM), lifetime)
+    token = await server.signer.sign(claims, typ=AT_JWT, algorithm=ALGORITHM)  # RFC9068-2.1/signed
+    return MintedAccessToken(token, lifetime)
 
 
 def lifetime_for(resources: Sequence[Resource], default: Seconds) -> Seconds:
@@ -55,7 +56,7 @@ def access_token_claims(
 
     `gen` holds the counters [server, tenant, client, subject] of its authorization.
     """
-    claims: dict[str, object] = {
+    claims: dict[str, object] = {  # RFC9068-2.2/claims
         "iss": issuer.url,
         "sub": client.client_id,
         "aud": audience(issue.resources, issue.scope, issuer),

@@ -49,13 +49,14 @@ def rights_for(
     if asked_resources:
         resources = tuple(dict.fromkeys(_known(sent, allowed) for sent in asked_resources))
     else:
-        resources = _meant(client.scope if asked_scope is None else asked_scope, client, allowed)
+        wanted = client.scope if asked_scope is None else asked_scope
+        resources = _meant(wanted, client, allowed)  # RFC9068-3/default-audience
     defined = END_USER_SCOPES.union(*(allowed[identifier].scopes for identifier in resources))
     permitted = client.scope.narrowed_to(defined)
     if asked_scope is not None and REFRESH_TOKEN not in client.grant_types:
         # Without refresh tokens it means nothing: ignored, not refused (OpenID Connect Core, 11).
-        asked_scope = Scope(asked_scope - {OFFLINE_ACCESS})
-    by_default = Scope(permitted - NEVER_BY_DEFAULT)
+        asked_scope = Scope(asked_scope - {OFFLINE_ACCESS})  # OIDCC-11/ignored
+    by_default = Scope(permitted - NEVER_BY_DEFAULT)  # RFC6749-3.3/default
     scope = by_default if asked_scope is None else _judged(asked_scope, permitted, policy)
     if not scope:
         raise OAuthError(ErrorCode.INVALID_SCOPE, "No scope is left that this client may have.", "RFC6749-3.3")

@@ -135,14 +135,14 @@ ROUTES: Final[tuple[Route, ...]] = (
         frozenset({"POST"}),
         paths.TOKEN,
         token.respond,
-        Cache.NO_STORE,
+        Cache.NO_STORE,  # RFC6749-5.1/no-store
         Cors.CLIENT,
         Csrf.NOT_NEEDED,
         Face.MACHINE,
         Accepts.FORM,
     ),
     Route(
-        frozenset({"GET", "POST"}),
+        frozenset({"GET", "POST"}),  # OIDCC-5.3/get-and-post
         paths.USERINFO,
         userinfo.respond,
         Cache.NO_STORE,
@@ -153,7 +153,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     ),
     Route(
         frozenset({"GET"}),
-        paths.OPENID_CONFIGURATION,
+        paths.OPENID_CONFIGURATION,  # OIDCD-4
         metadata.respond,
         Cache.PUBLIC_SHORT,
         Cors.ANY,
@@ -163,7 +163,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     ),
     Route(
         frozenset({"GET"}),
-        paths.SERVER_METADATA,
+        paths.SERVER_METADATA,  # RFC8414-3/well-known
         metadata.respond,
         Cache.PUBLIC_SHORT,
         Cors.ANY,

@@ -36,4 +36,5 @@ class ServerMetadata:
     def as_document(self) -> dict[str, object]:
         """Return the JSON object; a list without elements is left out (RFC 8414, 3.2)."""
         members = {field.name: getattr(self, field.name) for field in fields(self)}
+        # RFC8414-3.2/zero-elements OIDCD-4.2/zero-elements
         return {name: value for name, value in members.items() if value != ()}

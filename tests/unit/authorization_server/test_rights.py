@@ -44,6 +44,7 @@ def test_a_named_resource_opens_its_scopes_and_the_end_users() -> None:
     assert rights_for(asked, (OTHER_API,), WEB, CATALOGUE, OAUTH_2_1) == Rights(asked, (OTHER_API,))
 
 
+@pytest.mark.requirement("RFC9068-3/default-audience")
 def test_without_a_resource_the_clients_first_is_meant() -> None:
     asked = Scope.parse("openid albums.read")
     assert rights_for(asked, (), WEB, CATALOGUE, OAUTH_2_1) == Rights(asked, (API,))
@@ -127,6 +128,7 @@ def test_when_nothing_is_left_the_request_is_refused_under_any_profile() -> None
     assert caught.value.code is ErrorCode.INVALID_SCOPE
 
 
+@pytest.mark.requirement("RFC6749-3.3/default")
 def test_what_is_not_asked_is_all_but_openid_and_offline_access() -> None:
     rights = rights_for(None, (), WEB, CATALOGUE, OAUTH_2_1)
     assert rights == Rights(Scope.parse("profile email albums.read albums.write"), (API,))

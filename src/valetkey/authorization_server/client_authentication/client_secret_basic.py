@@ -47,7 +47,7 @@ class ClientSecretBasic:
             client_id, separator, secret = joined.partition(":")
             if not separator or _BAD_PERCENT.search(joined):
                 raise invalid_client_in_header("malformed")
-            return Credentials(  # RFC6749-2.3.1/encoding
+            return Credentials(  # RFC6749-2.3.1/basic
                 self.name,
                 ClientId(unquote_plus(client_id, errors="strict")),
                 SecretText(unquote_plus(secret, errors="strict")),

@@ -49,5 +49,5 @@ def is_secret_of(client: Client, presented: SecretText | None, now: NumericDate)
     return presented is not None and any(
         secret.digest.matches(presented)
         for secret in client.secrets
-        if secret.expires_at is None or now < secret.expires_at  # RFC7591-3.2.1/secret-expiry
+        if secret.expires_at is None or now < secret.expires_at
     )

@@ -40,6 +40,7 @@ class PrivateKeyJwt:
     def parse(self, request: HttpRequest, form: Parameters) -> Credentials | None:
         """Return the assertion, and the client that it says it is from."""
         del request
+        # A repeated parameter never gets this far: RFC7523-2.2/single-jwt
         assertion, kind = form.get("client_assertion"), form.get("client_assertion_type")
         if assertion is None and kind is None:
             return None
@@ -57,13 +58,15 @@ class PrivateKeyJwt:
         """Verify signature, issuer, subject, audience and times; the `jti` is used up by it."""
         if proof is None or client.jwks is None:
             raise invalid_client("keys")
-        verifier = Verifier.client_assertion(  # RFC7523-3
+        # RFC7523-3/issuer RFC7523-3/subject RFC7523-3/audience RFC7523-3/expiration RFC7523-3/not-before
+        # RFC7523-3/signature RFC7523-3/valid
+        verifier = Verifier.client_assertion(
             client_id=client.client_id, audience=_audiences(expected), algorithms=ALGORITHMS
         )
         try:
             claims = verifier.verify(proof.reveal(), client.jwks, now=expected.now).claims
         except JoseError as error:
-            raise invalid_client(error.code) from None
+            raise invalid_client(error.code) from None  # RFC7521-4.2.1/invalid-client
         expires_at = _bounded_expiry(claims, expected)
         digest = TokenDigest(hashlib.sha256(str(claims["jti"]).encode("utf-8", "surrogatepass")).digest())
         return (BurnJti(f"client_assertion {client.client_id}", digest, expires_at, expected.now),)

@@ -15,5 +15,5 @@ async def respond(request: HttpRequest, server: AuthorizationServer) -> HttpResp
     """Answer with every key that a verifier may still meet; private members never get that far."""
     del request
     keys = await server.signer.public_keys()
-    response = json_response(200, keys.as_dict())
+    response = json_response(200, keys.as_dict())  # OIDCD-3/no-private-keys
     return HttpResponse(200, (("content-type", "application/jwk-set+json"),), response.body)

@@ -28,7 +28,7 @@ async def respond(request: HttpRequest, server: AuthorizationServer) -> HttpResp
     resources = await server.stores.resources.list()
     scopes = {name for resource in resources if not resource.disabled for name in resource.scopes}
     document = server_metadata(server, scopes, await server.signer.algorithms())
-    return json_response(200, document.as_document())
+    return json_response(200, document.as_document())  # RFC8414-3.2/response OIDCD-4.2/response
 
 
 def server_metadata(
@@ -38,24 +38,24 @@ def server_metadata(
     endpoint = server.issuer.endpoint
     user_claims = {claim for claims in CLAIMS_OF_SCOPE.values() for claim in claims}
     return ServerMetadata(
-        issuer=server.issuer.url,
+        issuer=server.issuer.url,  # RFC8414-2/issuer OIDCD-3/issuer
         authorization_endpoint=endpoint(paths.AUTHORIZATION),
         token_endpoint=endpoint(paths.TOKEN),
         userinfo_endpoint=endpoint(paths.USERINFO),
         end_session_endpoint=endpoint(paths.END_SESSION),
         jwks_uri=endpoint(paths.JWKS),
-        scopes_supported=tuple(sorted(END_USER_SCOPES.union(scopes))),
-        response_types_supported=tuple(sorted(server.policy.response_types)),
+        scopes_supported=tuple(sorted(END_USER_SCOPES.union(scopes))),  # OIDCD-3/openid-scope
+        response_types_supported=tuple(sorted(server.policy.response_types)),  # RFC8414-2/response-types-supported
         response_modes_supported=("query",),
         grant_types_supported=tuple(name for name in GRANTS if name in server.policy.grant_types),
         subject_types_supported=("public",),
-        id_token_signing_alg_values_supported=tuple(sorted(algorithms)),
+        id_token_signing_alg_values_supported=tuple(sorted(algorithms)),  # OIDCD-3/rs256
         token_endpoint_auth_methods_supported=tuple(method.value for method in METHODS),
         token_endpoint_auth_signing_alg_values_supported=ASSERTION_ALGORITHMS,
-        code_challenge_methods_supported=pkce.METHODS,
+        code_challenge_methods_supported=pkce.METHODS,  # RFC9700-2.1.1/detect-pkce
         prompt_values_supported=("none", "login", "consent"),
         claims_supported=tuple(sorted(user_claims.union(_CLAIMS_OF_A_TOKEN))),
-        authorization_response_iss_parameter_supported=True,
+        authorization_response_iss_parameter_supported=True,  # RFC9207-2.3/metadata
         claims_parameter_supported=False,
         request_parameter_supported=False,
         request_uri_parameter_supported=False,

@@ -77,7 +77,7 @@ async def respond(request: HttpRequest, server: AuthorizationServer) -> HttpResp
     """Answer a token request; raises OAuthError, and Unavailable after three lost races."""
     if request.query:
         raise _invalid_request("Parameters of a token request stand in its body.", "RFC6749-3.2/body")
-    form = parse_form(request.body)
+    form = parse_form(request.body)  # RFC6749-3.2/repeated
     credentials = parse_credentials(request, form)
     grant_type = GrantType(form.require("grant_type", "RFC6749-5.2/grant-type"))
     exchange = _Exchange(request, form, grant_type, credentials, server.fresh())
@@ -97,6 +97,7 @@ async def _attempt(
     exchange: _Exchange, server: AuthorizationServer
 ) -> tuple[HttpResponse | _Refused, tuple[Change, ...]]:
     """One round: who asks, what is decided, what is minted. What the proof used up is used up by a refusal too."""
+    # RFC6749-3.2.1/authenticate RFC6749-4.1.3/client-authentication
     proven = await authenticate(exchange.credentials, server, exchange.fresh.now)
     client = proven.client
     headers = (_JSON, *allow_origin(exchange.request, client))
@@ -142,11 +143,12 @@ def _grant_for(grant_type: GrantType, client: Client, policy: Policy) -> Grant[o
 async def _mint(issue: Issue, client: Client, server: AuthorizationServer, fresh: Fresh) -> bytes:
     resources = await _resources(issue.resources, server)
     minted = await mint_access_token(issue, client, resources, server, fresh)
-    response = TokenResponse(minted.value, "Bearer", minted.expires_in, str(issue.scope))
+    scope = str(issue.scope)
+    response = TokenResponse(minted.value, "Bearer", minted.expires_in, scope)  # OIDCC-3.1.3.3/token-type
     if isinstance(issue, EndUserIssue):
         if issue.refresh_token is not None:
             response.refresh_token = issue.refresh_token.reveal()
-        if OPENID in issue.scope:
+        if OPENID in issue.scope:  # OIDCC-3.1.3.3/id-token
             response.id_token = await mint_id_token(issue, client, server, minted.value, fresh.now)
     return _encode(response)
 

@@ -38,7 +38,7 @@ async def respond(request: HttpRequest, server: AuthorizationServer) -> HttpResp
     end_user = await _end_user(token, server, now)
     if OPENID not in token.scope:
         raise _insufficient_scope(headers)
-    return json_response(200, user_claims(end_user, token.scope), headers)
+    return json_response(200, user_claims(end_user, token.scope), headers)  # OIDCC-5.3.2/content-type
 
 
 def _presented(request: HttpRequest) -> str:

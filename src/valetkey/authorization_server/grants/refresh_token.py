@@ -113,7 +113,7 @@ class RefreshTokenGrant:
             return Refuse(error)
         if reply is not None:
             return _again(asked, found, rights, reply)
-        successor = fresh.token(PREFIX)  # RFC9700-4.14.2/rotation
+        successor = fresh.token(PREFIX)  # RFC6749-10.10/entropy
         rotation = RotateRefreshToken(
             found.token.digest,
             link(successor, found.stored.authorization, policy, fresh.now, found.token.confirmation),
@@ -139,6 +139,7 @@ def link(
     confirmation: Confirmation | None,
 ) -> RefreshToken:
     """Return the next link of an authorization's chain; it never outlives the authorization."""
+    # The chain has the authorization's whole scope, whatever one access token carries: RFC6749-6/same-scope
     return RefreshToken(
         digest=token.digest(),
         authorization_id=authorization.authorization_id,

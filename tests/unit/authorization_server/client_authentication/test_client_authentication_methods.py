@@ -66,7 +66,7 @@ def test_a_public_client_only_says_who_it_is() -> None:
     assert parsed({"client_id": "spa"}) == Credentials(AuthenticationMethod.NONE, clients()["spa"].client_id)
 
 
-@pytest.mark.requirement("RFC6749-2.3.1/encoding")
+@pytest.mark.requirement("RFC6749-2.3.1/basic")
 def test_both_parts_of_basic_credentials_are_form_decoded() -> None:
     header = basic("https://client.example/a b", "s:e%c+r/t")["authorization"]
     found = parsed({}, header)
@@ -192,7 +192,13 @@ def test_a_good_assertion_uses_up_its_jti() -> None:
     assert other.jti_digest != burned.jti_digest
 
 
-@pytest.mark.requirement("RFC7523-3")
+@pytest.mark.requirement("RFC7523-3/issuer")
+@pytest.mark.requirement("RFC7523-3/subject")
+@pytest.mark.requirement("RFC7523-3/audience")
+@pytest.mark.requirement("RFC7523-3/expiration")
+@pytest.mark.requirement("RFC7523-3/not-before")
+@pytest.mark.requirement("RFC7523-3/valid")
+@pytest.mark.requirement("RFC7521-4.2.1/invalid-client")
 @pytest.mark.parametrize(
     "changes",
     [
@@ -220,7 +226,7 @@ def test_an_assertion_with_a_wrong_claim_is_refused(changes: Mapping[str, object
     assert caught.value.code is ErrorCode.INVALID_CLIENT
 
 
-@pytest.mark.requirement("RFC7523-3")
+@pytest.mark.requirement("RFC7523-3/audience")
 def test_only_the_profile_says_whether_the_token_endpoint_is_an_audience() -> None:
     at_token_endpoint = signed({"aud": TOKEN_ENDPOINT})
     verify(at_token_endpoint, policy=OPENID)
@@ -228,7 +234,7 @@ def test_only_the_profile_says_whether_the_token_endpoint_is_an_audience() -> No
         verify(at_token_endpoint, policy=OAUTH_2_1)
 
 
-@pytest.mark.requirement("RFC7523-3")
+@pytest.mark.requirement("RFC7523-3/signature")
 def test_an_assertion_by_another_key_is_refused() -> None:
     with pytest.raises(OAuthError):
         verify(signed(key=Jwk.generate("ES256")))
@@ -253,7 +259,6 @@ def test_a_client_without_keys_proves_nothing() -> None:
 
 
 # covers: CLI-14
-@pytest.mark.requirement("RFC7591-3.2.1/secret-expiry")
 def test_two_secrets_live_side_by_side_each_to_its_own_end() -> None:
     old, new = SecretText("o" * 43), SecretText("n" * 43)
     client = replace(

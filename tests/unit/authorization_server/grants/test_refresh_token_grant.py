@@ -88,7 +88,7 @@ def used(asked: Refresh = ASKED) -> RefreshFacts:
     return with_token(replace(TOKEN, superseded_at=NumericDate(NOW + 10), kept_reply=kept))
 
 
-@pytest.mark.requirement("RFC9700-4.14.2/rotation")
+@pytest.mark.requirement("RFC9700-4.14.2/reuse")
 def test_a_refresh_token_is_superseded_by_its_successor() -> None:
     issue = issued(GRANT.decide(ASKED, FACTS, WEB, OAUTH_2_1, at(5)))
     (rotation,) = issue.changes
