@@ -37,6 +37,7 @@ COMMANDS: Final[dict[str, Command]] = {
         "valetkey.cli.resource", "resource", "Add, list, show, change and remove resource servers."
     ),
     "tenant": Command("valetkey.cli.tenant", "tenant", "Add, list, show, change and remove tenants."),
+    "db": Command("valetkey.cli.db", "db", "Look at the schema of the database and bring it up to date."),
 }
 
 
@@ -61,13 +62,22 @@ class LazyGroup(click.Group):
                 raise
             fail(f"this command needs the package {error.name}: install valetkey[server]", EXIT_UNAVAILABLE)
         command: click.Command = getattr(module, row.name)
-        return command
+        return _with_breaks(command)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the lines of the table, without importing what they stand for."""
         del ctx
         with formatter.section("Commands"):
             formatter.write_dl([(name, row.help) for name, row in COMMANDS.items()])
+
+
+def _with_breaks(command: click.Command) -> click.Command:
+    """Put click's mark for "do not rewrap" into help texts, where raw docstrings hold it spelled out."""
+    command.help = command.help and command.help.replace("\\b", "\b")
+    if isinstance(command, click.Group):
+        for inner in command.commands.values():
+            _with_breaks(inner)
+    return command
 
 
 def fail(message: str, code: int = EXIT_FAILED) -> NoReturn:
@@ -84,3 +94,6 @@ def main() -> None:
     \b
     Example: valetkey dev
     """
+
+
+_with_breaks(main)

@@ -43,7 +43,8 @@ class Report:
         trust = f" --cacert {quote(str(self.ca_file))}" if self.ca_file else ""
         token = (
             f"curl -s{trust} -u {quote('machine:' + secret)} -d grant_type=client_credentials -d scope=albums.read"
-            f" {self.seeds.issuer.endpoint(paths.TOKEN)}"
+            # Named, because another server on the same state folder has an API of its own.
+            f" -d resource={self.seeds.api} {self.seeds.issuer.endpoint(paths.TOKEN)}"
             """ | sed 's/.*"access_token":"\\([^"]*\\)".*/\\1/'"""
         )
         return f'curl -is{trust} -H "Authorization: Bearer $({token})" {self.seeds.api}/albums'
