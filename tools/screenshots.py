@@ -4,9 +4,7 @@
 `python tools/screenshots.py --all DIR` writes each page in both schemes, both languages and two widths.
 """
 
-import os
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,15 +27,6 @@ FLAGS = (
     "--disable-sync",
 )
 PHONE, DESK = 360, 1440
-
-# Where no desktop names a font for `system-ui`, the first of these that is installed stands in for it.
-_FONTS = """<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd">
-<fontconfig>
-  <include ignore_missing="yes">/etc/fonts/fonts.conf</include>
-  <match target="pattern"><test name="family"><string>system-ui</string></test>
-    <edit name="family" mode="prepend_first" binding="strong"><string>Inter</string></edit></match>
-</fontconfig>
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +58,7 @@ DOCS: dict[str, Shot] = {
     "signed-out": Shot("signed-out", width=960, height=600),
     "dev-home": Shot("home", width=1100),
     "dev-home-dark": Shot("home", "dark", 1100),
-    "demo-callback": Shot("callback", width=1100),
+    "demo-callback": Shot("callback", width=960),
 }
 
 
@@ -104,16 +93,10 @@ def take(shots: dict[str, Shot], folder: Path) -> None:
 
 @contextmanager
 def _browser() -> Iterator[Browser]:
-    with tempfile.NamedTemporaryFile("w", suffix=".conf") as fonts:
-        fonts.write(_FONTS)
-        fonts.flush()
-        environment: dict[str, str | float | bool] = {**os.environ, "FONTCONFIG_FILE": fonts.name}
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(
-                executable_path=require("chromium"), args=list(FLAGS), env=environment
-            )
-            yield browser
-            browser.close()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=require("chromium"), args=list(FLAGS))
+        yield browser
+        browser.close()
 
 
 if __name__ == "__main__":
