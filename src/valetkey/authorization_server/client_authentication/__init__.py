@@ -82,14 +82,19 @@ async def authenticate(
         _NOBODYS_SECRET.matches(credentials.proof or SecretText(""))
         raise _refusal(credentials, "client")
     expected = Expectation(server.issuer, server.issuer.endpoint(TOKEN), server.policy_for(client), now)
-    used_up = METHODS[credentials.method].verify(credentials.proof, client, expected)
+    try:
+        used_up = METHODS[credentials.method].verify(credentials.proof, client, expected)
+    except OAuthError as error:
+        raise _refusal(credentials, error.detail) from None
     for change in used_up:
         if await server.stores.replay_guard.is_burned(change.scope, change.jti_digest, now):
             raise _refusal(credentials, "jti")  # RFC7523-3/jti
     return AuthenticatedClient(client, used_up)
 
 
-def _refusal(credentials: Credentials, detail: str) -> OAuthError:
+def _refusal(credentials: Credentials, reason: str) -> OAuthError:
+    # The answer tells nobody why; the log tells the operator, who else could not help the client.
+    detail = f"{reason} of {credentials.client_id[:100]}"
     is_header = credentials.method is AuthenticationMethod.CLIENT_SECRET_BASIC
     return invalid_client_in_header(detail) if is_header else invalid_client(detail)
 
