@@ -197,11 +197,11 @@ async def test_a_form_may_lead_to_the_verified_address_alone(visitor: Visitor) -
 
 
 async def get(visitor: Visitor, **changes: str | list[str] | None) -> Answer:
-    return await visitor.get("/authorize?" + encode_form(request_of(**changes)).decode())
+    return await visitor.get("/authorize?" + encode_form(request_of("web", **changes)).decode())
 
 
 async def post(visitor: Visitor, **changes: str | list[str] | None) -> Answer:
-    return await visitor.post("/authorize", request_of(**changes))
+    return await visitor.post("/authorize", request_of("web", **changes))
 
 
 async def ask(visitor: Visitor, client_id: str | list[str] | None) -> Answer:

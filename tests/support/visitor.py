@@ -9,6 +9,7 @@ from valetkey.adapters.asgi.faults import answer
 from valetkey.authorization_server.model import StoredSession
 from valetkey.authorization_server.pages import ConsentPage, ErrorPage, FormTarget, LoginPage, Page, SignOutPage
 from valetkey.authorization_server.routes import ROUTES
+from valetkey.oauth.errors import OAuthError, Unavailable
 from valetkey.oauth.http import HttpRequest, HttpResponse
 from valetkey.oauth.pkce import challenge_of
 from valetkey.oauth.types import OpaqueToken
@@ -56,7 +57,7 @@ class Visitor:
         request = HttpRequest(method, path, query.encode(), raw, body, self.address, "request-1")
         try:
             found = await route.endpoint(request, self.house.server)
-        except Exception as fault:  # noqa: BLE001 - as the HTTP adapter does
+        except (OAuthError, Unavailable) as fault:
             found = answer(fault, route.face)
         for name, value in found.headers:
             if name == "set-cookie":
