@@ -79,7 +79,7 @@ TRUSTED_PROXIES: Final[Setting[tuple[str, ...]]] = Setting(
     "server.trusted_proxies",
     kinds.PROXIES,
     (),
-    "The reverse proxies whose X-Forwarded-For and X-Forwarded-Proto are believed; nobody else's are.",
+    "The reverse proxies whose X-Forwarded-For is believed; nobody else's is. No other forwarding header is read.",
     '["10.0.0.0/8"]',
 )
 TLS_CERTIFICATE: Final[Setting[Path | None]] = Setting(
