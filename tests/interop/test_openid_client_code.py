@@ -14,6 +14,7 @@ pytestmark = pytest.mark.interop
 SCOPE = "openid profile email offline_access albums.read"
 CLIENTS = [
     ("web", "client_secret_basic", "http://localhost:3000/callback"),
+    ("web", "client_secret_post", "http://localhost:3000/callback"),
     ("spa", "none", "http://localhost:5173/callback"),
     ("native", "none", "http://127.0.0.1:49152/callback"),
 ]

@@ -79,11 +79,10 @@ class DevServer:
         """The endpoints, as the metadata names them."""
         return Server.parse(self.person().browser.get(metadata_url(self.issuer)).content, self.issuer)
 
-    def add_client(self, client_id: str, *options: str) -> dict[str, Any]:
-        """Register a client by the command line, as an operator does beside the running server; return its view."""
-        command = [sys.executable, "-m", "valetkey", "client", "add", client_id, *options]
+    def command(self, *words: str) -> dict[str, Any]:
+        """Run `valetkey WORDS` beside the running server, as an operator does; return the view that it prints."""
         done = subprocess.run(
-            [*command, "--state", str(self.state), "--json"],
+            [sys.executable, "-m", "valetkey", *words, "--state", str(self.state), "--json"],
             capture_output=True,
             text=True,
             timeout=STOPS_WITHIN,
@@ -92,6 +91,10 @@ class DevServer:
         assert done.returncode == 0, done.stderr
         view: dict[str, Any] = json.loads(done.stdout)
         return view
+
+    def add_client(self, client_id: str, *options: str) -> dict[str, Any]:
+        """Register a client; return its view."""
+        return self.command("client", "add", client_id, *options)
 
     def flow(self, name: str, scope: str) -> CodeFlow:
         """A code flow of the demo client called `name`, with its first redirect URI."""
