@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from valetkey.authorization_server.browser import TOUCH_INTERVAL, is_live
 from valetkey.authorization_server.decision import (
     EndUserIssue,
     Refuse,
@@ -22,8 +23,8 @@ from valetkey.authorization_server.model import (
     KeptReply,
     RefreshToken,
     Resource,
-    Session,
     StoredRefreshToken,
+    StoredSession,
 )
 from valetkey.authorization_server.rights import REFRESH_TOKEN, Rights, narrowed
 from valetkey.authorization_server.sealing import open_sealed
@@ -39,8 +40,6 @@ if TYPE_CHECKING:
     from valetkey.oauth.parameters import Parameters
 
 PREFIX: Final = "vk_rt_"
-TOUCH_INTERVAL: Final = 60
-"""Seconds: a session that refreshes every second is not written every second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +61,7 @@ class RefreshFacts:
     """What decides: the token with its authorization, its session where it is bound to one, the catalogue."""
 
     found: StoredRefreshToken | None
-    session: Session | None
+    session: StoredSession | None
     catalogue: Sequence[Resource]
 
 
@@ -86,8 +85,7 @@ class RefreshTokenGrant:
         if found is not None:
             authorization = found.stored.authorization
             if authorization.bound_to_session and authorization.sid is not None:
-                stored = await stores.browsers.session(authorization.sid)
-                session = None if stored is None else stored.session
+                session = await stores.browsers.session(authorization.sid)
         return RefreshFacts(found, session, await stores.resources.list())
 
     def decide(self, asked: Refresh, facts: RefreshFacts, client: Client, policy: Policy, fresh: Fresh) -> Decision:
@@ -157,24 +155,17 @@ def _ended(facts: RefreshFacts, found: StoredRefreshToken, policy: Policy, now: 
         return invalid_grant("The end-user may not sign in any more.", "RFC6749-5.2/end-user")
     if now >= found.token.expires_at:
         return invalid_grant("The refresh token has expired.", "RFC6749-5.2/expired")
-    if found.stored.authorization.bound_to_session and not _is_live(facts.session, policy, now):
+    is_bound = found.stored.authorization.bound_to_session
+    if is_bound and (facts.session is None or not is_live(facts.session, policy, now)):
         return invalid_grant("The end-user's session has ended.", "OIDCC-11/session")
     return None
 
 
-def _is_live(session: Session | None, policy: Policy, now: NumericDate) -> bool:
-    return (
-        session is not None
-        and session.ended_at is None
-        and now < session.last_seen_at + policy.session_idle_lifetime
-        and now < session.created_at + policy.session_lifetime
-    )
-
-
-def _activity(session: Session | None, now: NumericDate) -> Changes:
-    if session is None or now - session.last_seen_at < TOUCH_INTERVAL:
+def _activity(stored: StoredSession | None, now: NumericDate) -> Changes:
+    # A session that refreshes every second is not written every second.
+    if stored is None or now - stored.session.last_seen_at < TOUCH_INTERVAL:
         return ()
-    return (TouchSession(session.sid, now),)
+    return (TouchSession(stored.session.sid, now),)
 
 
 def _kept_reply(asked: Refresh, found: StoredRefreshToken, now: NumericDate) -> bytes | None:

@@ -26,6 +26,7 @@ from valetkey.authorization_server.model import (
     Session,
     StoredAuthorization,
     StoredRefreshToken,
+    StoredSession,
 )
 from valetkey.authorization_server.policy import OAUTH_2_1
 from valetkey.authorization_server.sealing import seal
@@ -79,7 +80,8 @@ def with_token(token: RefreshToken) -> RefreshFacts:
 
 def bound_to(session: Session | None) -> RefreshFacts:
     found = replace(FOUND, stored=StoredAuthorization(BOUND, Generations()))
-    return RefreshFacts(found, session, resources())
+    stored = None if session is None else StoredSession(session, Generations(), ALICE)
+    return RefreshFacts(found, stored, resources())
 
 
 def used(asked: Refresh = ASKED) -> RefreshFacts:
