@@ -9,7 +9,6 @@ from valetkey.administration.refusal import ActRefused, refuse_declared, refuse_
 from valetkey.authorization_server.decision import Changes, PutTenant
 from valetkey.authorization_server.model import Tenant
 from valetkey.authorization_server.registration import tenant_faults
-from valetkey.oauth.types import DEFAULT_TENANT
 
 if TYPE_CHECKING:
     from valetkey.oauth.types import TenantId
@@ -60,7 +59,5 @@ def _judged(held: Tenant, fields: TenantFields) -> TenantAct:
         accent=held.accent if fields.accent is None else fields.accent.lower(),
         disabled=held.disabled if fields.disabled is None else fields.disabled,
     )
-    if tenant.disabled and tenant.tenant_id == DEFAULT_TENANT:
-        raise ActRefused("the default tenant stands at the root of the server and cannot be switched off")
     refuse_faults(tenant_faults(tenant))
     return TenantAct(tenant, (PutTenant(tenant),))

@@ -11,7 +11,7 @@ from valetkey.authorization_server.policy import PROFILES
 from valetkey.oauth.errors import OAuthError
 from valetkey.oauth.redirect_uri import parse_registered
 from valetkey.oauth.resource import is_identifier
-from valetkey.oauth.types import Scope
+from valetkey.oauth.types import DEFAULT_TENANT, Scope
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -216,3 +216,5 @@ def _tenant_faults(tenant: Tenant) -> Iterator[Fault]:
         yield Fault("profile", f"expected one of {', '.join(PROFILES)}")
     if not _ACCENT.fullmatch(tenant.accent):
         yield Fault("accent", "expected a colour such as #2454d6")
+    if tenant.disabled and tenant.tenant_id == DEFAULT_TENANT:
+        yield Fault("disabled", "the default tenant stands at the root of the server and cannot be switched off")

@@ -103,6 +103,12 @@ def faults(config: Path, text: str = SOUND, environ: dict[str, str] | None = Non
             id="accent",
         ),
         pytest.param(
+            '[[tenants]]\nname = "default"\ndisabled = true\n',
+            "tenants[default].disabled: the default tenant stands at the root of the server and cannot be switched "
+            "off",
+            id="default tenant",
+        ),
+        pytest.param(
             '[[users]]\nname = "Ada"\n', "users[1].username: missing; expected a text", id="nameless declaration"
         ),
         pytest.param(
