@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from valetkey.jose import jws, jws_json, jwt
+from valetkey.jose import jwe, jwe_json, jws, jws_json, jwt
 from valetkey.jose.errors import (
     AlgorithmNotAllowed,
     AlgorithmUnavailable,
@@ -25,6 +25,7 @@ from valetkey.jose.errors import (
     TypMismatch,
     UnknownKey,
 )
+from valetkey.jose.jwe import DecryptedJwe, Decrypter
 from valetkey.jose.jwk import Jwk
 from valetkey.jose.jwk_set import JwkSet
 from valetkey.jose.jwt import UnverifiedJwt, VerifiedJwt, Verifier
@@ -40,6 +41,8 @@ __all__ = [
     "ClaimInvalid",
     "ClaimMissing",
     "ConfigurationError",
+    "DecryptedJwe",
+    "Decrypter",
     "DecryptionFailed",
     "DuplicateMember",
     "InvalidKey",
@@ -60,6 +63,8 @@ __all__ = [
     "UnverifiedJwt",
     "VerifiedJwt",
     "Verifier",
+    "jwe",
+    "jwe_json",
     "jws",
     "jws_json",
     "jwt",

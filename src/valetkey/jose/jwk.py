@@ -7,7 +7,13 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
-from valetkey.jose.algorithms import SIGNATURE_ALGORITHMS, SignatureAlgorithm
+from valetkey.jose.algorithms import (
+    KEY_MANAGEMENT_ALGORITHMS,
+    SIGNATURE_ALGORITHMS,
+    KeyManagementAlgorithm,
+    SignatureAlgorithm,
+    row_for,
+)
 from valetkey.jose.encoding import b64url_encode, json_octets, parse_json_object
 from valetkey.jose.errors import ConfigurationError, InvalidKey, InvalidToken
 from valetkey.jose.key_types import KEY_TYPES, material_of
@@ -15,6 +21,7 @@ from valetkey.jose.key_types import KEY_TYPES, material_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from valetkey.jose.key_management import BoundEncryption  # noqa: TC004 - annotations only
     from valetkey.jose.key_material import BoundKey, Material, Members  # noqa: TC004 - annotations only
 
 MAXIMUM_KEY_OCTETS: Final = 65_536
@@ -38,6 +45,7 @@ class Jwk:
     key_ops: frozenset[str] | None = None
     _material: Material = field(repr=False, kw_only=True)
     _bound: BoundKey | None = field(repr=False, kw_only=True)
+    _encryption: BoundEncryption | None = field(repr=False, kw_only=True, default=None)
     _carried: Mapping[str, object] = field(repr=False, kw_only=True)
     _header_segments: dict[str, str] = field(repr=False, kw_only=True, default_factory=dict)
 
@@ -67,16 +75,22 @@ class Jwk:
     @classmethod
     def generate(cls, algorithm: str, *, kid: str | None = None) -> Jwk:
         """Returns a new private key for `algorithm`; `kid` is the thumbprint unless given."""
-        row = _row(algorithm)
-        material = KEY_TYPES[row.kty].generate(row.curves[0] if row.curves else "", row.size)
-        return _from_material(row, material, kid)
+        return cls.generate_on(_first_curve(algorithm), algorithm, kid=kid)
+
+    @classmethod
+    def generate_on(cls, curve: str, algorithm: str, *, kid: str | None = None) -> Jwk:
+        """Returns a new private key for `algorithm` on `curve`, one of several that it goes with."""
+        rows = [row for row in _rows(algorithm) if curve in row.curves or not row.curves]
+        if not rows:
+            raise InvalidKey("The algorithm is unknown, or does not go with the curve.")
+        return _from_material(rows[0], KEY_TYPES[rows[0].kty].generate(curve, rows[0].size), kid)
 
     @classmethod
     def from_secret(cls, secret: bytes, *, algorithm: str, kid: str | None = None) -> Jwk:
         """Returns the symmetric key of `secret`; InvalidKey where it is short or the text of an asymmetric key."""
-        row = _row(algorithm)
-        if row.kty != "oct":
-            raise InvalidKey("The algorithm is not symmetric.")
+        row = row_for(algorithm, "oct")
+        if row is None or row.kty != "oct":
+            raise InvalidKey("The algorithm is unknown or not symmetric.")
         return _from_material(row, KEY_TYPES["oct"].load({"k": b64url_encode(secret)}), kid)
 
     @classmethod
@@ -90,9 +104,9 @@ class Jwk:
     def from_key(cls, key: object, *, algorithm: str, kid: str | None = None) -> Jwk:
         """Returns the Jwk of a key object of the cryptography library."""
         kty, material = material_of(key)
-        row = _row(algorithm)
-        if not row.fits(kty, material.curve):
-            raise InvalidKey("The key does not go with the algorithm.")
+        row = row_for(algorithm, kty)
+        if row is None or not row.fits(kty, material.curve):
+            raise InvalidKey("The algorithm is unknown, or the key does not go with it.")
         return _from_material(row, material, kid)
 
     @property
@@ -108,10 +122,17 @@ class Jwk:
     def public(self) -> Jwk:
         """Returns the key without its private part; InvalidKey for a symmetric key."""
         material = self._material.public_part()
-        row = _row(self.algorithm)
-        operations = None if self.key_ops is None else frozenset({"verify"})
+        operations = None
+        if self.key_ops is not None:
+            operations = frozenset({"verify"} if self._bound is not None else {"encrypt", "wrapKey"})
+        signature, encryption = _bound(self.algorithm, self.kty, material, None)
         return replace(
-            self, key_ops=operations, _material=material, _bound=_bind(row, material), _header_segments={}
+            self,
+            key_ops=operations,
+            _material=material,
+            _bound=signature,
+            _encryption=encryption,
+            _header_segments={},
         )
 
     def thumbprint(self) -> str:
@@ -148,6 +169,13 @@ def signer_of(key: Jwk) -> Callable[[bytes], bytes]:
     return key._bound.sign  # noqa: SLF001 - as above
 
 
+def encryption_of(key: Jwk) -> BoundEncryption:
+    """Returns what wraps and unwraps with `key`; ConfigurationError where the key is for signatures."""
+    if key._encryption is None:  # noqa: SLF001 - as above
+        raise ConfigurationError("The key is not for encryption.")
+    return key._encryption  # noqa: SLF001 - as above
+
+
 def refuse_private(members: Members) -> None:
     """Returns, or raises InvalidKey where a key that is meant to be public holds a private member."""
     if not _PRIVATE_NAMES.isdisjoint(members):
@@ -167,11 +195,15 @@ def _members(value: Mapping[str, object] | str | bytes) -> Mapping[str, object]:
         raise InvalidKey("The text is not a JSON object with distinct members.") from None
 
 
-def _row(name: str) -> SignatureAlgorithm:
-    row = SIGNATURE_ALGORITHMS.get(name)
-    if row is None:
-        raise InvalidKey("The key's algorithm is unknown.")
-    return row
+def _rows(name: str) -> list[SignatureAlgorithm | KeyManagementAlgorithm]:
+    found: list[SignatureAlgorithm | KeyManagementAlgorithm] = []
+    found += [row for row in SIGNATURE_ALGORITHMS.values() if row.name == name]
+    return found + [row for row in KEY_MANAGEMENT_ALGORITHMS.values() if row.name == name]
+
+
+def _first_curve(name: str) -> str:
+    rows = _rows(name)
+    return rows[0].curves[0] if rows and rows[0].curves else ""
 
 
 def _only_algorithm(members: Members) -> str:
@@ -192,13 +224,15 @@ def _build(members: Members, algorithm: str) -> Jwk:
         raise InvalidKey("The key's type is unknown.")
     if not (kid is None or isinstance(kid, str)) or not (use is None or use in _USES):
         raise InvalidKey("The key's kid or use is not what it may be.")
-    row = _row(algorithm)
-    if not row.fits(kty, members.get("alg") if kty == "AKP" else members.get("crv")):
-        raise InvalidKey("The key does not go with its algorithm.")
+    row = row_for(algorithm, kty)
+    if row is None or not row.fits(kty, members.get("alg") if kty == "AKP" else members.get("crv")):
+        raise InvalidKey("The key's algorithm is unknown, or the key does not go with it.")
     operations = _operations(members)
-    if use == "enc" or (operations is not None and operations.isdisjoint(_OPERATIONS)):
-        raise InvalidKey("The key is not for signatures.")
+    own_use, own_operations = _PURPOSES[type(row)]
+    if use not in {None, own_use} or (operations is not None and operations.isdisjoint(own_operations)):
+        raise InvalidKey("The key is for another use than its algorithm's.")
     material = key_type.load(members)
+    signature, encryption = _bound(algorithm, key_type.kty, material, operations)
     return Jwk(
         kid=kid,
         algorithm=algorithm,
@@ -206,12 +240,19 @@ def _build(members: Members, algorithm: str) -> Jwk:
         use=None if use is None else str(use),
         key_ops=operations,
         _material=material,
-        _bound=_bind(row, material, operations),
+        _bound=signature,
+        _encryption=encryption,
         _carried={name: members[name] for name in _CARRIED if name in members},
     )
 
 
-_OPERATIONS: Final = frozenset({"sign", "verify"})
+_PURPOSES: Final[Mapping[type, tuple[str, frozenset[str]]]] = {
+    SignatureAlgorithm: ("sig", frozenset({"sign", "verify"})),
+    KeyManagementAlgorithm: (
+        "enc",
+        frozenset({"encrypt", "decrypt", "wrapKey", "unwrapKey", "deriveKey", "deriveBits"}),
+    ),
+}
 
 
 def _operations(members: Members) -> frozenset[str] | None:
@@ -225,27 +266,36 @@ def _operations(members: Members) -> frozenset[str] | None:
     return frozenset(value)
 
 
-def _bind(row: SignatureAlgorithm, material: Material, operations: frozenset[str] | None = None) -> BoundKey:
-    bound = row.bind(material)
-    if operations is not None and "sign" not in operations:
-        bound = replace(bound, sign=None)
-    if operations is not None and "verify" not in operations:
-        bound = replace(bound, verify=_refuse_to_verify)
-    return bound
+def _bound(
+    algorithm: str, kty: str, material: Material, operations: frozenset[str] | None
+) -> tuple[BoundKey | None, BoundEncryption | None]:
+    row = row_for(algorithm, kty)
+    if isinstance(row, SignatureAlgorithm):
+        bound = row.bind(material)
+        if operations is not None and "sign" not in operations:
+            bound = replace(bound, sign=None)
+        if operations is not None and "verify" not in operations:
+            bound = replace(bound, verify=_refuse_to_verify)
+        return bound, None
+    if row is None:
+        raise InvalidKey("The key's algorithm is unknown.")
+    return None, row.bind(material)
 
 
 def _refuse_to_verify(_signature: bytes, _signed: bytes) -> None:
     raise InvalidKey("The key's key_ops do not allow to verify.")
 
 
-def _from_material(row: SignatureAlgorithm, material: Material, kid: str | None) -> Jwk:
+def _from_material(row: SignatureAlgorithm | KeyManagementAlgorithm, material: Material, kid: str | None) -> Jwk:
+    signature, encryption = _bound(row.name, row.kty, material, None)
     return Jwk(
         kid=_thumbprint(row.kty, material) if kid is None else kid,
         algorithm=row.name,
         kty=row.kty,
-        use="sig",
+        use=_PURPOSES[type(row)][0],
         _material=material,
-        _bound=_bind(row, material),
+        _bound=signature,
+        _encryption=encryption,
         _carried={},
     )
 

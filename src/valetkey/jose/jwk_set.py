@@ -6,7 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from valetkey.jose.algorithms import SIGNATURE_ALGORITHMS
+from valetkey.jose.algorithms import (
+    KEY_MANAGEMENT_ALGORITHMS,
+    SIGNATURE_ALGORITHMS,
+    KeyManagementAlgorithm,
+    SignatureAlgorithm,
+    row_for,
+)
 from valetkey.jose.encoding import parse_json_object
 from valetkey.jose.errors import (
     AlgorithmNotAllowed,
@@ -42,13 +48,15 @@ class UnboundJwk:
     kid: str | None
     kty: str
     curve: str | None
+    use: str | None
     _members: Mapping[str, object] = field(repr=False)
     _bound: dict[str, Jwk] = field(repr=False, default_factory=dict)
 
     def fits(self, algorithm: str) -> bool:
-        """Tells whether the key may be used with the signature algorithm of that name."""
-        row = SIGNATURE_ALGORITHMS.get(algorithm)
-        return row is not None and row.fits(self.kty, self.curve)
+        """Tells whether the key may be used with the algorithm of that name."""
+        row = row_for(algorithm, self.kty)
+        use = "sig" if isinstance(row, SignatureAlgorithm) else "enc"
+        return row is not None and row.fits(self.kty, self.curve) and self.use in {None, use}
 
     def bind(self, algorithm: str) -> Jwk:
         """Returns the key bound to `algorithm`, prepared once; InvalidKey where it does not fit."""
@@ -129,6 +137,14 @@ class JwkSet:
             raise UnknownKey("The header names no key, and too many fit.")
         return found
 
+    def recipient(self, algorithm: str) -> Jwk:
+        """Returns the key to encrypt to with `algorithm`: the first that is for it; UnknownKey where none is."""
+        found = self._chosen.get((None, algorithm), ())
+        found += tuple(key.bind(algorithm) for key in self.unbound if key.fits(algorithm))
+        if not found:
+            raise UnknownKey("No key of the set is for this algorithm.")
+        return found[0]
+
     def _with_unbound(
         self, found: tuple[Jwk, ...], kid: str | None, algorithm: str, allowed: Collection[str]
     ) -> tuple[Jwk, ...]:
@@ -140,7 +156,8 @@ class JwkSet:
             if not key.fits(algorithm):
                 continue
             # Two names of one computation (EdDSA, Ed25519) are one algorithm.
-            if len({SIGNATURE_ALGORITHMS[name].bind for name in allowed if key.fits(name)}) > 1:
+            rows = [row_for(name, key.kty) for name in allowed if key.fits(name)]
+            if len({row.bind for row in rows if row is not None}) > 1:
                 raise AlgorithmNotAllowed("The key names no algorithm, and several of the allowed ones fit it.")
             found = (*found, key.bind(algorithm))
         if not found:
@@ -178,13 +195,23 @@ def _refuse_ambiguity(members: Collection[object]) -> None:
 def _parse_key(members: Mapping[str, object]) -> Jwk | UnboundJwk:
     if "alg" in members:
         return Jwk.parse(members)
-    kid, kty, curve = members.get("kid"), members.get("kty"), members.get("crv")
-    fitting = [row.name for row in SIGNATURE_ALGORITHMS.values() if row.fits(kty, curve)]
-    if not fitting or not isinstance(kty, str):
-        raise InvalidKey("No signature algorithm goes with the key.")
-    key = UnboundJwk(
-        kid if isinstance(kid, str) else None, kty, curve if isinstance(curve, str) else None, dict(members)
-    )
-    # Judged now, so that a broken key is reported now, not when a token names it.
-    key.bind(fitting[0])
-    return key
+    kid, kty, curve, use = (members.get(name) for name in ("kid", "kty", "crv", "use"))
+    rows: list[SignatureAlgorithm | KeyManagementAlgorithm] = [
+        *SIGNATURE_ALGORITHMS.values(),
+        *KEY_MANAGEMENT_ALGORITHMS.values(),
+    ]
+    texts = [value if isinstance(value, str) else None for value in (kid, curve, use)]
+    key = UnboundJwk(texts[0], str(kty), texts[1], texts[2], dict(members))
+    fitting = [row.name for row in rows if key.fits(row.name)]
+    if not fitting:
+        raise InvalidKey("No algorithm goes with the key.")
+    # Judged now, so that a broken key is reported now, not when a token names it; a secret's length fits some only.
+    failure: InvalidKey | None = None
+    for name in fitting:
+        try:
+            key.bind(name)
+        except InvalidKey as error:
+            failure = error
+        else:
+            return key
+    raise failure or InvalidKey("No algorithm goes with the key.")

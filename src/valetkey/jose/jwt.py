@@ -20,6 +20,7 @@ from valetkey.jose.errors import (
     TokenNotYetValid,
     TypMismatch,
 )
+from valetkey.jose.jwe import encrypt
 from valetkey.jose.jwk import Jwk, signer_of
 from valetkey.jose.jws import ProtectedHeader, normal_typ, parse_compact, verify_with
 from valetkey.jose.token_kinds import AT_JWT as _AT_JWT
@@ -28,6 +29,7 @@ from valetkey.jose.token_kinds import CLIENT_ASSERTION, ID_TOKEN, TokenKind, pla
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping  # noqa: TC004 - annotations only
 
+    from valetkey.jose.jwe import Decrypter
     from valetkey.jose.jwk_set import JwkSet
 
 AT_JWT: Final = _AT_JWT.typ
@@ -231,3 +233,22 @@ def _judge_times(claims: Mapping[str, object], now: int, leeway: int) -> None:
                 raise TokenExpired("The token has expired.")
         elif time > now + leeway:
             raise TokenNotYetValid(f"The time in {name!r} lies in the future.")
+
+
+def sign_then_encrypt(
+    claims: Mapping[str, object], key: Jwk, recipient: Jwk, *, typ: str, encryption: str = "A256GCM"
+) -> str:
+    """Returns the JWT of `claims`, signed by `key`, encrypted for the owner of `recipient` (RFC 7519, 11.2)."""
+    signed = sign(claims, key, typ=typ)
+    return encrypt(signed.encode("ascii"), recipient, encryption=encryption, header={"cty": "JWT", "typ": typ})
+
+
+def decrypt_then_verify(
+    token: str, decrypter: Decrypter, verifier: Verifier, keys: JwkSet, *, now: int | None = None
+) -> VerifiedJwt:
+    """Returns the verified JWT inside of an encrypted one; MalformedToken where there is none (RFC 7519, 7.2)."""
+    opened = decrypter.decrypt(token)
+    content = opened.header.get("cty")
+    if not isinstance(content, str) or normal_typ(content) != "jwt":
+        raise MalformedToken("The encrypted token says of no JWT inside of it.")
+    return verifier.verify(opened.plaintext.decode("latin-1"), keys, now=now)

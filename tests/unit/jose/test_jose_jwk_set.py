@@ -72,7 +72,7 @@ def test_a_bad_key_is_left_out_and_named_and_the_rest_is_usable() -> None:
         _public("ES256", 5, x="AA"),
         _public("ES256", 6, kid=7),
         _public("RS256", 1, n=b64(b"\xff" * 128)),
-        {"kty": "OKP", "crv": "X25519", "x": b64(b"\x09" * 32), "use": "enc"},
+        {"kty": "OKP", "crv": "X25519", "x": b64(b"\x09" * 32), "use": "sig"},
     ]
     keys = JwkSet.parse(json.dumps({"keys": [*bad, _public("ES256")]}))
     assert [key.kid for key in keys.keys] == ["ES256-0"]

@@ -1,0 +1,255 @@
+"""JSON Web Encryption, compact serialization (RFC 7516, 3.1, 5 and 7.1)."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from valetkey.jose.algorithms import (
+    CONTENT_ENCRYPTIONS,
+    DIRECT,
+    KEY_MANAGEMENT_ALGORITHMS,
+    allowed_encryptions,
+    allowed_key_management,
+)
+from valetkey.jose.content_encryption import ContentEncryption, decryption_failed
+from valetkey.jose.encoding import b64url_decode, b64url_encode, json_octets, parse_json_object
+from valetkey.jose.entropy import random_octets
+from valetkey.jose.errors import (
+    AlgorithmNotAllowed,
+    ConfigurationError,
+    DecryptionFailed,
+    InvalidKey,
+    InvalidToken,
+    MalformedToken,
+    TokenTooLarge,
+    UnknownKey,
+)
+from valetkey.jose.jwk import Jwk, encryption_of
+from valetkey.jose.jwk_set import JwkSet
+from valetkey.jose.jws import MAXIMUM_HEADER_OCTETS, sound_header
+from valetkey.jose.key_management import MAXIMUM_PBES2_COUNT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from valetkey.jose.content_encryption import ContentCipher
+    from valetkey.jose.key_management import BoundEncryption, Wrapped
+
+_SEGMENTS: Final = 5
+
+
+class Compression(StrEnum):
+    """Whether the plaintext is compressed: it tells lengths to who can inject text, and bombs are cheap."""
+
+    NONE = "none"
+    DEFLATE = "DEF"
+
+
+@dataclass(frozen=True, slots=True)
+class JweLimits:
+    """What a recipient takes at most: octets of the token and of the inflated plaintext, and two counts."""
+
+    token_octets: int = 262_144
+    inflated_octets: int = 250_000
+    pbes2_count: int = MAXIMUM_PBES2_COUNT
+    recipients: int = 16
+
+
+DEFAULT_LIMITS: Final = JweLimits()
+
+
+class DecryptedJwe(msgspec.Struct, frozen=True):
+    """A plaintext that `key` opened. Whoever has the public key can have written it: it proves no sender."""
+
+    plaintext: bytes
+    header: Mapping[str, object]
+    key: Jwk
+
+
+class SealedContent(msgspec.Struct, frozen=True):
+    """What of a JWE is shared by its recipients."""
+
+    aad: bytes
+    iv: bytes
+    ciphertext: bytes
+    tag: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decrypter:
+    """What one recipient opens: built once, immutable. The two lists are local configuration and have no default.
+
+    RSA1_5 is on no list but as `algorithms.INSECURE_RSA1_5`. `compression` says whether `zip` is believed.
+    """
+
+    keys: JwkSet
+    algorithms: Collection[str]
+    encryptions: Collection[str]
+    compression: Compression = Compression.NONE
+    limits: JweLimits = DEFAULT_LIMITS
+    _algorithms: frozenset[str] = field(init=False, repr=False, compare=False)
+    _encryptions: frozenset[str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_algorithms", allowed_key_management(self.algorithms))
+        object.__setattr__(self, "_encryptions", allowed_encryptions(self.encryptions))
+
+    def decrypt(self, token: str) -> DecryptedJwe:
+        """Returns the plaintext of a compact JWE, or raises the InvalidToken that says why not (RFC 7516, 5.2).
+
+        DecryptionFailed, with one message, for all that depends on a key.
+        """
+        if not isinstance(token, str):
+            raise MalformedToken("A compact token is a string.")
+        if len(token) > self.limits.token_octets:
+            raise TokenTooLarge("The token is larger than the limit.")
+        if token.count(".") != _SEGMENTS - 1:
+            raise MalformedToken("A compact JWE has five segments.")
+        segments = token.split(".")
+        if len(segments[0]) > MAXIMUM_HEADER_OCTETS:
+            raise TokenTooLarge("The header is larger than the limit.")
+        header = parse_json_object(b64url_decode(segments[0]))
+        encrypted_key, iv, ciphertext, tag = (b64url_decode(segment) for segment in segments[1:])
+        sealed = SealedContent(segments[0].encode("ascii"), iv, ciphertext, tag)
+        return self.open(header, frozenset(), encrypted_key, sealed)
+
+    def open(
+        self,
+        header: Mapping[str, object],
+        unprotected: frozenset[str],
+        encrypted_key: bytes,
+        sealed: SealedContent,
+    ) -> DecryptedJwe:
+        """Returns the plaintext for one recipient with its whole `header`; no `unprotected` name is critical."""
+        enc = self._encryption(header, unprotected)
+        failure: InvalidToken = decryption_failed()
+        for key in self._candidates(header, enc):
+            try:
+                cipher = self._unwrap(key, enc, header, encrypted_key)
+                plaintext = cipher.open(sealed.iv, sealed.ciphertext, sealed.tag, sealed.aad)
+            except (DecryptionFailed, MalformedToken) as error:
+                failure = error
+                continue
+            if "zip" in header:
+                plaintext = _inflated(plaintext, self.limits.inflated_octets)
+            return DecryptedJwe(plaintext, header, key)
+        raise failure
+
+    def _encryption(self, header: Mapping[str, object], unprotected: frozenset[str]) -> ContentEncryption:
+        sound = sound_header(header, unprotected)
+        if sound.is_critical:
+            raise MalformedToken("The header has critical parameters that are not understood.")
+        enc = header.get("enc")
+        if not isinstance(enc, str):
+            raise MalformedToken("The header names no content encryption.")
+        if sound.algorithm not in self._algorithms or enc not in self._encryptions:
+            raise AlgorithmNotAllowed("The header's alg or enc is not allowed.")
+        if "zip" in header and (header["zip"] != Compression.DEFLATE or "zip" in unprotected):
+            raise MalformedToken("The header's zip is unknown or not protected.")
+        if "zip" in header and self.compression is Compression.NONE:
+            raise AlgorithmNotAllowed("Compressed plaintext is not allowed.")
+        return CONTENT_ENCRYPTIONS[enc]
+
+    def _candidates(self, header: Mapping[str, object], enc: ContentEncryption) -> tuple[Jwk, ...]:
+        algorithm, kid = str(header["alg"]), header.get("kid")
+        known = str(kid) if kid is not None else None
+        if algorithm != DIRECT:
+            return self.keys.candidates(known, algorithm, self._algorithms)
+        # A key for direct encryption names either `dir` or the one `enc` that it is the key of.
+        found: tuple[Jwk, ...] = ()
+        for name in (DIRECT, enc.name):
+            try:
+                found += self.keys.candidates(known, name, self._algorithms)
+            except (UnknownKey, AlgorithmNotAllowed):
+                continue
+        if not found:
+            raise UnknownKey("No key of the set is for direct encryption.")
+        return found
+
+    def _unwrap(
+        self, key: Jwk, enc: ContentEncryption, header: Mapping[str, object], encrypted_key: bytes
+    ) -> ContentCipher:
+        unwrap = encryption_of(key).unwrap
+        if unwrap is None:
+            raise InvalidKey("The key cannot decrypt: its private part is unknown.")
+        return unwrap(enc, header, encrypted_key, self.limits.pbes2_count)
+
+
+def _inflated(compressed: bytes, most: int) -> bytes:
+    inflater = zlib.decompressobj(-15)
+    try:
+        plaintext = inflater.decompress(compressed, most + 1)
+    except zlib.error:
+        raise decryption_failed() from None
+    if len(plaintext) > most or not inflater.eof or inflater.unused_data:
+        raise decryption_failed()
+    return plaintext
+
+
+def deflated(plaintext: bytes) -> bytes:
+    """Returns `plaintext` as raw DEFLATE (RFC 7516, 4.1.3)."""
+    deflater = zlib.compressobj(wbits=-15)
+    return deflater.compress(plaintext) + deflater.flush()
+
+
+def content_encryption(name: str) -> ContentEncryption:
+    """Returns the row of an `enc`, or ConfigurationError."""
+    row = CONTENT_ENCRYPTIONS.get(name)
+    if row is None:
+        raise ConfigurationError(f"Unknown content encryption: {name!r}.")
+    return row
+
+
+def wrapped_for(key: Jwk, enc: ContentEncryption, cek: bytes | None) -> Wrapped:
+    """Returns the content key for the owner of `key`; ConfigurationError where the key cannot be encrypted to."""
+    bound: BoundEncryption = encryption_of(key)
+    row = KEY_MANAGEMENT_ALGORITHMS[key.algorithm, key.kty]
+    if bound.wrap is None or row.encryption not in {None, enc.name}:
+        raise ConfigurationError("The key is for decryption only, or for another content encryption.")
+    return bound.wrap(enc, cek)
+
+
+def recipient_header(key: Jwk, wrapped: Wrapped) -> dict[str, object]:
+    """Returns what a header says of one recipient: `alg`, `kid`, and what its algorithm adds."""
+    members: dict[str, object] = {"alg": KEY_MANAGEMENT_ALGORITHMS[key.algorithm, key.kty].header_name}
+    if key.kid is not None:
+        members["kid"] = key.kid
+    return {**members, **wrapped.header}
+
+
+OWN_PARAMETERS: Final = frozenset(
+    {"alg", "enc", "kid", "zip", "crit", "b64", "epk", "apu", "apv", "iv", "tag", "p2s", "p2c"}
+)
+
+
+def encrypt(
+    plaintext: bytes,
+    key: Jwk,
+    *,
+    encryption: str,
+    header: Mapping[str, object] | None = None,
+    compression: Compression = Compression.NONE,
+) -> str:
+    """Returns the compact JWE of `plaintext` for the owner of `key`, its content encrypted with `encryption`.
+
+    Content key and IV are drawn for every token. `header` adds parameters such as `cty`; ConfigurationError where
+    it names one that the key or the encryption gives.
+    """
+    enc = content_encryption(encryption)
+    if header is not None and not OWN_PARAMETERS.isdisjoint(header):
+        raise ConfigurationError("The header names a parameter that the key or the encryption gives.")
+    wrapped = wrapped_for(key, enc, None)
+    members = recipient_header(key, wrapped) | {"enc": enc.name} | dict(header or {})
+    if compression is Compression.DEFLATE:
+        members["zip"] = compression.value
+        plaintext = deflated(plaintext)
+    protected = b64url_encode(json_octets(members))
+    iv = random_octets(enc.iv_octets)
+    ciphertext, tag = enc.prepare(wrapped.cek).seal(iv, plaintext, protected.encode("ascii"))
+    return ".".join([protected, *map(b64url_encode, (wrapped.encrypted_key, iv, ciphertext, tag))])
