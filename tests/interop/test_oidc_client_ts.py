@@ -1,4 +1,4 @@
-"""npm oidc-client-ts in real Chromium: sign-in, tokens, UserInfo, refresh, logout, and CORS by the browser itself."""
+"""npm oidc-client-ts in real Chromium: sign-in, UserInfo, renewal, logout, and CORS by the browser itself."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
