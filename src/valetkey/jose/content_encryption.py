@@ -1,4 +1,4 @@
-"""Content encryption: a key becomes one `seal` and one `open` (RFC 7518, 5)."""
+"""Content encryption: a key becomes one `seal` and one `unseal` (RFC 7518, 5)."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ _FAILED: Final = "The token cannot be decrypted."
 TAG_OCTETS: Final = 16
 
 Seal: TypeAlias = "Callable[[bytes, bytes, bytes], tuple[bytes, bytes]]"
-Open: TypeAlias = "Callable[[bytes, bytes, bytes, bytes], bytes]"
+Unseal: TypeAlias = "Callable[[bytes, bytes, bytes, bytes], bytes]"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ContentCipher:
-    """A prepared content key: `seal(iv, plaintext, aad)` gives (ciphertext, tag), `open` takes them back.
+    """A prepared content key: `seal(iv, plaintext, aad)` gives (ciphertext, tag), `unseal` takes them back.
 
-    `open(iv, ciphertext, tag, aad)` raises DecryptionFailed, with one message for every cause.
+    `unseal(iv, ciphertext, tag, aad)` raises DecryptionFailed, with one message for every cause.
     """
 
     seal: Seal
-    open: Open
+    unseal: Unseal
 
 
 def decryption_failed() -> DecryptionFailed:
@@ -49,7 +49,7 @@ def aes_gcm(key: bytes) -> ContentCipher:
         sealed = encrypt(iv, plaintext, aad)
         return sealed[:-TAG_OCTETS], sealed[-TAG_OCTETS:]
 
-    def open_(iv: bytes, ciphertext: bytes, tag: bytes, aad: bytes) -> bytes:
+    def unseal(iv: bytes, ciphertext: bytes, tag: bytes, aad: bytes) -> bytes:
         # The library takes other lengths too: a short tag would make forging cheap.
         if len(iv) != 12 or len(tag) != TAG_OCTETS:  # noqa: PLR2004 - 96 bits
             raise decryption_failed()
@@ -58,7 +58,7 @@ def aes_gcm(key: bytes) -> ContentCipher:
         except InvalidTag:
             raise decryption_failed() from None
 
-    return ContentCipher(seal, open_)
+    return ContentCipher(seal, unseal)
 
 
 def aes_cbc_hmac(hash_name: str) -> Callable[[bytes], ContentCipher]:
@@ -79,7 +79,7 @@ def aes_cbc_hmac(hash_name: str) -> Callable[[bytes], ContentCipher]:
             ciphertext = encryptor.update(padded) + encryptor.finalize()
             return ciphertext, tag_of(iv, ciphertext, aad)
 
-        def open_(iv: bytes, ciphertext: bytes, tag: bytes, aad: bytes) -> bytes:
+        def unseal(iv: bytes, ciphertext: bytes, tag: bytes, aad: bytes) -> bytes:
             if len(iv) != 16 or not hmac.compare_digest(tag_of(iv, ciphertext, aad), tag):  # noqa: PLR2004 - a block
                 raise decryption_failed()
             decryptor = Cipher(algorithms.AES(cipher_key), modes.CBC(iv)).decryptor()
@@ -90,7 +90,7 @@ def aes_cbc_hmac(hash_name: str) -> Callable[[bytes], ContentCipher]:
             except ValueError:
                 raise decryption_failed() from None
 
-        return ContentCipher(seal, open_)
+        return ContentCipher(seal, unseal)
 
     return prepare
 

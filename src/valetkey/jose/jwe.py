@@ -117,9 +117,9 @@ class Decrypter:
         header = parse_json_object(b64url_decode(segments[0]))
         encrypted_key, iv, ciphertext, tag = (b64url_decode(segment) for segment in segments[1:])
         sealed = SealedContent(segments[0].encode("ascii"), iv, ciphertext, tag)
-        return self.open(header, frozenset(), encrypted_key, sealed)
+        return self.unseal(header, frozenset(), encrypted_key, sealed)
 
-    def open(
+    def unseal(
         self,
         header: Mapping[str, object],
         unprotected: frozenset[str],
@@ -132,7 +132,7 @@ class Decrypter:
         for key in self._candidates(header, enc):
             try:
                 cipher = self._unwrap(key, enc, header, encrypted_key)
-                plaintext = cipher.open(sealed.iv, sealed.ciphertext, sealed.tag, sealed.aad)
+                plaintext = cipher.unseal(sealed.iv, sealed.ciphertext, sealed.tag, sealed.aad)
             except (DecryptionFailed, MalformedToken) as error:
                 failure = error
                 continue

@@ -22,12 +22,12 @@ from valetkey.jose.jwe import (
     recipient_header,
     wrapped_for,
 )
-from valetkey.jose.jwk import Jwk
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from valetkey.jose.content_encryption import ContentEncryption
+    from valetkey.jose.jwk import Jwk
 
 _PARAMETERS: Final = ("iv", "ciphertext", "tag", "aad", "protected", "encrypted_key")
 
@@ -124,7 +124,7 @@ def decrypt_json(value: Mapping[str, object] | str | bytes, decrypter: Decrypter
         try:
             header, unprotected = _header(protected, members.get("unprotected", {}), recipient.get("header", {}))
             encrypted_key = b64url_decode(_text(recipient.get("encrypted_key", "")))
-            return decrypter.open(header, unprotected, encrypted_key, sealed)
+            return decrypter.unseal(header, unprotected, encrypted_key, sealed)
         except InvalidToken as error:
             failure = error
     raise failure or MalformedToken("A JWE has a recipient.")

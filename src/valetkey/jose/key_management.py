@@ -44,8 +44,8 @@ class BoundEncryption:
     """A key bound to its one key-management algorithm.
 
     `wrap(enc, cek)` sends `cek`, or one of its own choice for None; `unwrap(enc, header, encrypted_key, most)`
-    returns the prepared content key, `most` being the greatest PBES2 count; it raises DecryptionFailed or
-    MalformedToken, and is None where the private part is not known. `wrap` is None where an algorithm only decrypts.
+    returns the prepared content key, `most` being the greatest PBES2 count, or raises DecryptionFailed or
+    MalformedToken. `unwrap` is None where the private part is not known, `wrap` where an algorithm only decrypts.
     """
 
     wrap: Callable[[ContentEncryption, bytes | None], Wrapped] | None

@@ -107,10 +107,10 @@ def test_whatever_is_changed_in_the_token_it_fails_with_one_message(encryption: 
     messages = set()
     for wrong in (
         (header, _flipped(encrypted_key), iv, ciphertext, tag),
-        (header, encrypted_key[:-4], iv, ciphertext, tag),
+        (header, b64(b64url_decode(encrypted_key)[:-8]), iv, ciphertext, tag),
         (header, "", iv, ciphertext, tag),
         (header, encrypted_key, _flipped(iv), ciphertext, tag),
-        (header, encrypted_key, iv + "AAAA", ciphertext, tag),
+        (header, encrypted_key, b64(b64url_decode(iv) + b"x"), ciphertext, tag),
         (header, encrypted_key, "", ciphertext, tag),
         (header, encrypted_key, iv, _flipped(ciphertext), tag),
         (header, encrypted_key, iv, "", tag),
@@ -290,14 +290,11 @@ def test_no_content_key_and_no_iv_is_ever_used_twice() -> None:
         _, encrypted_key, iv, _, _ = jwe.encrypt(b"", KW, encryption="A128GCM").split(".")
         seen |= {encrypted_key, iv}
     assert len(seen) == 4_000
-    assert "iv" not in jwe.encrypt.__kwdefaults__
     with pytest.raises(ConfigurationError):
         jwe.encrypt(b"", KW, encryption="A128GCM", header={"iv": "AAAA"})
 
 
-@pytest.mark.parametrize(
-    "text", ["", "a.b.c", "....", "." * 1_000_000, "a.b.c.d.e.f", "e30....", "+....", None, b"...."]
-)
+@pytest.mark.parametrize("text", ["", "a.b.c", "....", "." * 1_000_000, "a.b.c.d.e.f", "e30....", "+....", None])
 def test_a_text_that_is_no_encrypted_token_is_refused(text: str) -> None:
     with pytest.raises((MalformedToken, TokenTooLarge)):
         _decrypter(KW).decrypt(text)
