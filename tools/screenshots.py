@@ -5,27 +5,16 @@
 """
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-
-from playwright.sync_api import Browser, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from support.page_server import page_server  # noqa: E402 - tests is no package of the house
-from support.require import require  # noqa: E402 - as above
+from support.chromium import chromium  # noqa: E402 - tests is no package of the house
+from support.page_server import page_server  # noqa: E402 - as above
 from support.sample_pages import SAMPLES  # noqa: E402 - as above
 
-FLAGS = (
-    "--no-sandbox",
-    "--disable-background-networking",
-    "--no-first-run",
-    "--disable-component-update",
-    "--disable-sync",
-)
 PHONE, DESK = 360, 1440
 
 
@@ -57,7 +46,6 @@ DOCS: dict[str, Shot] = {
     "sign-out": Shot("sign-out", width=960, height=600),
     "signed-out": Shot("signed-out", width=960, height=600),
     "dev-home": Shot("home", width=1100),
-    "dev-home-dark": Shot("home", "dark", 1100),
     "demo-callback": Shot("callback", width=960),
 }
 
@@ -77,26 +65,18 @@ def every_shot() -> dict[str, Shot]:
 def take(shots: dict[str, Shot], folder: Path) -> None:
     """Write each shot to `folder` under its name."""
     folder.mkdir(parents=True, exist_ok=True)
-    with page_server(SAMPLES) as origin, _browser() as browser:
+    with page_server(SAMPLES) as origin, chromium() as browser:
         for name, shot in shots.items():
             page = browser.new_page(
                 viewport={"width": shot.width, "height": shot.height or _WINDOW},
                 color_scheme="dark" if shot.scheme == "dark" else "light",
-                device_scale_factor=2 if shot.width == PHONE else 1.5,
+                device_scale_factor=2 if shot.width == PHONE else 1.25,
                 reduced_motion="reduce",
             )
             page.goto(f"{origin}/{shot.page}?lang={shot.language}", wait_until="networkidle")
             page.screenshot(path=folder / f"{name}.png", full_page=shot.height is None, caret="hide")
             page.close()
             print(folder / f"{name}.png")
-
-
-@contextmanager
-def _browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=require("chromium"), args=list(FLAGS))
-        yield browser
-        browser.close()
 
 
 if __name__ == "__main__":

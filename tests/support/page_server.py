@@ -1,6 +1,7 @@
 """A tiny HTTP server on a free loopback port that shows the sample pages and the static files, nothing else."""
 
 import asyncio
+import socket
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -9,15 +10,20 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from support.sample_pages import ISSUER, REQUEST_ID, TENANT
 from valetkey.authorization_server.pages import Page
-from valetkey.oauth.http import HttpRequest, HttpResponse
+from valetkey.oauth.http import HttpRequest, HttpResponse, see_other
 from valetkey.ui.render import Renderer
 from valetkey.ui.routes import asset_routes
 from valetkey.ui.views import AnyPage, UiPage
 
 
 @contextmanager
-def page_server(samples: Mapping[str, AnyPage], renderer: Renderer | None = None) -> Iterator[str]:
-    """Serve each sample at `/NAME?lang=TAG`; yields the origin. A POST is answered by what was sent."""
+def page_server(
+    samples: Mapping[str, AnyPage], renderer: Renderer | None = None, address: str = "127.0.0.1"
+) -> Iterator[str]:
+    """Serve each sample at `/NAME?lang=TAG`; yields the origin.
+
+    A POST is answered by what was sent, one to `/go?to=URL` by a redirect there.
+    """
     answers = _Answers(samples, renderer or Renderer())
 
     class _Asked(BaseHTTPRequestHandler):
@@ -28,7 +34,9 @@ def page_server(samples: Mapping[str, AnyPage], renderer: Renderer | None = None
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
-            self._send(HttpResponse(200, (("content-type", "text/plain"),), body))
+            target = parse_qs(urlsplit(self.path).query).get("to")
+            plain = HttpResponse(200, (("content-type", "text/plain"),), body)
+            self._send(see_other(target[0]) if target else plain)
 
         def _send(self, response: HttpResponse) -> None:
             self.send_response(response.status)
@@ -40,11 +48,15 @@ def page_server(samples: Mapping[str, AnyPage], renderer: Renderer | None = None
         def log_message(self, *_: object) -> None:
             """Say nothing: a test's output is its own."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Asked) as server:
+    class _Server(ThreadingHTTPServer):
+        address_family = socket.AF_INET6 if ":" in address else socket.AF_INET
+
+    with _Server((address, 0), _Asked) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         try:
-            yield f"http://localhost:{server.server_port}"
+            host = f"[{address}]" if ":" in address else address
+            yield f"http://{host}:{server.server_port}"
         finally:
             server.shutdown()
             thread.join()
