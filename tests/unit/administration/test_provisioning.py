@@ -296,3 +296,21 @@ async def test_two_tenants_may_declare_the_same_names(storage: Storage, password
     assert (other.name, (await held_client(storage)).name) == ("Shop of Acme", "Shop")
     assert twin_user is not None
     assert twin_user.subject != (await held_user(storage)).subject
+
+
+async def test_two_nodes_that_start_at_once_bring_about_the_same(
+    tmp_path: Path, passwords: Argon2Passwords
+) -> None:
+    path = str(tmp_path / "valetkey.db")
+    upgrade(path)
+    nodes = [await SqliteStorage.open(path), await SqliteStorage.open(path)]
+
+    outcomes = await asyncio.gather(*(apply(DECLARED, node, passwords) for node in nodes))
+
+    seen = [await node.stores(DEFAULT_TENANT).end_users.list() for node in nodes]
+    for node in nodes:
+        await node.close()
+    assert len(seen[0]) == 1
+    assert seen[0] == seen[1]
+    assert Outcome.APPLIED in {each["default"].outcome for each in outcomes}
+    assert Outcome.SUPERSEDED not in {each["default"].outcome for each in outcomes}
