@@ -1,5 +1,6 @@
 """Hostile and mistaken parameters of authorization requests: what the client learns, and that nothing is given."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -30,6 +31,7 @@ def visitor(house: House) -> Visitor:
 @requirement("RFC9207-2/issuer")
 @requirement("RFC6749-4.1.2.1/state")
 @requirement("RFC6749-4.1.2.1/error")
+@requirement("RFC6749-4.1.2.1/characters")
 @requirement("RFC6749-3.1.1/response-type")
 @requirement("RFC7636-4.4.1/method")
 @requirement("RFC7636-4.4.1/required")
@@ -102,6 +104,7 @@ async def test_a_faulty_request_is_told_to_the_client(
         assert (location_of(found) or "").startswith("https://web.example/callback?error=")
         assert (answer["error"], answer["state"], answer["iss"]) == (error, STATE, ISSUER.url)
         assert set(answer) == {"error", "error_description", "state", "iss"}
+        assert re.fullmatch(r"[\x20\x21\x23-\x5b\x5d-\x7e]+", answer["error_description"])
     assert not visitor.cookies
     assert house.log.of("authorization.refused")[0]["requirement"]
 

@@ -27,6 +27,8 @@ def visitor(house: House) -> Visitor:
 
 
 @requirement("OIDCC-3.1.2.5")
+@requirement("RFC6749-3.1/get")
+@requirement("RFC7636-4.4")
 @requirement("RFC9207-2/issuer")
 @requirement("RFC6749-4.1.2/state")
 async def test_a_person_signs_in_consents_and_the_client_redeems_the_code(house: House, visitor: Visitor) -> None:

@@ -92,11 +92,11 @@ class Route:
 
 ROUTES: Final[tuple[Route, ...]] = (
     Route(
-        frozenset({"GET", "POST"}),
+        frozenset({"GET", "POST"}),  # RFC6749-3.1/get OIDCC-3.1.2.1/get-and-post
         paths.AUTHORIZATION,
         authorize.respond,
         Cache.NO_STORE,
-        Cors.NONE,
+        Cors.NONE,  # RFC9700-2.6/no-cors OAUTH21-3.1/no-cors
         Csrf.SAFE,
         Face.PERSON,
         Accepts.FORM,

@@ -76,4 +76,4 @@ def json_response(
 
 def see_other(location: str, headers: tuple[tuple[str, str], ...] = ()) -> HttpResponse:
     """Return a 303, which never repeats a POST (RFC 9700, 4.12)."""
-    return HttpResponse(303, (("location", location), *NO_STORE, *headers))
+    return HttpResponse(303, (("location", location), *NO_STORE, *headers))  # RFC9700-4.12/no-307

@@ -96,7 +96,7 @@ def parse_front_channel(
         if name in seen and name not in repeatable:
             repeated.add(name)
         seen.add(name)
-        if value:
+        if value:  # RFC6749-3.1/empty
             values[name] = (*values.get(name, ()), value)
     for name in repeated:
         values.pop(name, None)

@@ -107,7 +107,7 @@ def verify(requested: str, registered: Sequence[str], ports: LoopbackPort) -> Ve
     if asked is not None and asked["host"] in _ANY_PORT[ports] and int(asked["port"] or 80) <= _HIGHEST_PORT:
         for ours in map(_LOOPBACK.fullmatch, registered):
             if ours is not None and (ours["host"], ours["rest"]) == (asked["host"], asked["rest"]):
-                return VerifiedRedirect(requested, _PROOF)
+                return VerifiedRedirect(requested, _PROOF)  # RFC8252-7.3
     raise RedirectUriMismatch("The redirect_uri is not registered.", "OIDCC-3.1.2.1/redirect-uri")
 
 
@@ -159,9 +159,10 @@ def _judge_scheme(uri: str, host: str | None, application_type: ApplicationType)
         return
     if scheme == "http":
         if not _LOOPBACK.fullmatch(uri):
+            # RFC9700-2.6/no-http-redirect
             raise ValueError("http is for 127.0.0.1, [::1] and localhost alone: use https")
         return
-    if application_type is not ApplicationType.NATIVE or not _PRIVATE_USE.fullmatch(scheme):
+    if application_type is not ApplicationType.NATIVE or not _PRIVATE_USE.fullmatch(scheme):  # RFC8252-7.1
         raise ValueError(
             "expected https, http on loopback or, for a native application, a scheme of its own in reverse"
             " domain notation, such as com.example.app:/callback"

@@ -18,7 +18,7 @@ _POLICY: Final = (
     "img-src 'self'",
     "font-src 'self'",
     "base-uri 'none'",
-    "frame-ancestors 'none'",
+    "frame-ancestors 'none'",  # RFC9700-4.16/clickjacking
 )
 
 _FIXED: Final = (

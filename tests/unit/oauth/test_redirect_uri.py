@@ -152,6 +152,8 @@ def test_a_sound_redirect_uri_is_registered_as_it_is(uri: str, application_type:
 
 
 # covers: RDR-04, RDR-05, RDR-07
+@requirement("RFC9700-2.6/no-http-redirect")
+@requirement("RFC6749-3.1.2/fragment")
 @pytest.mark.parametrize(
     "uri",
     [

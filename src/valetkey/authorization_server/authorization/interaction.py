@@ -104,7 +104,7 @@ def choose_session(
 
 def decide(asked: VerifiedAuthorizationRequest, facts: Facts, policy: Policy, fresh: Fresh) -> FrontChannelDecision:
     """Judge a verified request: pure; the changes of the decision are committed before it is answered."""
-    silent = Prompt.NONE in asked.prompt
+    silent = Prompt.NONE in asked.prompt  # OIDCC-3.1.2.1/prompt-none
     session = choose_session(asked, facts.sessions, facts.interaction)
     if silent and _is_ambiguous(asked, facts):
         return _deny(asked, facts, SEVERAL_ACCOUNTS, fresh)
@@ -218,7 +218,7 @@ def _is_recent(
         return True
     # Only signing in for this very request answers these: a session that was there before cannot, however young.
     if not asked.prompt.isdisjoint({Prompt.LOGIN, Prompt.SELECT_ACCOUNT}) or asked.max_age == 0:
-        return False
+        return False  # OIDCC-3.1.2.3/reauthenticate
     return asked.max_age is None or fresh.now - stored.session.authentication.auth_time <= asked.max_age
 
 
@@ -270,7 +270,7 @@ def _grant(
         client_id=authorization.client_id,
         redirect_uri=asked.to.uri,
         redirect_uri_was_sent=asked.redirect_uri_was_sent,
-        code_challenge=asked.code_challenge,
+        code_challenge=asked.code_challenge,  # RFC7636-4.4
         created_at=fresh.now,
         expires_at=NumericDate(fresh.now + policy.code_lifetime),
     )

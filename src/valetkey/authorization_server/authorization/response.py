@@ -35,6 +35,7 @@ def code_response(to: VerifiedRedirect, code: OpaqueToken, state: str | None, is
 def error_response(refusal: RedirectError, issuer: Issuer) -> HttpResponse:
     """Return the redirect that carries the error."""
     error = refusal.error
+    # Descriptions are fixed texts in the characters of RFC6749-4.1.2.1/characters.
     answer = (("error", error.code.value), ("error_description", error.description))
     return _redirect(refusal.to, answer, refusal.state, issuer)
 
@@ -42,6 +43,6 @@ def error_response(refusal: RedirectError, issuer: Issuer) -> HttpResponse:
 def _redirect(
     to: VerifiedRedirect, answer: tuple[tuple[str, str], ...], state: str | None, issuer: Issuer
 ) -> HttpResponse:
-    echoed = () if state is None else (("state", state),)
+    echoed = () if state is None else (("state", state),)  # RFC6749-4.1.2/state RFC6749-4.1.2.1/state
     query = urlencode((*answer, *echoed, ("iss", issuer.url)))  # RFC9207-2/issuer
     return see_other(f"{to.uri}{'&' if '?' in to.uri else '?'}{query}")

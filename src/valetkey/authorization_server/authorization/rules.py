@@ -55,8 +55,9 @@ def verify_request(
 ) -> VerifiedAuthorizationRequest:
     """Return the request that may be granted; raises RedirectError, the first rule that it breaks.
 
-    `repeated` is the refusal of parameters that were sent more than once.
+    `repeated` is the refusal of parameters that were sent more than once. Names that no rule knows are ignored.
     """
+    # RFC6749-3.1/unknown
     try:
         if repeated is not None:
             raise repeated
@@ -124,8 +125,8 @@ def _rights(parameters: Parameters, client: Client, terms: Terms) -> Rights:
 def _without_idle_offline_access(scope: Scope, prompt: frozenset[Prompt], client: Client) -> Scope:
     # It counts only where the end-user is asked and a refresh token can come of it (OpenID Connect Core, 11).
     if Prompt.CONSENT in prompt and REFRESH in client.grant_types:
-        return scope
-    return Scope(scope - {OFFLINE_ACCESS})
+        return scope  # OIDCC-11/consent
+    return Scope(scope - {OFFLINE_ACCESS})  # OIDCC-11/ignored
 
 
 def _prompt(text: str | None) -> frozenset[Prompt]:
