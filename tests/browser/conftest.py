@@ -1,4 +1,4 @@
-"""One Chromium for all tests of a run, and a fresh context for each."""
+"""One Chromium for the tests of a file, and a fresh context for each: two at once would share one event loop."""
 
 from collections.abc import Iterator
 
@@ -10,13 +10,13 @@ from support.page_server import page_server
 from support.sample_pages import SAMPLES
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with chromium() as started:
         yield started
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def origin() -> Iterator[str]:
     """The origin of a server that shows the sample pages."""
     with page_server(SAMPLES) as served:
