@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import random
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from valetkey.adapters.asgi.application import Application, Parts
 from valetkey.adapters.asgi.proxies import Proxies
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 
     from valetkey.authorization_server.model import Tenant
     from valetkey.authorization_server.routes import Route
+    from valetkey.ui.views import AnyPage
 
 PURGE_SECONDS: Final = 60.0
 _PURGED_AT_ONCE: Final = 200
@@ -153,6 +156,41 @@ def _not_ready(why: str) -> HttpResponse:
     return json_response(503, {"status": "not ready", "why": why}, (*NO_STORE, ("retry-after", "2")))
 
 
+class LateRenderer:
+    """The Renderer, made by `warm` or by the first page: templates take a quarter of a second of a start."""
+
+    def __init__(self) -> None:
+        self._made: Renderer | None = None
+        self._making = threading.Lock()
+
+    def warm(self) -> Renderer:
+        """Compile the templates and read the languages, once; safe in a thread of its own."""
+        with self._making:
+            if self._made is None:
+                self._made = Renderer()
+        return self._made
+
+    def render(
+        self,
+        page: AnyPage,
+        *,
+        tenant: Tenant,
+        issuer: Issuer,
+        accept_language: str | None,
+        ui_locales: str | None = None,
+        request_id: str,
+    ) -> HttpResponse:
+        """Return the page as HTML."""
+        return (self._made or self.warm()).render(
+            page,
+            tenant=tenant,
+            issuer=issuer,
+            accept_language=accept_language,
+            ui_locales=ui_locales,
+            request_id=request_id,
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class RunningServer:
     """An open server: what the composition root made, for the command that serves it."""
@@ -161,7 +199,7 @@ class RunningServer:
     storage: SqliteStorage
     sealer: Sealer
     servers: TenantServers
-    renderer: Renderer
+    renderer: LateRenderer
     health: Health
 
     def application(self, further: tuple[Route, ...] = ()) -> Application:
@@ -194,7 +232,7 @@ async def open_server(foundation: Foundation) -> AsyncIterator[RunningServer]:
         servers = TenantServers(foundation.issuer, storage, sealer, foundation.log)
         sweeper = asyncio.create_task(_purge_forever(storage, foundation.log))
         try:
-            yield RunningServer(foundation, storage, sealer, servers, Renderer(), Health(servers))
+            yield RunningServer(foundation, storage, sealer, servers, LateRenderer(), Health(servers))
         finally:
             sweeper.cancel()
             with suppress(asyncio.CancelledError):
@@ -214,3 +252,17 @@ async def _purge_forever(storage: SqliteStorage, log: EventLog) -> None:
         except Unavailable as outage:
             pause = 0.0
             log.write("purge.postponed", what=outage.what)
+
+
+class Listening(Protocol):
+    """A server that says when it accepts connections."""
+
+    listening: asyncio.Event
+
+
+async def warm_once_listening(server: Listening, running: RunningServer) -> None:
+    """Do, in a thread, what a start need not wait for; then keep what was loaded out of the collector's way."""
+    await server.listening.wait()
+    await asyncio.to_thread(running.renderer.warm)
+    gc.collect()
+    gc.freeze()

@@ -12,6 +12,8 @@ from collections import deque
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, TextIO
 
+import msgspec
+
 if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping
 
@@ -121,11 +123,12 @@ def _line(when: float, event: str, fields: dict[str, Field]) -> dict[str, Field]
 
 
 def _renderer(*, pretty: bool) -> Callable[[dict[str, Field]], str]:
+    if not pretty:
+        return lambda line: msgspec.json.encode(line).decode()
     # Imported by the first line that is written: it costs a start of the server a tenth of a second.
     from structlog.dev import ConsoleRenderer  # noqa: PLC0415
-    from structlog.processors import JSONRenderer  # noqa: PLC0415
 
-    chosen = ConsoleRenderer(pad_event_to=20) if pretty else JSONRenderer(ensure_ascii=False)
+    chosen = ConsoleRenderer(pad_event_to=20)
 
     def render(line: dict[str, Field]) -> str:
         mutable: MutableMapping[str, object] = dict(line)

@@ -18,7 +18,7 @@ from valetkey.client import CodeFlow, FlowError, Server
 from valetkey.oauth.http import NO_STORE, HttpRequest, HttpResponse, see_other
 from valetkey.oauth.parameters import parse_form
 from valetkey.oauth.types import ClientId, Scope, SecretText
-from valetkey.ui.render import Renderer
+from valetkey.server import LateRenderer
 from valetkey.ui.views import ClientKind, DemoCallback, DevClient, DevHome, DevUser, LinkKind, UiPage
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class DevPages:
     """The pages around one report."""
 
     report: Report
-    renderer: Renderer
+    renderer: LateRenderer
 
     @property
     def rows(self) -> tuple[Route, ...]:

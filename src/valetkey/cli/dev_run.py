@@ -23,7 +23,7 @@ from valetkey.cli.dev_seeds import TENANT, Seeds, sow, sow_tenant
 from valetkey.cli.dev_state import DevState
 from valetkey.oauth.errors import Unavailable
 from valetkey.oauth.types import DEFAULT_TENANT, Issuer
-from valetkey.server import Foundation, open_server
+from valetkey.server import Foundation, open_server, warm_once_listening
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -97,7 +97,9 @@ async def _serve(stand: Stand, log: StderrLog, *, as_json: bool) -> None:
             configure(demo_api.application(seeds.issuer.url, seeds.api), tls), 0, lambda: None
         )
         announce = partial(_announce, stand, report, as_json=as_json)
+        warming = asyncio.create_task(warm_once_listening(main, running))
         await _serve_both((main, stand.sockets), (companion, stand.api_sockets), announce)
+        await warming
 
 
 async def _sow(running: RunningServer, seeds: Seeds) -> None:

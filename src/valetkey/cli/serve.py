@@ -34,7 +34,7 @@ def serve(*, config: Path | None, port: int | None, workers: int | None) -> None
     \b
     Example: valetkey serve --config valetkey.toml
     """
-    from valetkey.cli.serve_run import prepare, run  # noqa: PLC0415 - help is printed without it
+    from valetkey.cli.serve_run import start  # noqa: PLC0415 - help is printed without it
     from valetkey.settings import SettingsError, load  # noqa: PLC0415
 
     try:
@@ -44,8 +44,7 @@ def serve(*, config: Path | None, port: int | None, workers: int | None) -> None
             click.echo(line, err=True)
         raise SystemExit(EXIT_CONFIGURATION) from None
     sockets = _bind(settings)
-    prepare(settings)
-    raise SystemExit(run(settings, sockets))
+    raise SystemExit(start(settings, sockets))
 
 
 def _bind(settings: Settings) -> list[socket.socket]:

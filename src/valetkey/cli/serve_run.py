@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
 
 import apsw
@@ -19,41 +20,63 @@ from valetkey.adapters.storage.sqlite.migrate import upgrade
 from valetkey.administration.provisioning import Outcome, provision
 from valetkey.cli import EXIT_CONFIGURATION, EXIT_UNAVAILABLE, fail
 from valetkey.oauth.errors import Unavailable
-from valetkey.server import Foundation, RunningServer, open_server
+from valetkey.server import Foundation, RunningServer, open_server, warm_once_listening
 from valetkey.settings import LogFormat
 from valetkey.settings.secrets import is_open_to_others
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Coroutine
     from multiprocessing.connection import Connection
 
+    from valetkey.authorization_server.model import Tenant
     from valetkey.settings import Settings
 
 _KILLED_AFTER: Final = 10.0
 """Seconds beyond drain and requests in flight."""
 
 
-def prepare(settings: Settings) -> None:
-    """Migrate the database, bring about what the file declares, and try every tenant's keys: once, before workers.
+def start(settings: Settings, sockets: list[socket.socket]) -> int:
+    """Prepare once, then serve until a signal ends it; return the exit code.
 
-    Ends with one line where that cannot be done.
+    Preparing is: migrate the database, bring about what the file declares, try every tenant's keys. Ends with one
+    line where that cannot be done, and nothing was served.
     """
-    _try_tls(settings)
     log = _log(settings)
-    path = settings.storage.path
-    try:
-        applied = upgrade(str(path))
-        if applied:
-            log.write("storage.migrated", count=len(applied), newest=applied[-1].number)
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_provision(settings, log))
-    except (SchemaMismatchError, SqliteTooOldError) as error:
-        fail(str(error), EXIT_CONFIGURATION)
-    except (apsw.Error, OSError) as error:
-        fail(f"the database {path} cannot be opened: {error}", EXIT_CONFIGURATION)
-    except Unavailable as outage:
-        fail(f"{outage}: nothing was started", EXIT_UNAVAILABLE)
+    _try_tls(settings)
+    _migrate(settings, log)
+    host, port = sockets[0].getsockname()[:2]
+    workers = settings.server.workers
+    log.write("server.starting", issuer=settings.issuer.url, host=host, port=port, workers=workers)
+    if workers == 1:
+        _in_loop(_serve(settings, sockets, log, lifeline=None, prepares=_Prepares.HERE))
+        code = 0
+    else:
+        _in_loop(_prepare_alone(settings, log))
+        grace = settings.server.drain_delay + IN_FLIGHT_SECONDS + _KILLED_AFTER
+        code = Supervisor(workers, work, (settings, sockets), grace, log).run()
+    log.write("server.stopped", exit_code=code)
     log.close()
+    return code
+
+
+def work(_number: int, lifeline: Connection, settings: Settings, sockets: list[socket.socket]) -> None:
+    """Serve as one of several workers, until a signal or the parent's end."""
+    log = _log(settings)
+    _in_loop(_serve(settings, sockets, log, lifeline, _Prepares.PARENT))
+    log.close()
+
+
+class _Prepares(Enum):
+    """Who brings about what the file declares."""
+
+    HERE = auto()
+    PARENT = auto()
+
+
+def _in_loop(work: Coroutine[None, None, None]) -> None:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(work)
 
 
 def _try_tls(settings: Settings) -> None:
@@ -71,8 +94,26 @@ def _try_tls(settings: Settings) -> None:
         fail(f"server.tls_certificate and server.tls_key cannot be used: {error}", EXIT_CONFIGURATION)
 
 
-async def _provision(settings: Settings, log: StderrLog) -> None:
+def _migrate(settings: Settings, log: StderrLog) -> None:
+    path = settings.storage.path
+    try:
+        applied = upgrade(str(path))
+    except (SchemaMismatchError, SqliteTooOldError) as error:
+        fail(str(error), EXIT_CONFIGURATION)
+    except (apsw.Error, OSError) as error:
+        fail(f"the database {path} cannot be opened: {error}", EXIT_CONFIGURATION)
+    if applied:
+        log.write("storage.migrated", count=len(applied), newest=applied[-1].number)
+
+
+async def _prepare_alone(settings: Settings, log: StderrLog) -> None:
     async with open_server(_foundation(settings, log)) as running:
+        await _prepare(settings, running)
+
+
+async def _prepare(settings: Settings, running: RunningServer) -> None:
+    log = running.foundation.log
+    try:
         for report in await provision(
             settings.declarations, running.storage, running.servers.passwords, draw_fresh
         ):
@@ -80,65 +121,47 @@ async def _provision(settings: Settings, log: StderrLog) -> None:
                 log.write(
                     f"provisioning.{report.outcome.value}", tenant=report.tenant_id, changes=len(report.changes)
                 )
-        await _try_keys(running)
+        for tenant in await running.storage.tenants.list():
+            await _try_keys(running, tenant)
+    except Unavailable as outage:
+        fail(f"{outage}: nothing was started", EXIT_UNAVAILABLE)
 
 
-async def _try_keys(running: RunningServer) -> None:
-    for tenant in await running.storage.tenants.list():
-        server = await running.servers.find(tenant.tenant_id)
-        try:
-            if server is not None:
-                await server.signer.algorithms()
-        except Unavailable:
-            fail(
-                f"key_encryption_key does not open the signing keys of the tenant {tenant.tenant_id}: "
-                "is it the key that sealed them?",
-                EXIT_CONFIGURATION,
-            )
-
-
-def run(settings: Settings, sockets: list[socket.socket]) -> int:
-    """Serve until a signal ends it; return the exit code."""
-    log = _log(settings)
-    host, port = sockets[0].getsockname()[:2]
-    log.write("server.starting", issuer=settings.issuer.url, host=host, port=port, workers=settings.server.workers)
-    if settings.server.workers == 1:
-        code = _work(settings, sockets, log, None)
-    else:
-        grace = settings.server.drain_delay + IN_FLIGHT_SECONDS + _KILLED_AFTER
-        code = Supervisor(settings.server.workers, work, (settings, sockets), grace, log).run()
-    log.write("server.stopped", exit_code=code)
-    log.close()
-    return code
-
-
-def work(_number: int, lifeline: Connection, settings: Settings, sockets: list[socket.socket]) -> None:
-    """Serve as one of several workers, until a signal or the parent's end."""
-    log = _log(settings)
-    code = _work(settings, sockets, log, lifeline)
-    log.close()
-    raise SystemExit(code)
-
-
-def _work(settings: Settings, sockets: list[socket.socket], log: StderrLog, lifeline: Connection | None) -> int:
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(settings, sockets, log, lifeline))
-    return 0
+async def _try_keys(running: RunningServer, tenant: Tenant) -> None:
+    server = await running.servers.find(tenant.tenant_id)
+    try:
+        if server is not None:
+            await server.signer.algorithms()
+    except Unavailable:
+        fail(
+            f"key_encryption_key does not open the signing keys of the tenant {tenant.tenant_id}: "
+            "is it the key that sealed them?",
+            EXIT_CONFIGURATION,
+        )
 
 
 async def _serve(
-    settings: Settings, sockets: list[socket.socket], log: StderrLog, lifeline: Connection | None
+    settings: Settings,
+    sockets: list[socket.socket],
+    log: StderrLog,
+    lifeline: Connection | None,
+    prepares: _Prepares,
 ) -> None:
     named = settings.server
     tls = Tls(named.tls_certificate, named.tls_key) if named.tls_certificate and named.tls_key else None
     async with open_server(_foundation(settings, log)) as running:
+        if prepares is _Prepares.HERE:
+            await _prepare(settings, running)
         server = DrainingServer(configure(running.application(), tls), named.drain_delay, running.health.drain)
+        loop = asyncio.get_running_loop()
         if lifeline is not None:
             # The parent writes nothing: the pipe becomes readable when it is gone, however it went.
-            asyncio.get_running_loop().add_reader(lifeline.fileno(), server.stop)
+            loop.add_reader(lifeline.fileno(), server.stop)
+        warming = asyncio.create_task(warm_once_listening(server, running))
         await server.serve(sockets=sockets)
+        await warming
         if lifeline is not None:
-            asyncio.get_running_loop().remove_reader(lifeline.fileno())
+            loop.remove_reader(lifeline.fileno())
 
 
 def _foundation(settings: Settings, log: StderrLog) -> Foundation:

@@ -29,8 +29,11 @@ _SLOW: Final = "RSA"
 @dataclass(frozen=True, slots=True)
 class _Ring:
     version: int
-    active: Mapping[str, Jwk]
+    unsealed: Mapping[str, bytes]
+    """The private JWK of each active algorithm, as JSON."""
     public: JwkSet
+    prepared: dict[str, Jwk]
+    """Loading an RSA key takes as long as a thousand requests: each is prepared when it first signs."""
 
 
 class LocalSigner:
@@ -45,9 +48,10 @@ class LocalSigner:
 
     async def sign(self, claims: Mapping[str, object], *, typ: str, algorithm: str) -> str:
         """Return the compact JWS; raises Unavailable when no active key has the algorithm."""
-        key = (await self._current()).active.get(algorithm)
+        ring = await self._current()
+        key = ring.prepared.get(algorithm)
         if key is None:
-            raise Unavailable(f"a signing key for {algorithm}")
+            key = ring.prepared[algorithm] = await self._prepared(ring, algorithm)
         if key.kty == _SLOW:
             loop = asyncio.get_running_loop()
             return await loop.run_in_executor(self._slow, lambda: jwt.sign(claims, key, typ=typ))
@@ -59,7 +63,7 @@ class LocalSigner:
 
     async def algorithms(self) -> frozenset[str]:
         """Return the algorithms that have an active key."""
-        return frozenset((await self._current()).active)
+        return frozenset((await self._current()).unsealed)
 
     async def _current(self) -> _Ring:
         version = await self._keys.version()
@@ -69,18 +73,26 @@ class LocalSigner:
             ring = self._ring = self._open(version, await self._keys.list(), ring)
         return ring
 
-    def _open(self, version: int, stored: Sequence[SigningKey], before: _Ring | None) -> _Ring:
-        known = {key.kid: key for key in before.active.values()} if before else {}
-        active = {
-            row.algorithm: known.get(row.kid) or self._unsealed(row)
-            for row in stored
-            if row.state is KeyState.ACTIVE
-        }
-        return _Ring(version, active, JwkSet(tuple(Jwk.parse_public(row.public_jwk) for row in stored)))
+    async def _prepared(self, ring: _Ring, algorithm: str) -> Jwk:
+        private = ring.unsealed.get(algorithm)
+        if private is None:
+            raise Unavailable(f"a signing key for {algorithm}")
+        return await asyncio.get_running_loop().run_in_executor(self._slow, Jwk.parse, private)
 
-    def _unsealed(self, row: SigningKey) -> Jwk:
+    def _open(self, version: int, stored: Sequence[SigningKey], before: _Ring | None) -> _Ring:
+        unsealed = {row.algorithm: self._unsealed(row) for row in stored if row.state is KeyState.ACTIVE}
+        # Any change of the configuration moves the version: keys that stayed are not prepared again.
+        prepared = {
+            algorithm: key
+            for algorithm, key in (before.prepared.items() if before else ())
+            if before and unsealed.get(algorithm) == before.unsealed[algorithm]
+        }
+        public = JwkSet(tuple(Jwk.parse_public(row.public_jwk) for row in stored))
+        return _Ring(version, unsealed, public, prepared)
+
+    def _unsealed(self, row: SigningKey) -> bytes:
         try:
-            return Jwk.parse(self._sealer.open(PURPOSE, place_of(self._tenant, row.kid), row.sealed_private_jwk))
+            return self._sealer.open(PURPOSE, place_of(self._tenant, row.kid), row.sealed_private_jwk)
         except SealBroken:
             raise Unavailable(
                 f"the signing key {row.kid}: the key-encryption key does not open it, so it"
