@@ -7,11 +7,11 @@ import os
 import ssl
 import sys
 import webbrowser
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import click
+import msgspec
 
 from valetkey.cli.loopback import LoopbackReceiver
 from valetkey.client import CodeFlow, FlowError, FormPost, Server, TokenResponse, client_credentials_request
@@ -28,35 +28,49 @@ EXIT_FAILED = 1
 ID_TOKEN_ALGORITHMS = ("ES256", "RS256", "Ed25519", "EdDSA")
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
+class DemoClient(msgspec.Struct, frozen=True):
+    """A demo client, as the state folder describes it."""
+
+    client_id: str
+    client_secret: str | None = None
+
+
+class DemoClients(msgspec.Struct, frozen=True):
+    """The clients that this file plays."""
+
+    native: DemoClient
+    machine: DemoClient
+
+
+class Stage(msgspec.Struct, frozen=True):
     """The running development server, as its state folder describes it."""
 
     issuer: str
     api: str
-    clients: dict[str, dict[str, object]]
-    ca_file: str | None
+    clients: DemoClients
+    ca_file: str | None = None
 
     @classmethod
     def read(cls, state: Path) -> Stage:
         """Read what `valetkey dev` wrote when it was ready; ends with a clear line where it did not."""
+        path = state / "dev.json"
         try:
-            members = json.loads((state / "dev.json").read_text("utf-8"))
+            return msgspec.json.decode(path.read_bytes(), type=cls)
         except FileNotFoundError:
             _fail(f"no server has run with the state folder {state}: start `valetkey dev` first, or name --state")
-        except (OSError, ValueError) as error:
-            _fail(f"{state / 'dev.json'} cannot be read: {error}")
-        return cls(members["issuer"], members["api"], members["clients"], members.get("ca_file"))
-
-    def client_id(self, name: str) -> ClientId:
-        """Return the id of the demo client called `name`."""
-        return ClientId(str(self.clients[name]["client_id"]))
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+            _fail(f"{path} cannot be read ({error}): start `valetkey dev` again, it writes the file anew")
 
     def http(self) -> httpx2.Client:
         """Return an HTTP client that trusts the server's throw-away CA and follows no redirect."""
         import httpx2  # noqa: PLC0415 - dear to import: only a demo that runs pays
 
-        trusted = ssl.create_default_context(cafile=self.ca_file) if self.ca_file else True
+        try:
+            trusted = ssl.create_default_context(cafile=self.ca_file) if self.ca_file else True
+        except OSError as error:
+            _fail(
+                f"the authority {self.ca_file} cannot be read ({error.strerror}): start `valetkey dev --tls` again"
+            )
         return httpx2.Client(verify=trusted, follow_redirects=False, timeout=10, trust_env=False)
 
 
@@ -94,11 +108,12 @@ def m2m(state: Path, as_json: bool) -> None:  # noqa: FBT001 - click's form
     Example: valetkey demo m2m
     """
     stage, tell = Stage.read(state), _teller(as_json=as_json)
-    secret = SecretText(str(stage.clients["machine"]["client_secret"]))
+    machine = stage.clients.machine
+    client_id, secret = ClientId(machine.client_id), SecretText(machine.client_secret or "")
     with _failing_clearly(stage), stage.http() as http:
         server = _discover(stage, http)
         scope = Scope({"albums.read"})
-        request = client_credentials_request(server, stage.client_id("machine"), secret, scope, stage.api)
+        request = client_credentials_request(server, client_id, secret, scope, stage.api)
         tell("1", f"The client asks for a token: POST {request.url} (client_credentials, its secret by HTTP Basic)")
         tokens = _redeem(http, request, scope)
         tell("2", f"It gets an access token for {tokens.scope}, which lives {tokens.expires_in} seconds:")
@@ -118,10 +133,11 @@ def code(state: Path, as_json: bool, opens: bool | None, wait: int) -> None:  # 
     Example: valetkey demo code --print
     """
     stage, tell = Stage.read(state), _teller(as_json=as_json)
+    client_id = ClientId(stage.clients.native.client_id)
     with _failing_clearly(stage), stage.http() as http, LoopbackReceiver() as receiver:
         server = _discover(stage, http)
         scope = Scope({"openid", "profile", "email", "albums.read"})
-        flow = CodeFlow(server, stage.client_id("native"), receiver.redirect_uri, scope, stage.api)
+        flow = CodeFlow(server, client_id, receiver.redirect_uri, scope, stage.api)
         started = flow.start(os.urandom(32))
         tell("1", "Sign in here; the browser then comes back to this command:")
         click.echo(f"\n    {started.url}\n", err=as_json)
@@ -154,7 +170,7 @@ def _verified_id_token(http: httpx2.Client, stage: Stage, tokens: TokenResponse,
     if tokens.id_token is None:
         raise FlowError("invalid_response", "The server issued no ID Token though openid was asked for.")
     keys = JwkSet.parse(http.get(f"{stage.issuer}/jwks.json").content)
-    client_id = stage.client_id("native")
+    client_id = ClientId(stage.clients.native.client_id)
     verifier = Verifier.id_token(issuer=stage.issuer, client_id=client_id, algorithms=ID_TOKEN_ALGORITHMS)
     claims = verifier.verify(tokens.id_token, keys).claims
     if claims.get("nonce") != nonce:
