@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from valetkey.jose.clock import Clock, system_clock
 from valetkey.jose.errors import KeySourceUnavailable
-from valetkey.jose.jws import parse_header
+from valetkey.jose.jws import parse_compact
 from valetkey.jose.remote import DEADLINE_SECONDS, FetchAnswer, FetchRequest, Need, RemoteJwkSet
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class AsyncRemoteJwkSet:
 
     async def find(self, token: str) -> JwkSet:
         """Returns the keys, fetched again where the header of `token` names one that is not among them."""
-        return await self._for(parse_header(token.partition(".")[0]).kid)
+        return await self._for(parse_compact(token).header.kid)
 
     async def _for(self, kid: str | None) -> JwkSet:
         now = self._clock()
@@ -163,7 +163,7 @@ class SyncRemoteJwkSet:
 
     def find(self, token: str) -> JwkSet:
         """Returns the keys, fetched again where the header of `token` names one that is not among them."""
-        return self._for(parse_header(token.partition(".")[0]).kid)
+        return self._for(parse_compact(token).header.kid)
 
     def _for(self, kid: str | None) -> JwkSet:
         now = self._clock()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from valetkey.jose.algorithms import allowed_signatures
-from valetkey.jose.encoding import b64url_decode, b64url_encode, json_octets, parse_json_object
+from valetkey.jose.encoding import b64url_encode, decode_segment, json_octets, parse_json_object
 from valetkey.jose.errors import (
     AlgorithmNotAllowed,
     ConfigurationError,
@@ -28,7 +28,7 @@ MAXIMUM_HEADER_OCTETS: Final = 16_384
 
 _KNOWN_HEADERS: Final = 512
 _KNOWN_HEADER_LENGTH: Final = 512
-_known_headers: Final[dict[str, ProtectedHeader]] = {}
+_known_headers: Final[dict[bytes, ProtectedHeader]] = {}
 
 
 class ProtectedHeader(msgspec.Struct, frozen=True):
@@ -49,8 +49,8 @@ class CompactJws(msgspec.Struct, frozen=True):
     """The parts of a compact JWS: nothing is verified yet."""
 
     header: ProtectedHeader
-    payload_segment: str
-    signature_segment: str
+    payload_segment: bytes
+    signature_segment: bytes
     signed: bytes
 
 
@@ -62,14 +62,14 @@ class VerifiedJws(msgspec.Struct, frozen=True):
     key: Jwk
 
 
-def parse_header(segment: str) -> ProtectedHeader:
+def parse_header(segment: bytes) -> ProtectedHeader:
     """Returns the header of a base64url segment; remembers it by its text, so that most tokens skip the parse."""
     header = _known_headers.get(segment)
     if header is not None:
         return header
     if len(segment) > MAXIMUM_HEADER_OCTETS:
         raise TokenTooLarge("The header is larger than the limit.")
-    members = parse_json_object(b64url_decode(segment))
+    members = parse_json_object(decode_segment(segment))
     header = sound_header(members)
     # Only headers without inner objects are shared: nobody can change what others will see.
     if len(segment) <= _KNOWN_HEADER_LENGTH and all(isinstance(part, str) for part in members.values()):
@@ -120,17 +120,23 @@ def parse_compact(token: str, maximum_octets: int = MAXIMUM_TOKEN_OCTETS) -> Com
         raise TokenTooLarge("The token is larger than the limit.")
     if token.count(".") != 2:  # noqa: PLR2004 - three segments
         raise MalformedToken("A compact JWS has three segments.")
-    signed, _, signature_segment = token.rpartition(".")
-    header_segment, _, payload_segment = signed.partition(".")
     try:
-        octets = signed.encode("ascii")
+        signed, _, signature_segment = token.encode("ascii").rpartition(b".")
     except UnicodeEncodeError:
         raise MalformedToken("A compact token is ASCII text.") from None
-    return CompactJws(parse_header(header_segment), payload_segment, signature_segment, octets)
+    header_segment, _, payload_segment = signed.partition(b".")
+    header = _known_headers.get(header_segment)
+    if header is None:
+        header = parse_header(header_segment)
+    return CompactJws(header, payload_segment, signature_segment, signed)
 
 
 def verify_with(candidates: tuple[Jwk, ...], signature: bytes, signed: bytes) -> Jwk:
     """Returns the one of the keys that the signature is of, or raises SignatureInvalid."""
+    if len(candidates) == 1:
+        key = candidates[0]
+        key._bound.verify(signature, signed)  # type: ignore[union-attr]  # noqa: SLF001 - candidates are bound
+        return key
     for key in candidates:
         try:
             key._bound.verify(signature, signed)  # type: ignore[union-attr]  # noqa: SLF001 - candidates are bound
@@ -193,22 +199,22 @@ def verify_detached(token: str, payload: bytes, keys: JwkSet, *, algorithms: Col
     return _verified(parts.header, payload, parts.signed + content, parts.signature_segment, keys, algorithms)
 
 
-def payload_of(segment: str, header: ProtectedHeader) -> bytes:
+def payload_of(segment: bytes, header: ProtectedHeader) -> bytes:
     """Returns the payload of its segment, which is base64url unless the header says otherwise (RFC 7797, 5)."""
-    return b64url_decode(segment) if header.is_encoded else segment.encode("utf-8")
+    return decode_segment(segment) if header.is_encoded else segment
 
 
 def _verified(  # noqa: PLR0917 - the parts of one JWS, each once
     header: ProtectedHeader,
     payload: bytes,
     signed: bytes,
-    signature_segment: str,
+    signature_segment: bytes,
     keys: JwkSet,
     algorithms: Collection[str],
 ) -> VerifiedJws:
     allowed = allowed_signatures(algorithms)
     if header.algorithm not in allowed:
         raise AlgorithmNotAllowed("The header's algorithm is not allowed.")
-    signature = b64url_decode(signature_segment)
+    signature = decode_segment(signature_segment)
     key = verify_with(keys.candidates(header.kid, header.algorithm, allowed), signature, signed)
     return VerifiedJws(payload, header.members, key)

@@ -128,7 +128,7 @@ def verify_json(
                 raise
     if not verified:
         raise SignatureInvalid("None of the signatures can be verified.")
-    known = payload if payload is not None else payload_of(content.decode("utf-8"), parts[0].header)
+    known = payload if payload is not None else payload_of(content, parts[0].header)
     return VerifiedJsonJws(known, tuple(verified))
 
 
@@ -166,7 +166,7 @@ def _content(members: Mapping[str, object], payload: bytes | None, header: Prote
         octets = text.encode("utf-8")
     except UnicodeEncodeError:
         raise MalformedToken("The payload is not UTF-8.") from None
-    payload_of(text, header)
+    payload_of(octets, header)
     return octets
 
 

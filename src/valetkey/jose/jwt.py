@@ -9,7 +9,14 @@ import msgspec
 
 from valetkey.jose.algorithms import allowed_signatures
 from valetkey.jose.clock import Clock, system_clock
-from valetkey.jose.encoding import b64url_decode, b64url_encode, json_octets, numeric_date, parse_json_object
+from valetkey.jose.encoding import (
+    MAXIMUM_NUMERIC_DATE,
+    b64url_encode,
+    decode_segment,
+    json_octets,
+    numeric_date,
+    parse_json_object,
+)
 from valetkey.jose.errors import (
     AlgorithmNotAllowed,
     ClaimInvalid,
@@ -57,7 +64,7 @@ class UnverifiedJwt(msgspec.Struct, frozen=True):
 def peek(token: str) -> UnverifiedJwt:
     """Returns the header and the claims of a compact JWS without verifying anything; MalformedToken otherwise."""
     parts = parse_compact(token, MAXIMUM_JWT_OCTETS)
-    return UnverifiedJwt(parse_json_object(b64url_decode(parts.payload_segment)), parts.header.members)
+    return UnverifiedJwt(parse_json_object(decode_segment(parts.payload_segment)), parts.header.members)
 
 
 def sign(claims: Mapping[str, object], key: Jwk, *, typ: str) -> str:
@@ -113,7 +120,7 @@ class Verifier:
     _kind: TokenKind = field(init=False, repr=False, compare=False)
     _allowed: frozenset[str] = field(init=False, repr=False, compare=False)
     _audiences: frozenset[str] = field(init=False, repr=False, compare=False)
-    _required: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    _required: frozenset[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not _is_text(self.issuer):
@@ -132,7 +139,7 @@ class Verifier:
         object.__setattr__(self, "_kind", kind)
         object.__setattr__(self, "_allowed", allowed_signatures(self.algorithms))
         object.__setattr__(self, "_audiences", frozenset(audiences))
-        object.__setattr__(self, "_required", tuple(sorted(required)))
+        object.__setattr__(self, "_required", frozenset(required))
 
     @classmethod
     def of_kind(
@@ -166,8 +173,8 @@ class Verifier:
         parts = parse_compact(token, self.maximum_octets)
         header = parts.header
         self._judge_header(header)
-        signature = b64url_decode(parts.signature_segment)
-        payload = b64url_decode(parts.payload_segment)
+        signature = decode_segment(parts.signature_segment)
+        payload = decode_segment(parts.payload_segment)
         candidates = keys.candidates(header.kid, header.algorithm, self._allowed)
         key = verify_with(candidates, signature, parts.signed)
         claims = parse_json_object(payload)
@@ -189,30 +196,27 @@ class Verifier:
             raise TypMismatch(f"The token's typ is not that of {self._kind.name}.")
 
     def _judge(self, claims: Mapping[str, object], now: int) -> None:
-        for name in self._required:
-            if claims.get(name) is None:
-                raise ClaimMissing(f"The claim {name!r} is missing.", name)
+        if not claims.keys() >= self._required:
+            missing = min(self._required - claims.keys())
+            raise ClaimMissing(f"The claim {missing!r} is missing.", missing)
+        kind = self._kind
         if claims.get("iss") != self.issuer:
             raise ClaimInvalid("The token is of another issuer.", "iss")
-        self._judge_audience(claims.get("aud"))
+        audience = claims.get("aud")
+        if type(audience) is not str or audience not in self._audiences:
+            self._judge_audiences(audience)
         _judge_times(claims, now, self.leeway)
-        if self.max_age is not None:
-            issued_at = numeric_date(claims.get("iat"))
-            if issued_at is None or now - issued_at > self.max_age:
-                raise ClaimInvalid("The token was issued too long ago.", "iat")
-        for name in ("sub", "jti"):
-            if not isinstance(claims.get(name, ""), str):
+        if self.max_age is not None and now - _time(claims, "iat") > self.max_age:
+            raise ClaimInvalid("The token was issued too long ago.", "iat")
+        for name in _TEXTS:
+            if type(claims.get(name, "")) is not str:
                 raise ClaimInvalid(f"The claim {name!r} is not a string.", name)
-        kind = self._kind
-        if kind.forbidden and not kind.forbidden.isdisjoint(claims):
+        if kind.forbidden and not claims.keys().isdisjoint(kind.forbidden):
             raise ClaimInvalid(f"The token has a claim that marks it as something else than {kind.name}.")
         kind.rule(claims)
 
-    def _judge_audience(self, audience: object) -> None:
-        if isinstance(audience, str):
-            if audience in self._audiences:
-                return
-        elif (
+    def _judge_audiences(self, audience: object) -> None:
+        if (
             isinstance(audience, list)
             and all(isinstance(one, str) for one in audience)
             and not self._audiences.isdisjoint(audience)
@@ -221,18 +225,27 @@ class Verifier:
         raise ClaimInvalid("The token is for another audience.", "aud")
 
 
+_TEXTS: Final = ("sub", "jti")
+
+
 def _judge_times(claims: Mapping[str, object], now: int, leeway: int) -> None:
-    for name in ("exp", "nbf", "iat"):
-        if name not in claims:
-            continue
-        time = numeric_date(claims[name])
-        if time is None:
-            raise ClaimInvalid(f"The claim {name!r} is not a NumericDate.", name)
-        if name == "exp":
-            if now >= time:
-                raise TokenExpired("The token has expired.")
-        elif time > now + leeway:
-            raise TokenNotYetValid(f"The time in {name!r} lies in the future.")
+    if "exp" in claims and now >= _time(claims, "exp"):
+        raise TokenExpired("The token has expired.")
+    latest = now + leeway
+    if "iat" in claims and _time(claims, "iat") > latest:
+        raise TokenNotYetValid("The time in 'iat' lies in the future.")
+    if "nbf" in claims and _time(claims, "nbf") > latest:
+        raise TokenNotYetValid("The time in 'nbf' lies in the future.")
+
+
+def _time(claims: Mapping[str, object], name: str) -> int | float:
+    value = claims[name]
+    if type(value) is int and 0 <= value <= MAXIMUM_NUMERIC_DATE:
+        return value
+    time = numeric_date(value)
+    if time is None:
+        raise ClaimInvalid(f"The claim {name!r} is not a NumericDate.", name)
+    return time
 
 
 def sign_then_encrypt(
