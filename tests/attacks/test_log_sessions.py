@@ -173,12 +173,18 @@ async def test_a_cookie_of_another_name_or_shape_is_nobody(house: House, visitor
         login_page(await Visitor(house, cookies=dict(cookies)).authorize())
 
 
-async def test_a_forgotten_browser_starts_anew(house: House, visitor: Visitor) -> None:
-    await visitor.authorize()
-    before = dict(visitor.cookies)
-    house.clock.advance(180 * 86_400)
-    login_page(await visitor.authorize())
-    assert visitor.cookies != before
+async def test_a_browser_is_remembered_for_a_day_and_after_a_sign_in_for_half_a_year(
+    house: House, visitor: Visitor
+) -> None:
+    for days, sign_in in ((1, visitor.authorize), (180, visitor.granted)):
+        await sign_in()
+        before = dict(visitor.cookies)
+        house.clock.advance(days * 86_400 - 1)
+        await visitor.authorize()
+        assert visitor.cookies == before
+        house.clock.advance(1)
+        await visitor.authorize()
+        assert visitor.cookies != before
 
 
 # covers: LOG-06

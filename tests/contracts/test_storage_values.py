@@ -195,6 +195,10 @@ async def test_a_browser_is_found_by_its_newest_handle_only(stores: Stores) -> N
     await stores.commit([*WORLD, RotateBrowserHandle(BROWSER.handle_digest, new)])
     assert await stores.browsers.find(BROWSER.handle_digest) is None
     assert await stores.browsers.find(new) == replace(BROWSER, handle_digest=new)
+    newer = digest("newer handle")
+    await stores.commit([RotateBrowserHandle(new, newer, later(1_000_000))])
+    remembered = replace(BROWSER, handle_digest=newer, expires_at=later(1_000_000))
+    assert await stores.browsers.find(newer) == remembered
 
 
 async def test_a_browser_is_known_to_whom_it_signed_in_even_after_the_session(stores: Stores) -> None:

@@ -195,7 +195,7 @@ async def test_over_https_the_cookie_is_locked_to_the_host(visitor: Visitor) -> 
     answer = await visitor.get(MINIMAL)
     assert isinstance(answer, HttpResponse)
     assert answer.header("set-cookie") == (
-        f"__Host-vk_session_default={visitor.cookies['__Host-vk_session_default']}; Path=/; Max-Age=15552000;"
+        f"__Host-vk_session_default={visitor.cookies['__Host-vk_session_default']}; Path=/; Max-Age=86400;"
         " HttpOnly; SameSite=Lax; Secure"
     )
 

@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from valetkey.oauth.http import HttpRequest
 
 HANDLE_PREFIX: Final = "vk_bh_"
+STRANGER_LIFETIME: Final = Seconds(86_400)
+"""How long a browser is kept in which nobody signed in: whoever asks can make as many as they like."""
 BROWSER_LIFETIME: Final = Seconds(180 * 86_400)
-"""How long a browser is recognised: its sessions end much earlier, by the policy's lifetimes."""
+"""How long a browser is recognised after a sign-in: its sessions end earlier, by the policy's lifetimes."""
 TOUCH_INTERVAL: Final = Seconds(60)
 
 _LONGEST_HANDLE: Final = 128
@@ -77,7 +79,7 @@ def new_browser(fresh: Fresh) -> PresentBrowser:
         handle_digest=handle.digest(),
         csrf_secret=fresh.draw("csrf"),
         created_at=fresh.now,
-        expires_at=NumericDate(fresh.now + BROWSER_LIFETIME),
+        expires_at=NumericDate(fresh.now + STRANGER_LIFETIME),
     )
     return PresentBrowser(browser, handle)
 
@@ -92,11 +94,14 @@ def next_handle(present: PresentBrowser) -> OpaqueToken:
     return OpaqueToken.from_entropy(HANDLE_PREFIX, drawn)
 
 
-def set_cookie(
-    server: AuthorizationServer, browser: Browser, handle: OpaqueToken, now: NumericDate
-) -> tuple[str, str]:
-    """Return the `set-cookie` header that gives a browser its handle."""
-    return _cookie(server, handle.reveal(), max(0, browser.expires_at - now))
+def remembered_until(now: NumericDate) -> NumericDate:
+    """Return until when a browser is recognised in which somebody signs in now."""
+    return NumericDate(now + BROWSER_LIFETIME)
+
+
+def set_cookie(server: AuthorizationServer, handle: OpaqueToken, lifetime: int) -> tuple[str, str]:
+    """Return the `set-cookie` header that gives a browser its handle for `lifetime` seconds."""
+    return _cookie(server, handle.reveal(), lifetime)
 
 
 def no_cookie(server: AuthorizationServer) -> tuple[str, str]:

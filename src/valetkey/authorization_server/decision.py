@@ -102,6 +102,8 @@ class RotateBrowserHandle:
 
     old_digest: TokenDigest
     new_digest: TokenDigest
+    expires_at: NumericDate | None = None
+    """Until when the browser is remembered from now on; None leaves that as it is."""
 
 
 @dataclass(frozen=True, slots=True)

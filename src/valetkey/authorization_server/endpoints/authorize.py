@@ -23,7 +23,13 @@ from valetkey.authorization_server.authorization.loading import (
 )
 from valetkey.authorization_server.authorization.request import PageRefusal
 from valetkey.authorization_server.authorization.response import RedirectError, code_response, error_response
-from valetkey.authorization_server.browser import find_browser, new_browser, presented_handle, set_cookie
+from valetkey.authorization_server.browser import (
+    STRANGER_LIFETIME,
+    find_browser,
+    new_browser,
+    presented_handle,
+    set_cookie,
+)
 from valetkey.authorization_server.decision import AdvanceInteraction, Changes, OpenBrowser, OpenInteraction
 from valetkey.authorization_server.pages import ErrorKind, Page
 from valetkey.authorization_server.service import commit_in_rounds
@@ -148,7 +154,7 @@ def _browser(
     if present is not None:
         return present.browser, (), ()
     new = new_browser(fresh)
-    cookie = set_cookie(server, new.browser, new.handle, fresh.now)
+    cookie = set_cookie(server, new.handle, STRANGER_LIFETIME)
     return new.browser, (cookie,), (OpenBrowser(new.browser),)
 
 

@@ -19,6 +19,7 @@ from valetkey.authorization_server.authorization.loading import (
 from valetkey.authorization_server.authorization.request import PageRefusal
 from valetkey.authorization_server.authorization.response import RedirectError
 from valetkey.authorization_server.browser import (
+    BROWSER_LIFETIME,
     Form,
     PresentBrowser,
     find_browser,
@@ -26,6 +27,7 @@ from valetkey.authorization_server.browser import (
     is_form_token,
     next_handle,
     presented_handle,
+    remembered_until,
     set_cookie,
 )
 from valetkey.authorization_server.decision import AdvanceInteraction, Changes, RotateBrowserHandle, StartSession
@@ -148,7 +150,7 @@ async def _signed_in(
     if end_user is None or end_user.disabled or end_user.password_hash != proof.end_user.password_hash:
         return None, ()
     changes = started(present, interaction, end_user, generations, fresh)
-    cookie = set_cookie(server, present.browser, next_handle(present), fresh.now)
+    cookie = set_cookie(server, next_handle(present), BROWSER_LIFETIME)
     answer = back_to_authorize(desk.handle, server).with_headers(cookie)
     return answer, (*changes, *forgiven(proof.claimant.budgets))
 
@@ -175,7 +177,9 @@ def started(
         answer=None,
     )
     return (
-        RotateBrowserHandle(present.browser.handle_digest, next_handle(present).digest()),
+        RotateBrowserHandle(
+            present.browser.handle_digest, next_handle(present).digest(), remembered_until(fresh.now)
+        ),
         StartSession(session),
         AdvanceInteraction(advanced),
     )
@@ -192,9 +196,7 @@ async def _twin(
     session = await server.stores.browsers.session(sid) if sid is not None else None
     if rotated is None or session is None or session.session.subject != proof.end_user.subject:
         raise other_browser()
-    return back_to_authorize(desk.handle, server).with_headers(
-        set_cookie(server, rotated.browser, handle, fresh.now)
-    )
+    return back_to_authorize(desk.handle, server).with_headers(set_cookie(server, handle, BROWSER_LIFETIME))
 
 
 def _page(desk: Desk, server: AuthorizationServer, username: str) -> LoginPage:

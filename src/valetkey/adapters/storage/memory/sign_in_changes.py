@@ -70,7 +70,9 @@ def apply(state: State, tenant: TenantId, change: SignInChange) -> bool:  # noqa
 def _rotate_handle(state: State, tenant: TenantId, change: RotateBrowserHandle) -> bool:
     for browser_id, browser in state.browsers.of(tenant):
         if browser.handle_digest == change.old_digest:
-            state.browsers.put(tenant, browser_id, replace(browser, handle_digest=change.new_digest))
+            expires_at = browser.expires_at if change.expires_at is None else change.expires_at
+            rotated = replace(browser, handle_digest=change.new_digest, expires_at=expires_at)
+            state.browsers.put(tenant, browser_id, rotated)
             return True
     return False
 

@@ -39,7 +39,11 @@ INSERT INTO browsers (tenant, browser_id, handle_digest, csrf_secret, created_at
 VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT (tenant, browser_id) DO NOTHING
 """
-_ROTATE_HANDLE = "UPDATE browsers SET handle_digest = $3 WHERE tenant = $1 AND handle_digest = $2 RETURNING 1"
+_ROTATE_HANDLE = """
+UPDATE browsers SET handle_digest = $3, expires_at = COALESCE($4, expires_at)
+WHERE tenant = $1 AND handle_digest = $2
+RETURNING 1
+"""
 _START_SESSION = """
 INSERT INTO sessions (tenant, sid, browser_id, subject, auth_time, acr, amr, server_generation,
     tenant_generation, subject_generation, created_at, last_seen_at, ended_at)
@@ -108,8 +112,8 @@ def steps(tenant: TenantId, change: SignInChange) -> tuple[Step, ...]:  # noqa: 
     match change:
         case OpenBrowser(browser):
             return (_open_browser(tenant, browser),)
-        case RotateBrowserHandle(old, new):
-            return (Step(_ROTATE_HANDLE, (tenant, old, new), must_win=True),)
+        case RotateBrowserHandle(old, new, expires_at):
+            return (Step(_ROTATE_HANDLE, (tenant, old, new, expires_at), must_win=True),)
         case StartSession(session):
             return _start_session(tenant, session)
         case TouchSession(sid, now):
