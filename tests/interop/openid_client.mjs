@@ -22,7 +22,15 @@ await answer({
       client_id,
       metadata,
       await authentication[method](credentials),
-      { algorithm, execute: [client.allowInsecureRequests, client.enableNonRepudiationChecks], timeout: 20 },
+      {
+        algorithm,
+        // Plain http is for loopback alone, and only where the issuer says so itself.
+        execute: [
+          client.enableNonRepudiationChecks,
+          ...(issuer.startsWith('http://localhost:') ? [client.allowInsecureRequests] : []),
+        ],
+        timeout: 20,
+      },
     );
     return config.serverMetadata();
   },

@@ -21,7 +21,15 @@ USERS: Final = {"alice": "user", "admin": "admin"}
 """User name to role."""
 SECRET_CLIENTS: Final = ("web", "machine")
 
-_OURS: Final = ("secrets.json", "dev.json", "valetkey.db", "valetkey.db-wal", "valetkey.db-shm", "valetkey.db.lock")
+_OURS: Final = (
+    "secrets.json",
+    "dev.json",
+    "valetkey.db",
+    "valetkey.db-wal",
+    "valetkey.db-shm",
+    "valetkey.db-lock",
+    "valetkey.db-turnstile",
+)
 _LETTERS: Final = "abcdefghjkmnpqrstuvwxyz23456789"
 """Without those that look alike."""
 
