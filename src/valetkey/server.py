@@ -261,8 +261,12 @@ class Listening(Protocol):
 
 
 async def warm_once_listening(server: Listening, running: RunningServer) -> None:
-    """Do, in a thread, what a start need not wait for; then keep what was loaded out of the collector's way."""
+    """Do, in a thread, what a start need not wait for; then keep what was loaded out of the collector's way.
+
+    A command may have switched the collector off while it imported: from here on it runs.
+    """
     await server.listening.wait()
     await asyncio.to_thread(running.renderer.warm)
     gc.collect()
     gc.freeze()
+    gc.enable()
