@@ -32,14 +32,19 @@ class Group:
 
 
 _OPERATORS_ICON: Final = "key"
+_ORDER: Final = {name: number for number, name in enumerate(SCOPE_WORDS)}
 
 
 def consent_groups(scopes: Iterable[ConsentScope]) -> tuple[Group, ...]:
-    """Return the rights by resource server: the account's first, the others in the order they came."""
+    """Return the rights by resource server: the account's first, from who one is to where one lives."""
     groups: dict[str | None, list[Right]] = {None: []}
-    for scope in scopes:
+    for scope in sorted(scopes, key=_rank):
         groups.setdefault(scope.resource_name, []).append(_right(scope))
     return tuple(Group(name, tuple(rights)) for name, rights in groups.items() if rights)
+
+
+def _rank(scope: ConsentScope) -> int:
+    return _ORDER.get(scope.name, len(_ORDER)) if scope.resource_name is None else len(_ORDER)
 
 
 def _right(scope: ConsentScope) -> Right:

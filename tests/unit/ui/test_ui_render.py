@@ -288,13 +288,14 @@ def test_rights_are_grouped_by_the_resource_server_that_they_open() -> None:
     groups = consent_groups(
         (
             ConsentScope("b", "Second", "Two"),
+            ConsentScope("email", None, None),
             ConsentScope("openid", None, None),
             ConsentScope("a", "First", "One"),
             ConsentScope("c", "Third", "Two"),
         )
     )
     assert [(group.resource_name, [right.name for right in group.rights]) for group in groups] == [
-        (None, ["openid"]),
+        (None, ["openid", "email"]),
         ("Two", ["b", "c"]),
         ("One", ["a"]),
     ]
