@@ -42,6 +42,9 @@ async def test_a_person_signs_in_consents_and_the_client_redeems_the_code(house:
     claims = claims_of(document(await house.redeem(answer["code"]))["id_token"])
     assert (claims["sub"], claims["nonce"], claims["amr"]) == ("sub-alice", "nonce-1", ["pwd"])
     assert claims["auth_time"] == house.clock.now
+    (logged,) = house.log.of("authorization.granted")
+    assert (logged["client_id"], logged["subject"]) == ("web", "sub-alice")
+    assert answer["code"] not in str(house.log.events)
     assert claims["sid"] == (await visitor.sessions())[0].session.sid
 
 

@@ -32,7 +32,7 @@ from valetkey.authorization_server.pages import ErrorKind
 from valetkey.authorization_server.policy import SessionBinding
 from valetkey.authorization_server.rights import OFFLINE_ACCESS, OPENID
 from valetkey.oauth.errors import ErrorCode, OAuthError
-from valetkey.oauth.types import AuthorizationId, NumericDate, OpaqueToken, Scope
+from valetkey.oauth.types import AuthorizationId, NumericDate, OpaqueToken, Scope, Subject
 
 if TYPE_CHECKING:
     from valetkey.authorization_server.authorization.request import VerifiedAuthorizationRequest
@@ -78,6 +78,7 @@ class Grant:
     """The code may be handed out once `changes` are committed."""
 
     code: OpaqueToken
+    subject: Subject
     changes: Changes
 
 
@@ -276,6 +277,7 @@ def _grant(
     )
     return Grant(
         token,
+        authorization.subject,
         (
             *_finish(facts.interaction, fresh.now),
             GrantAuthorization(authorization, code),

@@ -55,6 +55,8 @@ class Told:
     answer: HttpResponse | Page
     event: str | None = None
     refusal: RedirectError | None = None
+    client_id: str | None = None
+    subject: str | None = None
 
 
 Outcome = tuple[Told, Changes]
@@ -72,7 +74,7 @@ async def respond(request: HttpRequest, server: AuthorizationServer) -> HttpResp
         _log(server, request, "authorization.refused", refusal.error)
         return error_response(refusal, server.issuer)
     if told.event is not None:
-        _log(server, request, told.event, told.refusal.error if told.refusal is not None else None)
+        _log(server, request, told.event, told.refusal.error if told.refusal is not None else None, told=told)
     return told.answer
 
 
@@ -118,11 +120,12 @@ def _entered_again(found: Judged, server: AuthorizationServer, fresh: Fresh) -> 
 def _answered(found: Judged, handle: str | None, server: AuthorizationServer, fresh: Fresh) -> Outcome:
     decision, asked = found.decision, found.asked
     match decision:
-        case Grant(code, changes):
+        case Grant(code, subject, changes):
             answer = code_response(asked.to, code, asked.state, server.issuer)
-            return Told(answer, "authorization.granted"), changes
+            return Told(answer, "authorization.granted", None, asked.client.client_id, subject), changes
         case Deny(refusal, changes):
-            return Told(error_response(refusal, server.issuer), "authorization.refused", refusal), changes
+            answer = error_response(refusal, server.issuer)
+            return Told(answer, "authorization.refused", refusal, asked.client.client_id), changes
         case NeedConsent(_, touched):
             answer, changes = _interrupted(paths.CONSENT, found, handle, server, fresh)
             return Told(answer), (*changes, *touched)
@@ -158,10 +161,19 @@ def _browser(
     return new.browser, (cookie,), (OpenBrowser(new.browser),)
 
 
-def _log(server: AuthorizationServer, request: HttpRequest, event: str, error: OAuthError | None) -> None:
+def _log(
+    server: AuthorizationServer,
+    request: HttpRequest,
+    event: str,
+    error: OAuthError | None,
+    *,
+    told: Told | None = None,
+) -> None:
     server.log.write(
         event,
         request_id=request.request_id,
+        client_id=told.client_id if told is not None else None,
+        subject=told.subject if told is not None else None,
         error=error.code.value if error is not None else None,
         requirement=error.requirement if error is not None else None,
         detail=(error.detail or None) if error is not None else None,
