@@ -47,7 +47,7 @@ def add_end_user(username: str, fields: EndUserFields, held: EndUser | None, fre
     """Add an end-user under a new subject; `held` is who has the user name. Raises ActRefused."""
     if held is not None:
         raise ActRefused(f"user {held.username} exists: change it with `valetkey user change {held.username}`")
-    blank = EndUser(Subject(fresh.identifier("subject")), username, None, fresh.now)
+    blank = EndUser(Subject(fresh.identifier("subject")), username, None, fresh.now)  # OIDCC-2/subject
     return _judged(_applied(blank, fields, fresh))
 
 

@@ -14,9 +14,18 @@ import click
 import msgspec
 
 from valetkey.cli.loopback import LoopbackReceiver
-from valetkey.client import CodeFlow, FlowError, FormPost, Server, TokenResponse, client_credentials_request
+from valetkey.client import (
+    CodeFlow,
+    FlowError,
+    FormPost,
+    Server,
+    StartedCodeFlow,
+    TokenResponse,
+    client_credentials_request,
+    verify_id_token,
+)
 from valetkey.client.exchange import metadata_url
-from valetkey.jose import JoseError, JwkSet, Verifier, jwt
+from valetkey.jose import JoseError, JwkSet, jwt
 from valetkey.oauth.types import ClientId, Scope, SecretText
 
 if TYPE_CHECKING:
@@ -25,7 +34,6 @@ if TYPE_CHECKING:
     import httpx2
 
 EXIT_FAILED = 1
-ID_TOKEN_ALGORITHMS = ("ES256", "RS256", "Ed25519", "EdDSA")
 
 
 class DemoClient(msgspec.Struct, frozen=True):
@@ -150,7 +158,7 @@ def code(state: Path, as_json: bool, opens: bool | None, wait: int) -> None:  # 
         tokens = _redeem(http, started.token_request(query), scope)
         tell("3", f"The code and its verifier bought tokens for {tokens.scope}. The access token:")
         _show(tell, tokens.access_token)
-        id_token = _verified_id_token(http, stage, tokens, started.nonce)
+        id_token = _verified_id_token(http, stage, tokens, started)
         tell("4", "The ID Token, verified (signature, issuer, audience, nonce, lifetime):")
         _show(tell, tokens.id_token or "")
         answer = _call_api(http, stage, tokens, tell)
@@ -166,16 +174,13 @@ def _redeem(http: httpx2.Client, request: FormPost, asked: Scope) -> TokenRespon
     return TokenResponse.parse(response.status_code, response.content, asked)
 
 
-def _verified_id_token(http: httpx2.Client, stage: Stage, tokens: TokenResponse, nonce: str) -> dict[str, object]:
+def _verified_id_token(
+    http: httpx2.Client, stage: Stage, tokens: TokenResponse, started: StartedCodeFlow
+) -> dict[str, object]:
     if tokens.id_token is None:
         raise FlowError("invalid_response", "The server issued no ID Token though openid was asked for.")
     keys = JwkSet.parse(http.get(f"{stage.issuer}/jwks.json").content)
-    client_id = ClientId(stage.clients.native.client_id)
-    verifier = Verifier.id_token(issuer=stage.issuer, client_id=client_id, algorithms=ID_TOKEN_ALGORITHMS)
-    claims = verifier.verify(tokens.id_token, keys).claims
-    if claims.get("nonce") != nonce:
-        raise FlowError("nonce_mismatch", "The ID Token belongs to another request.")
-    return dict(claims)
+    return dict(verify_id_token(tokens.id_token, started, keys))
 
 
 def _call_api(

@@ -9,6 +9,7 @@ from valetkey.client.exchange import (
     client_credentials_request,
     refresh_request,
 )
+from valetkey.client.id_token import verify_id_token
 
 __all__ = [
     "CodeFlow",
@@ -19,4 +20,5 @@ __all__ = [
     "TokenResponse",
     "client_credentials_request",
     "refresh_request",
+    "verify_id_token",
 ]

@@ -71,6 +71,7 @@ class StartedCodeFlow:
         if not hmac.compare_digest(_single(answer, "state").encode(), self.state.encode()):
             raise FlowError("state_mismatch", "The answer does not belong to the request that was sent.")
         server = self.flow.server
+        # RFC9207-2.4/comparison RFC9207-2.4/mismatch RFC9207-2.4/absent
         if (server.sends_issuer or "iss" in answer) and _single(answer, "iss") != server.issuer:
             raise FlowError("issuer_mismatch", "The answer comes from another issuer.")
         if "error" in answer:

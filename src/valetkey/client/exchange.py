@@ -41,7 +41,7 @@ class Server:
     def parse(cls, document: bytes, issuer: str) -> Server:
         """Read a metadata document; raises FlowError unless it is the one of `issuer` exactly (RFC 8414, 3.3)."""
         members = _members(document, "invalid_metadata")
-        if members.get("issuer") != issuer:
+        if members.get("issuer") != issuer:  # RFC8414-3.3/issuer
             raise FlowError("invalid_metadata", "The metadata names another issuer than the one that was asked.")
         return cls(
             issuer,
@@ -53,7 +53,7 @@ class Server:
 
 def metadata_url(issuer: str) -> str:
     """Return where RFC 8414, 3.1 puts the metadata of `issuer`."""
-    parts = urlsplit(issuer)
+    parts = urlsplit(issuer)  # RFC8414-3.1/terminating-slash
     return f"{parts.scheme}://{parts.netloc}/.well-known/oauth-authorization-server{parts.path.rstrip('/')}"
 
 

@@ -86,6 +86,7 @@ class Guard:
         server = self.resource_server
 
         async def metadata(_request: Request) -> Response:
+            # RFC9728-3/well-known RFC9728-3.2/response
             document = resource_metadata(server.resource, [server.issuer], sorted(self._scopes), None)
             return JSONResponse(
                 document, headers={"access-control-allow-origin": "*", "cache-control": "public, max-age=300"}

@@ -28,6 +28,7 @@ class Challenge:
         """Write the header value; characters that RFC 6750, 3 excludes from its values become spaces."""
         if not self.parameters:
             return self.scheme
+        # RFC6750-3/characters
         written = ", ".join(f'{name}="{_UNQUOTABLE.sub(" ", value)}"' for name, value in self.parameters)
         return f"{self.scheme} {written}"
 

@@ -80,6 +80,7 @@ class ResourceServer:
             raise ValueError("a resource is an absolute URI without fragment (RFC 8707, 2)")
         self.resource = resource
         self._keys = keys
+        # RFC9068-4/typ RFC9068-4/verification
         self._verifier = Verifier.access_token(issuer=self.issuer, audience=resource, algorithms=algorithms)
         self._metadata = ("resource_metadata", metadata_url(resource))
 
@@ -88,7 +89,7 @@ class ResourceServer:
 
         A key source that is down is our fault: 503, never 401 and never a pass.
         """
-        match read_credentials(authorization):
+        match read_credentials(authorization):  # RFC6750-2.1/header
             case NoToken():
                 return self._unauthenticated(rule)
             case MalformedCredentials(reason):
@@ -101,7 +102,7 @@ class ResourceServer:
             verified = await self._keys.verify(self._verifier, presented)
         except InvalidToken as error:
             reason = _REASONS.get(error.code, "The token is malformed.")
-            return self._deny(401, ErrorCode.INVALID_TOKEN, reason, rule)
+            return self._deny(401, ErrorCode.INVALID_TOKEN, reason, rule)  # RFC9068-4/invalid-token
         except KeySourceUnavailable:
             return Deny(
                 503,
@@ -126,6 +127,7 @@ class ResourceServer:
         )
 
     def _deny(self, status: int, code: ErrorCode, reason: str, rule: Rule) -> Deny:
+        # RFC6750-3/challenge RFC6750-3/scheme RFC6750-3/once
         parameters = (
             ("error", code.value),
             ("error_description", reason),

@@ -13,14 +13,16 @@ WELL_KNOWN: Final = "/.well-known/oauth-protected-resource"
 
 def metadata_path(resource: str) -> str:
     """Return the path of the document: its own path stands behind the well-known one (RFC 9728, 3)."""
-    path = urlsplit(resource).path.rstrip("/")
-    return WELL_KNOWN + path
+    path = urlsplit(resource).path  # RFC9728-3.1/published
+    # Only the slash that ends the host goes; one that ends a path is part of the identifier.
+    return WELL_KNOWN + ("" if path == "/" else path)  # RFC9728-3.1/terminating-slash
 
 
 def metadata_url(resource: str) -> str:
     """Return the URL that challenges name as `resource_metadata` (RFC 9728, 5.1)."""
     parts = urlsplit(resource)
-    return f"{parts.scheme}://{parts.netloc}{metadata_path(resource)}"
+    query = f"?{parts.query}" if parts.query else ""
+    return f"{parts.scheme}://{parts.netloc}{metadata_path(resource)}{query}"
 
 
 def resource_metadata(
@@ -28,11 +30,11 @@ def resource_metadata(
 ) -> dict[str, object]:
     """Return the document (RFC 9728, 2); members without a value are left out (3.2)."""
     document: dict[str, object] = {
-        "resource": resource,
+        "resource": resource,  # RFC9728-2/resource
         "authorization_servers": list(authorization_servers),
         "bearer_methods_supported": ["header"],
     }
-    if scopes:
+    if scopes:  # RFC9728-3.2/zero-values
         document["scopes_supported"] = sorted(scopes)
     if name:
         document["resource_name"] = name

@@ -36,6 +36,7 @@ Credentials = NoToken | MalformedCredentials | BearerToken
 
 def read_credentials(authorization: Sequence[str]) -> Credentials:
     """Read every `Authorization` value of a request; a token in query or body is never looked for."""
+    # OAUTH21-5.1/no-query: nothing but the header comes this far.
     if not authorization:
         return NoToken()
     if len(authorization) > 1:

@@ -60,10 +60,13 @@ def test_an_answer_with_another_state_is_refused() -> None:
     assert _refused(_answer() + "&state=" + STARTED.state) == "state_mismatch"
 
 
+@pytest.mark.requirement("RFC9207-2.4/comparison")
+@pytest.mark.requirement("RFC9207-2.4/mismatch")
 def test_an_answer_of_another_issuer_is_refused() -> None:
     assert _refused(_answer(iss="https://evil.example")) == "issuer_mismatch"
 
 
+@pytest.mark.requirement("RFC9207-2.4/absent")
 def test_a_missing_issuer_is_refused_where_the_server_promised_one() -> None:
     assert _refused(_answer(iss="")) == "issuer_mismatch"
     silent = replace(STARTED, flow=replace(FLOW, server=replace(SERVER, sends_issuer=False)))
@@ -81,10 +84,13 @@ def test_credentials_are_form_encoded_inside_basic() -> None:
     assert "ss" not in repr(post).replace("class", "").replace("https", "").replace("address", "")
 
 
+@pytest.mark.requirement("RFC8414-3.1/terminating-slash")
 def test_a_path_in_the_issuer_stands_behind_the_well_known_part() -> None:
+    assert metadata_url("https://as.example/") == "https://as.example/.well-known/oauth-authorization-server"
     assert metadata_url("https://as.example/t/x") == "https://as.example/.well-known/oauth-authorization-server/t/x"
 
 
+@pytest.mark.requirement("RFC8414-3.3/issuer")
 def test_metadata_of_another_issuer_is_refused() -> None:
     document = b'{"issuer": "https://evil.example", "authorization_endpoint": "https://e/a", "token_endpoint": "https://e/t"}'
     with pytest.raises(FlowError):

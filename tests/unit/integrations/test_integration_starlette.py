@@ -69,6 +69,7 @@ def test_a_guarded_route_answers_a_good_token(api: TestClient) -> None:
 
 
 # covers: GTW-01
+@pytest.mark.requirement("OAUTH21-5.1/no-query")
 def test_a_guarded_route_challenges_who_brings_nothing(api: TestClient) -> None:
     response = api.get("/albums?access_token=" + _token()["authorization"].removeprefix("Bearer "))
     assert response.status_code == 401
@@ -96,7 +97,10 @@ def test_two_authorization_headers_are_refused(api: TestClient) -> None:
     assert api.get("/albums", headers=[("authorization", value), ("authorization", value)]).status_code == 400
 
 
+@pytest.mark.requirement("RFC9728-2/resource")
+@pytest.mark.requirement("RFC9728-3/well-known")
 @pytest.mark.requirement("RFC9728-3.1/published")
+@pytest.mark.requirement("RFC9728-3.2/response")
 def test_the_metadata_names_resource_server_and_scopes(api: TestClient) -> None:
     response = api.get("/.well-known/oauth-protected-resource")
     assert response.json() == {

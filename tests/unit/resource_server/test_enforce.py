@@ -31,6 +31,7 @@ async def _denied(*authorization: str, rule: Rule = READ, keys: HeldKeys = SOURC
 pytestmark = pytest.mark.anyio
 
 
+@pytest.mark.requirement("RFC6750-2.1/header")
 async def test_a_good_token_passes_with_what_it_says() -> None:
     token = (await _allowed(AS.token())).token
     assert (token.subject, token.client_id, str(token.scope)) == ("alice", "web", "albums.read")
@@ -50,6 +51,8 @@ async def test_a_client_that_acts_for_itself_is_never_taken_for_an_end_user() ->
 
 
 # covers: GTW-01
+@pytest.mark.requirement("RFC6750-3/challenge")
+@pytest.mark.requirement("RFC6750-3/scheme")
 @pytest.mark.requirement("RFC6750-3.1/no-error-code")
 @pytest.mark.parametrize("authorization", [(), ("Basic dTpw",), ("",)])
 async def test_without_a_token_the_challenge_carries_no_error(authorization: tuple[str, ...]) -> None:
@@ -78,6 +81,7 @@ async def test_a_header_of_64_kilobytes_is_an_invalid_token() -> None:
 
 
 @pytest.mark.requirement("RFC9068-4/verification")
+@pytest.mark.requirement("RFC9068-4/invalid-token")
 @pytest.mark.requirement("RFC6750-3.1/invalid-token")
 @pytest.mark.parametrize(
     ("changes", "reason"),
@@ -122,6 +126,19 @@ async def test_the_answer_repeats_nothing_of_the_token() -> None:
     deny, _ = await _denied(f"Bearer {token}")
     assert "secret-value" not in repr(deny)
     assert token not in repr(deny)
+
+
+@pytest.mark.requirement("RFC6750-3/once")
+async def test_every_attribute_of_a_challenge_stands_once() -> None:
+    for authorization in (
+        (),
+        ("Bearer",),
+        (f"Bearer {AS.token({'exp': NOW})}",),
+        (f"Bearer {AS.token({'scope': 'x'})}",),
+    ):
+        _, challenge = await _denied(*authorization)
+        names = [name for name, _ in challenge.parameters]
+        assert len(names) == len(set(names))
 
 
 # covers: GTW-02
