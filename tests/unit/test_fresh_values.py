@@ -1,4 +1,5 @@
 import pytest
+
 from valetkey.authorization_server.fresh import Fresh
 from valetkey.oauth.types import NumericDate
 
