@@ -174,3 +174,14 @@ async def test_the_language_that_the_client_asks_for_reaches_the_page(served: Se
     page = await served.send("GET", first.header("location") or "", headers={"cookie": cookie})
     assert b'lang="de"' in page.body
     assert b"ui_locales=de" in page.body
+
+
+# covers: CON-06
+async def test_who_comes_back_too_late_gets_a_link_to_begin_again(served: Served, house: House) -> None:
+    first = await served.send("GET", target(state='"><script>1</script>'))
+    cookie = (first.header("set-cookie") or "").partition(";")[0]
+    house.clock.advance(house.server.policy.interaction_lifetime)
+    late = await served.send("GET", first.header("location") or "", headers={"cookie": cookie})
+    assert late.status == 400
+    assert b'id="error-way-on" href="/authorize?client_id=web&amp;' in late.body
+    assert b"<script>1" not in late.body
