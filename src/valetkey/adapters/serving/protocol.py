@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ IDLE_SECONDS: Final = 30
 MAXIMUM_HEADERS: Final = 64 * 1024
 """Bytes of request line and headers."""
 
+_UNUSUAL: Final = frozenset({b"connection", b"transfer-encoding"})
 _TOO_LARGE: Final = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\n"
     b"cache-control: no-store\r\nconnection: close\r\n\r\n"
@@ -30,6 +31,55 @@ class LimitedState(ServerState):
     def __init__(self) -> None:
         super().__init__()
         self.draining = False
+
+
+class OneWriteCycle(RequestResponseCycle):
+    """One exchange; a response that is whole at once leaves in one write: one packet and one system call."""
+
+    _start: Any = None
+
+    async def send(self, message: Any) -> None:
+        """Keep the start of a response until its body comes; leave everything unusual to uvicorn.
+
+        `message` is one of ASGI's, which uvicorn types more narrowly than the standard does.
+        """
+        if message["type"] == "http.response.start" and not self.response_started:
+            # A second one replaces the first: uvicorn's own 500 for an application that failed between the two.
+            self._start = message
+            return
+        start, self._start = self._start, None
+        if start is None:
+            await super().send(message)
+            return
+        body = message.get("body", b"")
+        head = None if message.get("more_body") or self.flow.write_paused else self._head(start, len(body))
+        if head is None:
+            await super().send(start)
+            await super().send(message)
+        elif not self.disconnected:
+            self.response_started = self.response_complete = True
+            self.transport.write(head + body if self.scope["method"] != "HEAD" else head)
+            self.message_event.set()
+            if not self.keep_alive:
+                self.transport.close()
+            self.on_response()
+
+    def _head(self, start: Any, length: int) -> bytes | None:
+        """Return status line and headers; None where uvicorn has to look at them."""
+        content = [STATUS_LINE[start["status"]]]
+        is_sized = False
+        for name, value in (*self.default_headers, *start["headers"]):
+            if name == b"content-length":
+                is_sized = self.scope["method"] == "HEAD" or int(value) == length
+            elif name in _UNUSUAL:
+                return None
+            content += (name, b": ", value, b"\r\n")
+        head = b"".join(content)
+        # Two line ends more than there are headers, or a bare one: somebody put a line into a value.
+        lines = (len(content) - 1) // 4 + 1
+        if not is_sized or head.count(b"\n") != lines or head.count(b"\r") != lines or b"\0" in head:
+            return None
+        return head + (b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n")
 
 
 class LimitedProtocol(HttpToolsProtocol):
@@ -71,6 +121,8 @@ class LimitedProtocol(HttpToolsProtocol):
         self._headers_since = None
         self._header_octets = 0
         super().on_headers_complete()
+        # uvicorn makes the cycle itself; its task has not begun, so it runs as ours from its first step.
+        self.cycle.__class__ = OneWriteCycle
         if self._state.draining:
             self.cycle.keep_alive = False
 
