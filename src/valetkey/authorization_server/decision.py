@@ -4,34 +4,53 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from valetkey.authorization_server.configuration_change import (
+    AddSigningKey,
+    BumpGeneration,
+    ConfigurationChange,
+    PutClient,
+    PutEndUser,
+    PutResource,
+    PutTenant,
+    RemoveClient,
+    RemoveEndUser,
+    RemoveResource,
+    SetProvisioningRevision,
+)
 from valetkey.authorization_server.model import (
     Authorization,
     AuthorizationCode,
     Browser,
-    Client,
     Consent,
-    EndUser,
     Generations,
     Interaction,
     KeptReply,
     RefreshToken,
-    Resource,
     Session,
-    SigningKey,
     StoredAuthorization,
-    Tenant,
 )
 from valetkey.oauth.errors import OAuthError
 from valetkey.oauth.types import (
     AuthorizationId,
-    ClientId,
     NumericDate,
     OpaqueToken,
     Scope,
     SessionId,
-    Subject,
     TokenDigest,
 )
+
+__all__ = [
+    "AddSigningKey",
+    "BumpGeneration",
+    "PutClient",
+    "PutEndUser",
+    "PutResource",
+    "PutTenant",
+    "RemoveClient",
+    "RemoveEndUser",
+    "RemoveResource",
+    "SetProvisioningRevision",
+]
 
 # --- must-win changes: each is one conditional statement; losing one undoes the whole commit ---------------
 
@@ -194,85 +213,6 @@ class ForgiveAttempts:
     key: str
 
 
-# --- configuration: each bumps the tenant's configuration_version in the same transaction ------------------
-
-
-@dataclass(frozen=True, slots=True)
-class PutTenant:
-    """Adds or replaces a tenant."""
-
-    tenant: Tenant
-
-
-@dataclass(frozen=True, slots=True)
-class PutClient:
-    """Adds or replaces a client; disabling one also bumps its generation."""
-
-    client: Client
-
-
-@dataclass(frozen=True, slots=True)
-class RemoveClient:
-    """Removes a client, its authorizations and consents, and bumps its generation."""
-
-    client_id: ClientId
-
-
-@dataclass(frozen=True, slots=True)
-class PutEndUser:
-    """Adds or replaces an end-user.
-
-    Wins while the user name belongs to nobody else. A changed password or a newly disabled user bumps the
-    subject's generation in the same statement list.
-    """
-
-    end_user: EndUser
-
-
-@dataclass(frozen=True, slots=True)
-class RemoveEndUser:
-    """Removes an end-user with sessions, consents and authorizations, and bumps the subject's generation."""
-
-    subject: Subject
-    now: NumericDate
-
-
-@dataclass(frozen=True, slots=True)
-class PutResource:
-    """Adds or replaces a resource server."""
-
-    resource: Resource
-
-
-@dataclass(frozen=True, slots=True)
-class RemoveResource:
-    """Removes a resource server."""
-
-    identifier: str
-
-
-@dataclass(frozen=True, slots=True)
-class AddSigningKey:
-    """Adds a signing key; wins while the tenant has no other ACTIVE key of its algorithm."""
-
-    key: SigningKey
-
-
-@dataclass(frozen=True, slots=True)
-class BumpGeneration:
-    """Moves a counter on: `kind` is server, tenant, client or subject; `name` its id, "" for the first two."""
-
-    kind: str
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class SetProvisioningRevision:
-    """Records which declared revision of the configuration file was applied; wins unless a higher one was."""
-
-    revision: int
-
-
 Change = (
     RedeemCode
     | RotateRefreshToken
@@ -292,16 +232,7 @@ Change = (
     | EndSession
     | RememberConsent
     | ForgiveAttempts
-    | PutTenant
-    | PutClient
-    | RemoveClient
-    | PutEndUser
-    | RemoveEndUser
-    | PutResource
-    | RemoveResource
-    | AddSigningKey
-    | BumpGeneration
-    | SetProvisioningRevision
+    | ConfigurationChange
 )
 
 Changes = tuple[Change, ...]
