@@ -1,0 +1,134 @@
+"""docs/reference/events.md, from every line that the server writes to its log."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import defaultdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from tools.markdown import code, codes, table
+
+from valetkey.adapters.log import LONGEST_VALUE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+SOURCES: Final = Path(__file__).resolve().parents[1] / "src" / "valetkey"
+
+HEAD: Final = f"""\
+# Events of the log
+
+<!-- Written by tools/reference_events.py from the calls that write the log: change them there. -->
+
+`valetkey serve` writes a line to standard error for each event: a JSON object, or text with `log.format = "text"`.
+Every line has `timestamp` (UTC, milliseconds) and `event`. A field without a value is left out. Secrets are never
+written: what looks like a token, code, password or secret becomes `[redacted]`. A value is cut after
+{LONGEST_VALUE:,} characters, and what is invisible is spelled by its code point.
+
+`request_id` is also the `x-request-id` header of the response, and stands on error pages.
+"""
+
+MEANINGS: Final[dict[str, str]] = {
+    "authorization.granted": "A client got an authorization code.",
+    "authorization.refused": "An authorization request was refused, to the client or on an error page.",
+    "authorization.revoked": "An authorization was revoked because a code or a refresh token was used twice.",
+    "consent.refused": "The consent page could not go on: the request is unknown, over, or of another browser.",
+    "keys.generated": "A tenant got its signing keys.",
+    "library.message": "A library that the server uses has warned.",
+    "log.dropped": "The sink was too slow for so many lines, which are lost.",
+    "login.busy": "Too many passwords were waiting to be compared; the person was asked to try again.",
+    "login.failed": "A password was wrong, or nobody has that name. `subject` only where the end-user exists.",
+    "login.refused": "The sign-in page could not go on: the request is unknown, over, or of another browser.",
+    "login.succeeded": "An end-user signed in.",
+    "login.throttled": "An account or an address has no attempt left for the moment.",
+    "logout.completed": "A browser signed out.",
+    "logout.refused": "A sign-out was refused: its form was not ours.",
+    "provisioning.applied": "What the file declares was brought about.",
+    "provisioning.superseded": "Nothing was changed: a file with a higher revision was applied before.",
+    "purge.postponed": "Expired rows stay until the next turn, because the store does not answer.",
+    "request.failed": "A defect of ours: the answer was `server_error`. Please report it with this line.",
+    "request.refused": "A request broke a rule; `requirement` names it as docs/conformance.md does.",
+    "request.unavailable": "A part that is needed does not answer: 503.",
+    "server.starting": "The server is about to listen.",
+    "server.stopped": "The server has ended.",
+    "storage.migrated": "The schema of the database was brought up to date.",
+    "worker.died": "A worker process ended by itself and is replaced.",
+    "worker.killed": "Worker processes did not end in time and were killed.",
+}
+"""The sentence for each event that the code writes; a new one wants its own here."""
+
+_NAME: Final = re.compile(r"[a-z]+\.[a-z_]+")
+# Where the name of an event is handed on to the one call that writes it.
+_HANDS_ON: Final = frozenset({"_log", "Told"})
+_OUTCOMES: Final = ("applied", "superseded")
+
+Fields = tuple[str, ...]
+
+
+def page() -> str:
+    """Return the page; raises ValueError where the events of the code and of MEANINGS are not the same."""
+    found = written(SOURCES)
+    if wrong := sorted(found.keys() ^ MEANINGS.keys()):
+        raise ValueError(f"tools/reference_events.py, MEANINGS: {', '.join(wrong)} in the code or there alone")
+    rows = [(code(name), MEANINGS[name], codes(found[name])) for name in sorted(found)]
+    return f"{HEAD}\n{table(('event', 'meaning', 'further fields'), rows)}"
+
+
+def written(sources: Path) -> Mapping[str, Fields]:
+    """Return the fields of every event that a file under `sources` writes, by the event's name."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for path in sorted(sources.rglob("*.py")):
+        for name, names in events_of(ast.parse(path.read_text("utf-8"))):
+            found[name].update(names)
+    return {name: tuple(sorted(names)) for name, names in found.items()}
+
+
+def events_of(tree: ast.Module) -> Iterator[tuple[str, Fields]]:
+    """Every event that a module names in a call which writes it, or which hands it on to one that does."""
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    handed_on: Fields = ()
+    for call in calls:
+        if _called(call) == "write" and call.args and isinstance(call.args[0], ast.Name):
+            handed_on = _keywords(call)
+    for call in calls:
+        fields = {"write": _keywords(call), "_line": _keys(call)}.get(_called(call))
+        if fields is None and _called(call) in _HANDS_ON:
+            fields = handed_on
+        if fields is not None:
+            yield from ((name, fields) for argument in call.args for name in _names(argument))
+
+
+def _names(argument: ast.expr) -> Iterator[str]:
+    match argument:
+        case ast.Constant(str(name)) if _NAME.fullmatch(name):
+            yield name
+        case ast.IfExp():
+            yield from (*_names(argument.body), *_names(argument.orelse))
+        case ast.JoinedStr(values=[ast.Constant("provisioning."), *_]):
+            yield from (f"provisioning.{outcome}" for outcome in _OUTCOMES)
+        case _:
+            return
+
+
+def _called(call: ast.Call) -> str:
+    match call.func:
+        case ast.Attribute(attr=name) | ast.Name(id=name):
+            return name
+        case _:
+            return ""
+
+
+def _keywords(call: ast.Call) -> Fields:
+    return tuple(keyword.arg for keyword in call.keywords if keyword.arg is not None)
+
+
+def _keys(call: ast.Call) -> Fields:
+    return tuple(
+        key.value
+        for argument in call.args
+        if isinstance(argument, ast.Dict)
+        for key in argument.keys
+        if isinstance(key, ast.Constant) and isinstance(key.value, str)
+    )
