@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from binascii import b2a_base64
 from collections.abc import Mapping
 from math import isfinite
 from typing import Final
@@ -27,8 +26,11 @@ _LAST: Final = (
     frozenset(b"AQgw"),
     frozenset(b"AEIMQUYcgkosw048"),
 )
+# The standard alphabet's own characters, padding, and what JSON would read as its own become what nobody decodes.
+_FROM_URL_ALPHABET: Final = bytes.maketrans(b'-_+/=\\"', b"+/!!!!!")
 _PLAIN: Final = frozenset({str, int, bool, type(None)})
-_NAMES: Final = frozenset({str})
+_TO_URL_ALPHABET: Final = bytes.maketrans(b"+/", b"-_")
+_BRACKET: Final = ord("[")
 _WHITESPACE: Final = b" \t\r\n"
 # Several times as fast as the standard library's decoder, and it takes no character outside of its alphabet.
 _decode_octets: Final = msgspec.json.Decoder(bytes).decode
@@ -38,8 +40,12 @@ _encode: Final = msgspec.json.Encoder().encode
 
 def b64url_encode(octets: bytes) -> str:
     """Returns the base64url text of `octets`, without padding (RFC 7515, 2)."""
-    text = b2a_base64(octets, newline=False).decode("ascii")
-    return text.rstrip("=").replace("+", "-").replace("/", "_")
+    return encode_segment(octets).decode("ascii")
+
+
+def encode_segment(octets: bytes) -> bytes:
+    """As `b64url_encode`, in octets."""
+    return _encode(octets).translate(_TO_URL_ALPHABET, b'="')
 
 
 def b64url_decode(text: str) -> bytes:
@@ -55,17 +61,10 @@ def decode_segment(segment: bytes) -> bytes:
     if not segment:
         return b""
     remainder = len(segment) & 3
-    # The standard alphabet's own characters, padding, and what JSON would read as an escape.
-    if (
-        segment[-1] not in _LAST[remainder]
-        or b"+" in segment
-        or b"/" in segment
-        or b"=" in segment
-        or b"\\" in segment
-    ):
+    if segment[-1] not in _LAST[remainder]:
         raise MalformedToken(_NOT_BASE64URL)
     try:
-        return _decode_octets(b'"' + segment.replace(b"-", b"+").replace(b"_", b"/") + _PADDING[remainder])
+        return _decode_octets(b'"' + segment.translate(_FROM_URL_ALPHABET) + _PADDING[remainder])
     except (msgspec.DecodeError, UnicodeError):
         raise MalformedToken(_NOT_BASE64URL) from None
 
@@ -80,7 +79,7 @@ def parse_json_object(octets: bytes) -> dict[str, object]:
     except (msgspec.DecodeError, UnicodeError, RecursionError, ValueError, OverflowError):
         raise MalformedToken(_NOT_JSON) from None
     count = len(members)
-    if octets.count(b"{") > 1 or b"[" in octets:
+    if _BRACKET in octets or octets.count(b"{") > 1:
         count = _count_members(members, MAXIMUM_DEPTH)
     # Every member is written with a quote, then a colon. If there are no more such pairs than members came out,
     # none was overwritten by a second one of its name; whitespace between the two would hide a pair.
@@ -116,8 +115,10 @@ def _without_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 def json_octets(members: Mapping[str, object]) -> bytes:
     """Returns `members` as compact JSON; ConfigurationError for what is no plain JSON value."""
-    if not (_PLAIN.issuperset(map(type, members.values())) and _NAMES.issuperset(map(type, members))):
-        _require_json(members, MAXIMUM_DEPTH)
+    for name, value in members.items():
+        if type(name) is not str or type(value) not in _PLAIN:
+            _require_json(members, MAXIMUM_DEPTH)
+            break
     try:
         return _encode(members)
     except (TypeError, ValueError, RecursionError, OverflowError):

@@ -18,7 +18,7 @@ from valetkey.jose.algorithms import (
     allowed_key_management,
 )
 from valetkey.jose.content_encryption import ContentEncryption, decryption_failed
-from valetkey.jose.encoding import b64url_decode, b64url_encode, json_octets, parse_json_object
+from valetkey.jose.encoding import b64url_encode, decode_segment, json_octets
 from valetkey.jose.entropy import random_octets
 from valetkey.jose.errors import (
     AlgorithmNotAllowed,
@@ -32,7 +32,7 @@ from valetkey.jose.errors import (
 )
 from valetkey.jose.jwk import Jwk, encryption_of
 from valetkey.jose.jwk_set import JwkSet
-from valetkey.jose.jws import MAXIMUM_HEADER_OCTETS, sound_header
+from valetkey.jose.jws import ProtectedHeader, parse_header, sound_header
 from valetkey.jose.key_management import MAXIMUM_PBES2_COUNT
 
 if TYPE_CHECKING:
@@ -111,13 +111,13 @@ class Decrypter:
             raise TokenTooLarge("The token is larger than the limit.")
         if token.count(".") != _SEGMENTS - 1:
             raise MalformedToken("A compact JWE has five segments.")
-        segments = token.split(".")
-        if len(segments[0]) > MAXIMUM_HEADER_OCTETS:
-            raise TokenTooLarge("The header is larger than the limit.")
-        header = parse_json_object(b64url_decode(segments[0]))
-        encrypted_key, iv, ciphertext, tag = (b64url_decode(segment) for segment in segments[1:])
-        sealed = SealedContent(segments[0].encode("ascii"), iv, ciphertext, tag)
-        return self.unseal(header, frozenset(), encrypted_key, sealed)
+        try:
+            segments = token.encode("ascii").split(b".")
+        except UnicodeEncodeError:
+            raise MalformedToken("A compact token is ASCII text.") from None
+        header = parse_header(segments[0])
+        encrypted_key, iv, ciphertext, tag = map(decode_segment, segments[1:])
+        return self._unseal(header, frozenset(), encrypted_key, SealedContent(segments[0], iv, ciphertext, tag))
 
     def unseal(
         self,
@@ -127,9 +127,15 @@ class Decrypter:
         sealed: SealedContent,
     ) -> DecryptedJwe:
         """Returns the plaintext for one recipient with its whole `header`; no `unprotected` name is critical."""
-        enc = self._encryption(header, unprotected)
+        return self._unseal(sound_header(header, unprotected), unprotected, encrypted_key, sealed)
+
+    def _unseal(
+        self, sound: ProtectedHeader, unprotected: frozenset[str], encrypted_key: bytes, sealed: SealedContent
+    ) -> DecryptedJwe:
+        header = sound.members
+        enc = self._encryption(sound, unprotected)
         failure: InvalidToken = decryption_failed()
-        for key in self._candidates(header, enc):
+        for key in self._candidates(sound, enc):
             try:
                 cipher = self._unwrap(key, enc, header, encrypted_key)
                 plaintext = cipher.unseal(sealed.iv, sealed.ciphertext, sealed.tag, sealed.aad)
@@ -141,8 +147,8 @@ class Decrypter:
             return DecryptedJwe(plaintext, header, key)
         raise failure
 
-    def _encryption(self, header: Mapping[str, object], unprotected: frozenset[str]) -> ContentEncryption:
-        sound = sound_header(header, unprotected)
+    def _encryption(self, sound: ProtectedHeader, unprotected: frozenset[str]) -> ContentEncryption:
+        header = sound.members
         if sound.is_critical:
             raise MalformedToken("The header has critical parameters that are not understood.")
         enc = header.get("enc")
@@ -156,18 +162,11 @@ class Decrypter:
             raise AlgorithmNotAllowed("Compressed plaintext is not allowed.")
         return CONTENT_ENCRYPTIONS[enc]
 
-    def _candidates(self, header: Mapping[str, object], enc: ContentEncryption) -> tuple[Jwk, ...]:
-        algorithm, kid = str(header["alg"]), header.get("kid")
-        known = str(kid) if kid is not None else None
-        if algorithm != DIRECT:
-            return self.keys.candidates(known, algorithm, self._algorithms)
+    def _candidates(self, header: ProtectedHeader, enc: ContentEncryption) -> tuple[Jwk, ...]:
+        if header.algorithm != DIRECT:
+            return self.keys.candidates(header.kid, header.algorithm, self._algorithms)
         # A key for direct encryption names either `dir` or the one `enc` that it is the key of.
-        found: tuple[Jwk, ...] = ()
-        for name in (DIRECT, enc.name):
-            try:
-                found += self.keys.candidates(known, name, self._algorithms)
-            except (UnknownKey, AlgorithmNotAllowed):
-                continue
+        found = self.keys.bound_to(header.kid, DIRECT) + self.keys.bound_to(header.kid, enc.name)
         if not found:
             raise UnknownKey("No key of the set is for direct encryption.")
         return found

@@ -47,7 +47,7 @@ class Jwk:
     _bound: BoundKey | None = field(repr=False, kw_only=True)
     _encryption: BoundEncryption | None = field(repr=False, kw_only=True, default=None)
     _carried: Mapping[str, object] = field(repr=False, kw_only=True)
-    _header_segments: dict[str, str] = field(repr=False, kw_only=True, default_factory=dict)
+    _header_segments: dict[str, bytes] = field(repr=False, kw_only=True, default_factory=dict)
 
     @classmethod
     def parse(cls, value: Mapping[str, object] | str | bytes, *, algorithm: str | None = None) -> Jwk:

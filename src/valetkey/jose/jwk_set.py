@@ -137,6 +137,10 @@ class JwkSet:
             raise UnknownKey("The header names no key, and too many fit.")
         return found
 
+    def bound_to(self, kid: str | None, algorithm: str) -> tuple[Jwk, ...]:
+        """Returns the keys that name `algorithm` themselves, at most eight, perhaps none."""
+        return self._chosen.get((kid, algorithm), ())[:MAXIMUM_TRIES]
+
     def recipient(self, algorithm: str) -> Jwk:
         """Returns the key to encrypt to with `algorithm`: the first that is for it; UnknownKey where none is."""
         found = self._chosen.get((None, algorithm), ())

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from hashlib import sha256
 from typing import TYPE_CHECKING, cast
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.x448 import X448PrivateKey, X448PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.concatkdf import ConcatKDFHash
 
 from valetkey.jose.errors import AlgorithmUnavailable, InvalidKey, MalformedToken
 from valetkey.jose.key_types import KEY_TYPES
@@ -59,5 +58,7 @@ def _shared(private: Material, public: Material) -> bytes:
 
 def _derived(shared: bytes, algorithm: str, octets: int, apu: bytes, apv: bytes) -> bytes:
     info = b"".join(len(part).to_bytes(4, "big") + part for part in (algorithm.encode("ascii"), apu, apv))
-    other = info + (octets * 8).to_bytes(4, "big")
-    return ConcatKDFHash(SHA256(), octets, other).derive(shared)
+    hashed = shared + info + (octets * 8).to_bytes(4, "big")
+    # The one-step derivation of NIST SP 800-56A, 5.8.1: a counter, then a hash of it all, as often as needed.
+    rounds = range(1, (octets + 31) // 32 + 1)
+    return b"".join(sha256(number.to_bytes(4, "big") + hashed).digest() for number in rounds)[:octets]

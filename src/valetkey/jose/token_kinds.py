@@ -12,6 +12,9 @@ Claims: TypeAlias = Mapping[str, object]
 Rule: TypeAlias = Callable[[Claims], None]
 
 
+LONGEST_TEXT: Final = 255
+
+
 def _no_rule(_claims: Claims) -> None:
     return
 
@@ -32,7 +35,7 @@ class TokenKind:
     rule: Rule = _no_rule
 
 
-def require_text(claims: Claims, name: str, longest: int = 255) -> str:
+def require_text(claims: Claims, name: str, longest: int = LONGEST_TEXT) -> str:
     """Returns a claim that must be a non-empty string of at most `longest` characters, or raises ClaimInvalid."""
     value = claims.get(name)
     if value is None:
@@ -43,11 +46,11 @@ def require_text(claims: Claims, name: str, longest: int = 255) -> str:
 
 
 def _access_token(claims: Claims) -> None:
-    require_text(claims, "sub")
-    require_text(claims, "client_id")
-    require_text(claims, "jti")
-    scope = claims.get("scope", "")
-    if not isinstance(scope, str):
+    for name in ("sub", "client_id", "jti"):
+        value = claims[name]
+        if type(value) is not str or not 0 < len(value) <= LONGEST_TEXT:
+            require_text(claims, name)
+    if type(claims.get("scope", "")) is not str:
         raise ClaimInvalid("The claim 'scope' is not a string.", "scope")
 
 
