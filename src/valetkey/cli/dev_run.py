@@ -16,11 +16,13 @@ from valetkey.adapters.chance import draw_fresh
 from valetkey.adapters.log import StderrLog, adopt_library_logs
 from valetkey.adapters.serving.server import CompanionServer, DrainingServer, Tls, configure
 from valetkey.adapters.storage.sqlite.migrate import upgrade
+from valetkey.authorization_server import paths
 from valetkey.cli import demo_api, fail
 from valetkey.cli.dev_pages import DevPages
 from valetkey.cli.dev_report import Report
 from valetkey.cli.dev_seeds import TENANT, Seeds, sow, sow_tenant
 from valetkey.cli.dev_state import DevState
+from valetkey.jose import AsyncRemoteJwkSet
 from valetkey.oauth.errors import Unavailable
 from valetkey.oauth.types import DEFAULT_TENANT, Issuer
 from valetkey.server import Foundation, open_server, warm_once_listening
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from valetkey.server import RunningServer
 
 _DEFAULT_PORTS = (80, 443)
+_PATIENCE = 30
+"""Seconds that the demo API waits for the keys of the server beside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +97,10 @@ async def _serve(stand: Stand, log: StderrLog, *, as_json: bool) -> None:
         report = Report(seeds, authority)
         application = running.application(DevPages(report, running.renderer).rows)
         main = DrainingServer(configure(application, tls), 0, running.health.drain)
-        companion = CompanionServer(
-            configure(demo_api.application(seeds.issuer.url, seeds.api), tls), 0, lambda: None
-        )
+        # On a busy computer the first answer of a server that has just started may take its time.
+        keys = AsyncRemoteJwkSet(seeds.issuer.endpoint(paths.JWKS), deadline_seconds=_PATIENCE)
+        api = demo_api.application(seeds.issuer.url, seeds.api, keys=keys)
+        companion = CompanionServer(configure(api, tls), 0, lambda: None)
         announce = partial(_announce, stand, report, as_json=as_json)
         warming = asyncio.create_task(warm_once_listening(main, running))
         await _serve_both((main, stand.sockets), (companion, stand.api_sockets), announce)

@@ -27,6 +27,10 @@ def _no_report(_state: RemoteJwkSet) -> None:
     return
 
 
+def _load_client() -> None:
+    import httpx2  # noqa: F401, PLC0415 - loading is all that is wanted here
+
+
 def fetch_over(transport: httpx2.AsyncBaseTransport | None = None) -> Fetch:
     """Returns the fetch over httpx2, which raises KeySourceUnavailable for whatever goes wrong on the way.
 
@@ -34,10 +38,11 @@ def fetch_over(transport: httpx2.AsyncBaseTransport | None = None) -> Fetch:
     """
 
     async def fetch(request: FetchRequest) -> FetchAnswer:
+        # Importing the client and reading the trusted certificates take long: the event loop must not stand still.
+        await asyncio.to_thread(_load_client)
         import httpx2  # noqa: PLC0415 - dear to import: only who fetches pays
 
         try:
-            # Reading the trusted certificates takes milliseconds, during which the event loop must not stand still.
             client = await asyncio.to_thread(
                 httpx2.AsyncClient, transport=transport, follow_redirects=False, timeout=request.deadline_seconds
             )
