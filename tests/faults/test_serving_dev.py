@@ -1,7 +1,9 @@
 """`valetkey dev` as people start it, stop it and start it again: the real program."""
 
+import html
 import json
 import os
+import re
 import signal
 import socket
 import stat
@@ -25,9 +27,14 @@ def dev(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DevServer]:
 
 def start(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run `valetkey dev` where it has to refuse."""
+    return valetkey("dev", *arguments)
+
+
+def valetkey(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("VALETKEY_")}
     return subprocess.run(
-        [sys.executable, "-m", "valetkey", "dev", *arguments],
+        [sys.executable, "-m", "valetkey", *arguments],
         capture_output=True, text=True, timeout=60, check=False, env=environment,
     )  # fmt: skip
 
@@ -146,18 +153,44 @@ def test_reset_starts_over_and_touches_no_other_file(tmp_path: Path) -> None:
 
 def test_what_an_operator_changed_stays_changed(tmp_path: Path) -> None:
     with running_dev(tmp_path / "state") as running:
-        changed = subprocess.run(
-            [sys.executable, "-m", "valetkey", "client", "change", "web", "--name", "Renamed",
-             "--state", str(running.state)],
-            capture_output=True, text=True, timeout=60, check=False,
-        )  # fmt: skip
+        changed = valetkey("client", "change", "web", "--name", "Renamed", "--state", str(running.state))
         assert changed.returncode == 0, changed.stderr
     with running_dev(tmp_path / "state") as again:
-        shown = subprocess.run(
-            [sys.executable, "-m", "valetkey", "client", "show", "web", "--json", "--state", str(again.state)],
-            capture_output=True, text=True, timeout=60, check=True,
-        )  # fmt: skip
+        shown = valetkey("client", "show", "web", "--json", "--state", str(again.state))
         assert json.loads(shown.stdout)["name"] == "Renamed"
+
+
+def test_the_demo_client_of_the_home_page_ends_with_a_line_that_redeems_its_code(dev: DevServer) -> None:
+    person = dev.person("user")
+    sight = person.sign_in(person.open(f"{dev.issuer}/demo/start"))
+    if "consent-allow" in sight.ids:
+        sight = person.submit(sight, "consent-allow")
+    page = person.browser.get(sight.url)
+    assert page.status_code == 200
+    assert page.headers["cache-control"] == "no-store"
+    found = re.search(r'id="demo-curl"[^>]*><code>(.*?)</code>', page.text, re.DOTALL)
+    assert found
+    tokens = json.loads(shell(html.unescape(found[1])))
+    assert {"access_token", "id_token", "refresh_token"} <= set(tokens)
+
+
+# covers: FED-01
+def test_the_demo_client_trusts_no_answer_that_it_did_not_ask_for(dev: DevServer) -> None:
+    person = dev.person()
+    with_nothing = person.browser.get(f"{dev.issuer}/demo/callback?code=x&state=y")
+    assert (with_nothing.status_code, "state_mismatch" in with_nothing.text) == (400, True)
+    person.browser.get(f"{dev.issuer}/demo/start")
+    foreign = person.browser.get(f"{dev.issuer}/demo/callback?code=x&state=y&iss={dev.issuer}")
+    assert (foreign.status_code, "state_mismatch" in foreign.text) == (400, True)
+
+
+def test_a_tenant_that_is_added_while_it_runs_has_keys_with_its_first_request(dev: DevServer) -> None:
+    added = valetkey("tenant", "add", "acme", "--display-name", "Acme", "--state", str(dev.state))
+    assert added.returncode == 0, added.stderr
+    keys = httpx2.get(f"{dev.issuer}/t/acme/jwks.json").json()["keys"]
+    assert {key["alg"] for key in keys} >= {"ES256", "RS256"}
+    metadata = httpx2.get(f"{dev.issuer}/.well-known/oauth-authorization-server/t/acme").json()
+    assert metadata["issuer"] == f"{dev.issuer}/t/acme"
 
 
 def test_with_tls_the_named_authority_is_all_that_one_has_to_trust(tmp_path: Path) -> None:
@@ -177,7 +210,7 @@ def test_with_tls_the_named_authority_is_all_that_one_has_to_trust(tmp_path: Pat
 # covers: FLT-10
 def test_peers_that_send_no_request_are_ended_while_others_are_served(dev: DevServer) -> None:
     port = int(dev.issuer.rpartition(":")[2])
-    silent = [socket.create_connection(("127.0.0.1", port)) for _ in range(50)]
+    silent = [socket.create_connection(("127.0.0.1", port)) for _ in range(300)]
     slow = socket.create_connection(("127.0.0.1", port))
     slow.sendall(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nx-slow: ")
     assert httpx2.get(dev.report["links"]["health"]).status_code == 200

@@ -153,6 +153,33 @@ async def test_a_static_file_says_its_own_validator_once(served: Served) -> None
     assert "immutable" in str(reply.header("cache-control"))
 
 
+# covers: HTP-10
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../../../etc/passwd",
+        "..%2f..%2fetc/passwd",
+        "%2e%2e/secret",
+        "/etc/passwd",
+        "a%00.css",
+        "\\\\host\\share",
+        ".",
+    ],
+)
+async def test_a_static_path_names_a_packaged_file_or_nothing(served: Served, name: str) -> None:
+    path = next(path for path in served.application._parts.routes._rows if path.endswith(".css"))
+    reply = await served.send("GET", path.rpartition("/")[0] + "/" + name)
+    assert reply.status in {400, 404}
+
+
+# covers: HTP-10
+async def test_a_bomb_of_ranges_gets_the_whole_file_once(served: Served) -> None:
+    path = next(path for path in served.application._parts.routes._rows if path.endswith(".css"))
+    ranges = "bytes=" + ",".join(f"{number}-" for number in range(5_000))
+    bombed = await served.send("GET", path, headers={"range": ranges})
+    assert (bombed.status, bombed.body) == (200, (await served.send("GET", path)).body)
+
+
 # covers: HTP-07
 @pytest.mark.parametrize("origin", ["null", "https://evil.example", "https://web.example.evil.example"])
 async def test_a_foreign_origin_may_not_read_a_token(served: Served, origin: str) -> None:

@@ -55,14 +55,17 @@ class LazyGroup(click.Group):
         row = COMMANDS.get(cmd_name)
         if row is None:
             return None
+        command: click.Command = getattr(import_module(row.module), row.name)
+        return _with_breaks(command)
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command; where a package of the server is missing, say which and how it is installed."""
         try:
-            module = import_module(row.module)
+            return super().invoke(ctx)
         except ModuleNotFoundError as error:
             if error.name is None or error.name.startswith("valetkey"):
                 raise
             fail(f"this command needs the package {error.name}: install valetkey[server]", EXIT_UNAVAILABLE)
-        command: click.Command = getattr(module, row.name)
-        return _with_breaks(command)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the lines of the table, without importing what they stand for."""

@@ -15,7 +15,7 @@ from valetkey.cli.dev_report import Report
 from valetkey.cli.dev_seeds import CALLBACK
 from valetkey.cli.dev_state import USERS
 from valetkey.client import CodeFlow, FlowError, Server
-from valetkey.oauth.http import NO_STORE, HttpRequest, HttpResponse, see_other
+from valetkey.oauth.http import HttpRequest, HttpResponse, see_other
 from valetkey.oauth.parameters import parse_form
 from valetkey.oauth.types import ClientId, Scope, SecretText
 from valetkey.server import LateRenderer
@@ -119,4 +119,4 @@ class DevPages:
             issuer=server.issuer,
             accept_language=request.header(b"accept-language"),
             request_id=request.request_id,
-        ).with_headers(*NO_STORE)
+        )

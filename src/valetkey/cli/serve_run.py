@@ -13,6 +13,7 @@ import uvloop
 from valetkey.adapters.chance import draw_fresh
 from valetkey.adapters.log import StderrLog, adopt_library_logs
 from valetkey.adapters.serving.server import IN_FLIGHT_SECONDS, DrainingServer, Tls, configure
+from valetkey.adapters.serving.sockets import allow_many_connections
 from valetkey.adapters.serving.workers import Supervisor
 from valetkey.adapters.storage.sql.migrations import SchemaMismatchError
 from valetkey.adapters.storage.sqlite.connection import SqliteTooOldError
@@ -43,6 +44,7 @@ def start(settings: Settings, sockets: list[socket.socket]) -> int:
     line where that cannot be done, and nothing was served.
     """
     log = _log(settings)
+    allow_many_connections()
     _try_tls(settings)
     _migrate(settings, log)
     host, port = sockets[0].getsockname()[:2]
@@ -63,6 +65,7 @@ def start(settings: Settings, sockets: list[socket.socket]) -> int:
 def work(_number: int, lifeline: Connection, settings: Settings, sockets: list[socket.socket]) -> None:
     """Serve as one of several workers, until a signal or the parent's end."""
     log = _log(settings)
+    allow_many_connections()
     _in_loop(_serve(settings, sockets, log, lifeline, _Prepares.PARENT))
     log.close()
 

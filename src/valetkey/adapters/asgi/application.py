@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Final, Protocol
@@ -84,8 +83,6 @@ class Parts:
     """Raw paths at the root that belong to no tenant and answer without the store: `/healthz`, `/readyz`."""
     hosts: frozenset[bytes] | None = None
     """The only `Host` values that are answered (the local server's); None leaves that to the proxy in front."""
-    lifespan: Callable[[], AbstractAsyncContextManager[object]] | None = None
-    """What is open while the application runs, where a foreign server runs it."""
 
 
 _SYSTEM_METHODS: Final = frozenset({"GET", "HEAD"})
@@ -118,9 +115,8 @@ class Application:
         """Serve one connection scope (ASGI 3.0)."""
         if scope["type"] == "http":
             await self._serve(scope, receive, send)
-        elif scope["type"] == "lifespan":
-            await self._live(receive, send)
         else:
+            # A server that offers a lifespan goes on without one: what we stand on is opened before we are made.
             raise NotImplementedError(f"no {scope['type']} here")
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -201,22 +197,6 @@ class Application:
             ui_locales=_ui_locales(request),
             request_id=request.request_id,
         )
-
-    async def _live(self, receive: Receive, send: Send) -> None:
-        lifespan = self._parts.lifespan
-        await receive()
-        if lifespan is None:
-            await send({"type": "lifespan.startup.complete"})
-            await receive()
-        else:
-            try:
-                async with lifespan():
-                    await send({"type": "lifespan.startup.complete"})
-                    await receive()
-            except Exception as fault:
-                await send({"type": "lifespan.startup.failed", "message": str(fault)})
-                raise
-        await send({"type": "lifespan.shutdown.complete"})
 
 
 def _at(request: HttpRequest, path: str, body: bytes) -> HttpRequest:

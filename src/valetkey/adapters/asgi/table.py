@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from valetkey.oauth.types import Issuer
 
 _TENANT_NAME: Final = r"[a-z0-9][a-z0-9-]{0,62}"
-_HSTS: Final = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
+_HSTS: Final = (b"strict-transport-security", b"max-age=31536000")
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import resource
 import socket
 from contextlib import suppress
 from dataclasses import dataclass
@@ -69,6 +70,13 @@ def bind_next(hosts: Sequence[str], port: int) -> list[socket.socket]:
         with suppress(PortTakenError):
             return bind(hosts, candidate)
     raise PortTakenError(hosts[0], port, None)
+
+
+def allow_many_connections() -> None:
+    """Let this process open as many connections as the machine grants: a thousand idle ones fill the default."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _listening(host: str, port: int) -> socket.socket:

@@ -12,7 +12,8 @@ from multiprocessing.context import SpawnProcess
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import socket
+    from collections.abc import Callable, Sequence
     from types import FrameType
 
     from valetkey.authorization_server.ports import EventLog
@@ -34,16 +35,23 @@ class _Worker:
 class Supervisor:
     """Keeps `count` workers alive until it is told to stop, then waits for them to drain.
 
-    `target` runs in a clean process as target(number, lifeline, *arguments); its arguments are pickled, sockets
-    included. `grace` is how many seconds after SIGTERM a worker may take before it is killed.
+    `target` runs in a clean process as target(number, lifeline, sockets, *arguments); its arguments are pickled.
+    `grace` is how many seconds after SIGTERM a worker may take before it is killed.
     """
 
     def __init__(
-        self, count: int, target: Callable[..., None], arguments: tuple[Any, ...], grace: float, log: EventLog
+        self,
+        count: int,
+        target: Callable[..., None],
+        sockets: Sequence[socket.socket],
+        arguments: tuple[Any, ...],
+        grace: float,
+        log: EventLog,
     ) -> None:
         self._context = multiprocessing.get_context("spawn")
         self._count = count
         self._target = target
+        self._sockets = sockets
         self._arguments = arguments
         self._grace = grace
         self._log = log
@@ -72,7 +80,7 @@ class Supervisor:
     def _start(self, number: int) -> None:
         ours, theirs = self._context.Pipe()
         spawned = self._context.Process(
-            target=self._target, args=(number, theirs, *self._arguments), name=f"valetkey-{number}"
+            target=self._target, args=(number, theirs, self._sockets, *self._arguments), name=f"valetkey-{number}"
         )
         spawned.start()
         theirs.close()
@@ -90,6 +98,10 @@ class Supervisor:
             self._start(worker.number)
 
     def _stop(self) -> int:
+        # Once the workers have closed the door, nobody may wait behind it: as long as we hold these, the kernel lets
+        # connections in that no one will ever serve.
+        for opened in self._sockets:
+            opened.close()
         answered = 0
         deadline = time.monotonic() + self._grace
         while alive := [worker.spawned for worker in self._workers.values() if worker.spawned.is_alive()]:
