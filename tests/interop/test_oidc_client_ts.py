@@ -136,6 +136,7 @@ def test_the_application_is_told_that_consent_was_declined(page: Page, dev: DevS
     assert refused == "access_denied"
 
 
+# covers: HTP-07
 def test_any_origin_reads_the_public_documents(page: Page, dev: DevServer) -> None:
     for origin in (ORIGIN, STRANGER):
         visit(page, dev, origin)
@@ -143,6 +144,7 @@ def test_any_origin_reads_the_public_documents(page: Page, dev: DevServer) -> No
             assert read(page, dev.report["links"][name])["status"] == 200
 
 
+# covers: HTP-07
 def test_an_unregistered_origin_reads_nothing_that_a_client_is_answered(page: Page, dev: DevServer) -> None:
     sign_in(page, dev)
     token = page.evaluate("app.finish()")["access_token"]
@@ -170,6 +172,7 @@ def test_the_registered_origin_reads_why_the_token_endpoint_refuses(page: Page, 
     assert "invalid_grant" in answer["text"]
 
 
+# covers: HTP-07
 def test_no_origin_reads_the_pages_of_the_front_channel(page: Page, dev: DevServer) -> None:
     for path in ("/authorize?client_id=spa", "/login", "/logout"):
         assert read(page, f"{dev.issuer}{path}", credentials="include") == {"refused": "Failed to fetch"}
