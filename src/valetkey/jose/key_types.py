@@ -137,11 +137,11 @@ def _load_ec(members: Members) -> Material:
     coordinates = [octets_member(members, part) for part in ("x", "y")]
     if any(len(part) != width for part in coordinates):
         raise InvalidKey("A coordinate has another length than its curve's.")
-    x, y = (int.from_bytes(part, "big") for part in coordinates)
     try:
-        public = ec.EllipticCurvePublicNumbers(x, y, curve).public_key()
+        # The library proves here that the point is on the curve.
+        public = ec.EllipticCurvePublicKey.from_encoded_point(curve, b"\x04" + b"".join(coordinates))
         if "d" not in members:
-            return ec_material(public)
+            return Material(public=public, curve=str(name))
         d = octets_member(members, "d")
         if len(d) != width:
             raise InvalidKey("The private part has another length than its curve's.")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.hashes import HashAlgorithm
 
 _MISMATCH = "The signature does not match."
+_LONGEST_SHORT_FORM = 0x7F
 
 
 def hmac_with(algorithm: HashAlgorithm) -> Callable[[Material], BoundKey]:
@@ -103,8 +104,13 @@ def ecdsa_with(algorithm: HashAlgorithm) -> Callable[[Material], BoundKey]:
         sign_with = cast("ec.EllipticCurvePrivateKey", material.private).sign
 
         def sign(signed: bytes) -> bytes:
-            r, s = decode_dss_signature(sign_with(signed, scheme))
-            return r.to_bytes(width, "big") + s.to_bytes(width, "big")
+            der = sign_with(signed, scheme)
+            if der[1] > _LONGEST_SHORT_FORM:
+                r, s = decode_dss_signature(der)
+                return r.to_bytes(width, "big") + s.to_bytes(width, "big")
+            # Two short integers, just made by the library: cut out where they stand.
+            middle = 4 + der[3]
+            return der[4:middle][-width:].rjust(width, b"\0") + der[middle + 2 :][-width:].rjust(width, b"\0")
 
         return BoundKey(sign, verify)
 

@@ -55,7 +55,8 @@ def _access_token(claims: Claims) -> None:
 
 
 def _id_token(claims: Claims) -> None:
-    require_text(claims, "sub")
+    if require_text(claims, "sub") == claims.get("iss"):
+        raise ClaimInvalid("A token about its own issuer is a client assertion, not an ID Token.", "sub")
     audience, azp = claims.get("aud"), claims.get("azp")
     if isinstance(audience, list) and len(audience) > 1 and azp is None:
         raise ClaimMissing("An ID Token for several audiences names its authorized party.", "azp")
@@ -70,8 +71,62 @@ def _client_assertion(claims: Claims) -> None:
         raise ClaimInvalid("A client assertion is for one audience.", "aud")
 
 
+def _events(claims: Claims) -> Mapping[str, object]:
+    events = claims.get("events")
+    if not isinstance(events, dict) or not events or not all(isinstance(one, dict) for one in events.values()):
+        raise ClaimInvalid("The claim 'events' is no object of event objects.", "events")
+    return events
+
+
+def _logout_token(claims: Claims) -> None:
+    require_text(claims, "jti")
+    if BACKCHANNEL_LOGOUT not in _events(claims):
+        raise ClaimInvalid("The events of a logout token hold the back-channel logout event.", "events")
+    if "sub" not in claims:
+        require_text(claims, "sid")
+
+
+def _security_event(claims: Claims) -> None:
+    require_text(claims, "jti")
+    if BACKCHANNEL_LOGOUT in _events(claims):
+        raise ClaimInvalid("The token is a logout token.", "events")
+
+
+def _request_object(claims: Claims) -> None:
+    if require_text(claims, "client_id") != claims.get("iss"):
+        raise ClaimInvalid("The issuer of a request object is its client.", "iss")
+    if claims.get("sub") == claims["client_id"]:
+        raise ClaimInvalid("A request object whose subject is the client could be taken for its assertion.", "sub")
+    if "request" in claims or "request_uri" in claims:
+        raise ClaimInvalid("A request object holds no other request object.", "request")
+
+
+def _authorization_response(claims: Claims) -> None:
+    if claims.keys().isdisjoint({"code", "error", "access_token", "id_token"}):
+        raise ClaimMissing("An authorization response holds a code or an error.", "code")
+
+
+def _introspection(claims: Claims) -> None:
+    inner = claims.get("token_introspection")
+    if not isinstance(inner, dict) or type(inner.get("active")) is not bool:
+        raise ClaimInvalid("The claim 'token_introspection' is no introspection response.", "token_introspection")
+
+
+def _dpop_proof(claims: Claims) -> None:
+    for name in ("jti", "htm"):
+        require_text(claims, name)
+    require_text(claims, "htu", LONGEST_URI)
+
+
+BACKCHANNEL_LOGOUT: Final = "http://schemas.openid.net/event/backchannel-logout"
+LONGEST_URI: Final = 2_048
+
 _JWT_OR_ABSENT: Final = frozenset({None, "jwt"})
 _TIMED: Final = frozenset({"iss", "aud", "exp"})
+# What only other kinds bear: a token that has one of these is not of a kind that goes without a typ of its own.
+_MARKS: Final = frozenset(
+    {"events", "client_id", "scope", "token_introspection", "htm", "htu", "response_type", "code", "response_mode"}
+)
 
 AT_JWT: Final = TokenKind(
     "access token",
@@ -80,21 +135,56 @@ AT_JWT: Final = TokenKind(
     _TIMED | {"sub", "client_id", "iat", "jti"},
     rule=_access_token,
 )
-ID_TOKEN: Final = TokenKind(
-    "ID Token",
-    "JWT",
-    _JWT_OR_ABSENT,
-    _TIMED | {"sub", "iat"},
-    forbidden=frozenset({"events", "client_id", "scope", "token_introspection", "htm", "response_type"}),
-    rule=_id_token,
-)
+ID_TOKEN: Final = TokenKind("ID Token", "JWT", _JWT_OR_ABSENT, _TIMED | {"sub", "iat"}, _MARKS, _id_token)
 CLIENT_ASSERTION: Final = TokenKind(
     "client assertion",
     "client-authentication+jwt",
     _JWT_OR_ABSENT | {"client-authentication+jwt"},
     _TIMED | {"sub", "jti"},
-    forbidden=frozenset({"events", "client_id", "response_type", "htm"}),
-    rule=_client_assertion,
+    _MARKS | {"nonce", "auth_time", "acr"},
+    _client_assertion,
+)
+LOGOUT_TOKEN: Final = TokenKind(
+    "logout token",
+    "logout+jwt",
+    frozenset({"logout+jwt"}),
+    _TIMED | {"iat", "jti", "events"},
+    frozenset({"nonce"}),
+    _logout_token,
+)
+SECURITY_EVENT_TOKEN: Final = TokenKind(
+    "security event token",
+    "secevent+jwt",
+    frozenset({"secevent+jwt"}),
+    frozenset({"iss", "aud", "iat", "jti", "events"}),
+    frozenset({"exp"}),
+    _security_event,
+)
+REQUEST_OBJECT: Final = TokenKind(
+    "request object",
+    "oauth-authz-req+jwt",
+    frozenset({"oauth-authz-req+jwt"}),
+    _TIMED | {"client_id"},
+    frozenset({"events", "token_introspection"}),
+    _request_object,
+)
+AUTHORIZATION_RESPONSE: Final = TokenKind(
+    "authorization response", "JWT", _JWT_OR_ABSENT, _TIMED, frozenset({"sub", "events"}), _authorization_response
+)
+INTROSPECTION_RESPONSE: Final = TokenKind(
+    "introspection response",
+    "token-introspection+jwt",
+    frozenset({"token-introspection+jwt"}),
+    frozenset({"iss", "aud", "iat", "token_introspection"}),
+    frozenset({"sub", "exp"}),
+    _introspection,
+)
+DPOP_PROOF: Final = TokenKind(
+    "DPoP proof",
+    "dpop+jwt",
+    frozenset({"dpop+jwt"}),
+    frozenset({"jti", "htm", "htu", "iat"}),
+    rule=_dpop_proof,
 )
 
 
