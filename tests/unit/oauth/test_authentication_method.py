@@ -1,10 +1,13 @@
 import pytest
+
 from valetkey.oauth.authentication_method import AuthenticationMethod
 
 _BASIC, _POST = AuthenticationMethod.CLIENT_SECRET_BASIC, AuthenticationMethod.CLIENT_SECRET_POST
 
 
-@pytest.mark.parametrize("method", sorted(set(AuthenticationMethod) - {AuthenticationMethod.CLIENT_SECRET_BASIC_OR_POST}))
+@pytest.mark.parametrize(
+    "method", sorted(set(AuthenticationMethod) - {AuthenticationMethod.CLIENT_SECRET_BASIC_OR_POST})
+)
 def test_a_registered_method_is_the_only_way(method: AuthenticationMethod) -> None:
     assert method.ways == {method}
 
