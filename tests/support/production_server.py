@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
+import httpx2
+
 from support.failpoints import VARIABLE, Moment
 from support.lines import Line, Question, Reply, opened_lines
 from support.operator import Operator
 from support.person import Person
-from support.serve import SECRET, STOPS_WITHIN, Production, environment, write_configuration
+from support.serve import READY_WITHIN, SECRET, STOPS_WITHIN, Production, environment, write_configuration
 from valetkey.oauth.pkce import challenge_of
 
 if TYPE_CHECKING:
@@ -177,7 +179,10 @@ class ProductionServer:
 
     def person(self, username: str = "ada", password: str = PASSWORD) -> Person:
         """Return a new browser of an end-user."""
-        return Person(self.issuer, username, password)
+        person = Person(self.issuer, username, password)
+        # Where a process was killed, the answer may have to wait for the next one.
+        person.browser.timeout = httpx2.Timeout(READY_WITHIN)
+        return person
 
     def doom(self, moment: Moment, change: str) -> None:
         """Let the first process that comes to `moment` of a commit with `change` be killed there."""

@@ -56,13 +56,13 @@ def start(settings: Settings, sockets: list[socket.socket]) -> int:
     else:
         _in_loop(_prepare_alone(settings, log))
         grace = settings.server.drain_delay + IN_FLIGHT_SECONDS + _KILLED_AFTER
-        code = Supervisor(workers, work, (settings, sockets), grace, log).run()
+        code = Supervisor(workers, work, sockets, (settings,), grace=grace, log=log).run()
     log.write("server.stopped", exit_code=code)
     log.close()
     return code
 
 
-def work(_number: int, lifeline: Connection, settings: Settings, sockets: list[socket.socket]) -> None:
+def work(_number: int, lifeline: Connection, sockets: list[socket.socket], settings: Settings) -> None:
     """Serve as one of several workers, until a signal or the parent's end."""
     log = _log(settings)
     allow_many_connections()

@@ -45,6 +45,7 @@ class Supervisor:
         target: Callable[..., None],
         sockets: Sequence[socket.socket],
         arguments: tuple[Any, ...],
+        *,
         grace: float,
         log: EventLog,
     ) -> None:
@@ -98,8 +99,8 @@ class Supervisor:
             self._start(worker.number)
 
     def _stop(self) -> int:
-        # Once the workers have closed the door, nobody may wait behind it: as long as we hold these, the kernel lets
-        # connections in that no one will ever serve.
+        # Nobody may wait behind a door that the workers have closed: as long as we hold these, the kernel accepts
+        # connections that no one will ever serve.
         for opened in self._sockets:
             opened.close()
         answered = 0
