@@ -31,6 +31,7 @@ COMMANDS: Final[dict[str, Command]] = {
     "init": Command("valetkey.cli.init", "init", "Write a commented configuration file that serve accepts."),
     "config": Command("valetkey.cli.config", "config", "Check a configuration file and show what it means."),
     "demo": Command("valetkey.cli.demo", "demo", "Play a client against the running local server."),
+    "jwt": Command("valetkey.cli.jwt", "jwt", "Sign, encrypt, verify and take apart JWTs; make keys."),
     "client": Command("valetkey.cli.client", "client", "Add, list, show, change and remove clients."),
     "user": Command("valetkey.cli.user", "user", "Add, list, show, change and remove end-users."),
     "resource": Command(

@@ -74,7 +74,7 @@ def _times(claims: Mapping[str, object], now: int) -> Iterator[Finding]:
 
 def _missing(claims: Mapping[str, object], kind: str) -> Iterator[Finding]:
     # A DPoP proof is bound to its moment by iat, a logout or security event token to its jti (RFC 9449; RFC 8417).
-    if claims.get("exp") is None and kind not in {"dpop+jwt", "secevent+jwt"}:
+    if claims.get("exp") is None and kind not in {"dpop+jwt", "secevent+jwt", "token-introspection+jwt"}:
         yield Finding("exp_missing")
     names = ("iat", "jti") if kind == "dpop+jwt" else ("iss", "aud", "sub", "iat", "jti")
     yield from (Finding(f"{name}_missing") for name in names if claims.get(name) is None)

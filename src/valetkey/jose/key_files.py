@@ -2,10 +2,36 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Protocol, cast
+
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_der_private_key,
+    load_der_public_key,
+    load_pem_private_key,
+    load_pem_public_key,
+)
 
 from valetkey.jose.errors import InvalidKey
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.serialization import KeySerializationEncryption
+
+    from valetkey.jose.jwk import Jwk
+
+
+class _Private(Protocol):
+    def private_bytes(
+        self, encoding: Encoding, form: PrivateFormat, encryption: KeySerializationEncryption, /
+    ) -> bytes: ...
+
+
+class _Public(Protocol):
+    def public_bytes(self, encoding: Encoding, form: PublicFormat, /) -> bytes: ...
 
 
 def load_pem(pem: str | bytes) -> object:
@@ -21,3 +47,41 @@ def load_pem(pem: str | bytes) -> object:
         return load_pem_public_key(octets)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         raise InvalidKey("The text is not a PEM key that can be read.") from None
+
+
+def load_der(der: bytes) -> object:
+    """Returns the key object of DER: PKCS #8, PKCS #1, SEC 1, SPKI or a certificate; InvalidKey otherwise."""
+    try:
+        return load_der_public_key(der)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        pass
+    try:
+        return load_der_private_key(der, password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        pass
+    from cryptography.x509 import load_der_x509_certificate  # noqa: PLC0415 - dear to import
+
+    try:
+        return load_der_x509_certificate(der).public_key()
+    except (ValueError, UnsupportedAlgorithm):
+        raise InvalidKey("The octets are not a DER key that can be read.") from None
+
+
+def to_pem(key: Jwk) -> bytes:
+    """Returns the key as PEM: PKCS #8, not encrypted, where it is private, else SPKI; InvalidKey for a secret."""
+    return _encoded(key, Encoding.PEM)
+
+
+def to_der(key: Jwk) -> bytes:
+    """Returns the key as DER: PKCS #8, not encrypted, where it is private, else SPKI; InvalidKey for a secret."""
+    return _encoded(key, Encoding.DER)
+
+
+def _encoded(key: Jwk, encoding: Encoding) -> bytes:
+    material = key._material  # noqa: SLF001 - one room: what the library prepared, it also writes
+    if material.secret is not None:
+        raise InvalidKey("A symmetric key has no PEM or DER form.")
+    if material.private is not None:
+        private = cast("_Private", material.private)
+        return private.private_bytes(encoding, PrivateFormat.PKCS8, NoEncryption())
+    return cast("_Public", material.public).public_bytes(encoding, PublicFormat.SubjectPublicKeyInfo)
