@@ -50,13 +50,14 @@ def aes_gcm(key: bytes) -> ContentCipher:
         return sealed[:-TAG_OCTETS], sealed[-TAG_OCTETS:]
 
     def unseal(iv: bytes, ciphertext: bytes, tag: bytes, aad: bytes) -> bytes:
+        # RFC7518-5.3/lengths
         # The library takes other lengths too: a short tag would make forging cheap.
         if len(iv) != 12 or len(tag) != TAG_OCTETS:  # noqa: PLR2004 - 96 bits
             raise decryption_failed()
         try:
             return decrypt(iv, ciphertext + tag, aad)
         except InvalidTag:
-            raise decryption_failed() from None
+            raise decryption_failed() from None  # RFC7516-5.2/tag
 
     return ContentCipher(seal, unseal)
 

@@ -62,7 +62,7 @@ def decode_segment(segment: bytes) -> bytes:
         return b""
     remainder = len(segment) & 3
     if segment[-1] not in _LAST[remainder]:
-        raise MalformedToken(_NOT_BASE64URL)
+        raise MalformedToken(_NOT_BASE64URL)  # RFC7515-2/base64url
     try:
         return _decode_octets(b'"' + segment.translate(_FROM_URL_ALPHABET) + _PADDING[remainder])
     except (msgspec.DecodeError, UnicodeError):
@@ -77,7 +77,7 @@ def parse_json_object(octets: bytes) -> dict[str, object]:
     try:
         members = _decode_object(octets)
     except (msgspec.DecodeError, UnicodeError, RecursionError, ValueError, OverflowError):
-        raise MalformedToken(_NOT_JSON) from None
+        raise MalformedToken(_NOT_JSON) from None  # RFC8725-3.7/utf-8
     count = len(members)
     if _BRACKET in octets or octets.count(b"{") > 1:
         count = _count_members(members, MAXIMUM_DEPTH)
@@ -107,9 +107,9 @@ def _refuse_duplicates(octets: bytes) -> None:
 
 
 def _without_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    members = dict(pairs)
+    members = dict(pairs)  # RFC7519-4/unique-claims
     if len(members) != len(pairs):
-        raise DuplicateMember("A JSON object names a member twice.")
+        raise DuplicateMember("A JSON object names a member twice.")  # RFC7515-4/unique-parameters
     return members
 
 

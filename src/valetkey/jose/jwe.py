@@ -150,6 +150,7 @@ class Decrypter:
     def _encryption(self, sound: ProtectedHeader, unprotected: frozenset[str]) -> ContentEncryption:
         header = sound.members
         if sound.is_critical:
+            # RFC7516-4.1.13/crit
             raise MalformedToken("The header has critical parameters that are not understood.")
         enc = header.get("enc")
         if not isinstance(enc, str):

@@ -169,5 +169,5 @@ def _header(
         raise MalformedToken("A header is a JSON object.")
     whole = {**protected, **shared, **own}
     if len(whole) != len(protected) + len(shared) + len(own):
-        raise MalformedToken("A header parameter stands in two headers.")
+        raise MalformedToken("A header parameter stands in two headers.")  # RFC7516-7.2.1/disjoint
     return whole, frozenset(shared) | frozenset(own)

@@ -192,6 +192,7 @@ def _members(value: Mapping[str, object] | str | bytes) -> Mapping[str, object]:
     try:
         return parse_json_object(value.encode() if isinstance(value, str) else value)
     except (InvalidToken, UnicodeError):
+        # RFC7517-4/unique-members
         raise InvalidKey("The text is not a JSON object with distinct members.") from None
 
 
@@ -262,7 +263,7 @@ def _operations(members: Members) -> frozenset[str] | None:
     if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
         raise InvalidKey("The member 'key_ops' is not a list of names.")
     if len(set(value)) != len(value):
-        raise InvalidKey("The member 'key_ops' names an operation twice.")
+        raise InvalidKey("The member 'key_ops' names an operation twice.")  # RFC7517-4.3/unique-operations
     return frozenset(value)
 
 
@@ -303,5 +304,5 @@ def _from_material(row: SignatureAlgorithm | KeyManagementAlgorithm, material: M
 def _thumbprint(kty: str, material: Material) -> str:
     row = KEY_TYPES[kty]
     members = {"kty": kty} | (row.dump_public(material) if material.secret is None else row.dump_private(material))
-    hashed = {name: members[name] for name in sorted((*row.thumbprint_members, "kty"))}
+    hashed = {name: members[name] for name in sorted((*row.thumbprint_members, "kty"))}  # RFC7638-3/thumbprint
     return b64url_encode(sha256(json_octets(hashed)).digest())

@@ -166,6 +166,7 @@ class JwkSet:
             found = (*found, key.bind(algorithm))
         if not found:
             if is_known or any(key.kid == kid or kid is None for key in self.keys):
+                # RFC8725-3.1/one-algorithm
                 raise AlgorithmNotAllowed("The key is for another algorithm than the header's.")
             raise UnknownKey("No key of the set has the header's kid.")
         return found
@@ -182,6 +183,7 @@ def _key_list(value: Mapping[str, object] | str | bytes) -> list[object]:
             raise InvalidKey("The text is not a JSON object with distinct members.") from None
     members = value.get("keys")
     if not isinstance(members, (list, tuple)) or len(members) > MAXIMUM_KEYS:
+        # RFC7517-5/keys
         raise InvalidKey(f"A key set has a member 'keys', a list of at most {MAXIMUM_KEYS} keys.")
     return list(members)
 

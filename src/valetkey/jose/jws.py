@@ -90,9 +90,10 @@ def sound_header(members: Mapping[str, object], unprotected: frozenset[str] = fr
     if "crit" in members or "b64" in members:
         # RFC 7797 is the one extension that is understood: critical, protected, and a boolean.
         if members.get("crit") != ["b64"] or not unprotected.isdisjoint({"crit", "b64"}):
+            # RFC7515-4.1.11/crit
             raise MalformedToken("The header has critical parameters that are not understood.")
         if not isinstance(members.get("b64"), bool):
-            raise MalformedToken("The header's b64 is not a boolean.")
+            raise MalformedToken("The header's b64 is not a boolean.")  # RFC7797-6/crit
         is_encoded = members["b64"] is True
     return ProtectedHeader(
         algorithm,
@@ -143,7 +144,7 @@ def verify_with(candidates: tuple[Jwk, ...], signature: bytes, signed: bytes) ->
         except SignatureInvalid:
             continue
         return key
-    raise SignatureInvalid("The signature does not match.")
+    raise SignatureInvalid("The signature does not match.")  # RFC7515-5.2/signature
 
 
 def sign_compact(payload: bytes, key: Jwk, *, header: Mapping[str, object] | None = None) -> str:

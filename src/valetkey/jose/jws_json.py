@@ -127,7 +127,7 @@ def verify_json(
             if signatures is Signatures.ALL:
                 raise
     if not verified:
-        raise SignatureInvalid("None of the signatures can be verified.")
+        raise SignatureInvalid("None of the signatures can be verified.")  # RFC7515-5.2/which-signatures
     known = payload if payload is not None else payload_of(content, parts[0].header)
     return VerifiedJsonJws(known, tuple(verified))
 
@@ -198,6 +198,7 @@ def _part(members: object) -> _Part:
         raise MalformedToken("The members of a signature have other types than they must.")
     protected = parse_json_object(b64url_decode(segment)) if segment else {}
     if not protected.keys().isdisjoint(unprotected):
+        # RFC7515-7.2.1/disjoint
         raise MalformedToken("A header parameter stands both protected and unprotected.")
     header = sound_header({**protected, **unprotected}, frozenset(unprotected))
     return _Part(header, protected, segment, b64url_decode(signature))

@@ -189,10 +189,12 @@ class Verifier:
 
     def _judge_header(self, header: ProtectedHeader) -> None:
         if header.is_critical:
+            # RFC7797-7/jwt
             raise MalformedToken("A JWT has no critical extensions that are understood (RFC 7797, 7).")
         if header.algorithm not in self._allowed:
-            raise AlgorithmNotAllowed("The header's algorithm is not allowed.")
+            raise AlgorithmNotAllowed("The header's algorithm is not allowed.")  # RFC8725-3.1/algorithms
         if header.typ not in self._kind.accepted:
+            # RFC8725-3.12/exclusive-rules
             raise TypMismatch(f"The token's typ is not that of {self._kind.name}.")
 
     def _judge(self, claims: Mapping[str, object], now: int) -> None:
@@ -201,7 +203,7 @@ class Verifier:
             raise ClaimMissing(f"The claim {missing!r} is missing.", missing)
         kind = self._kind
         if claims.get("iss") != self.issuer:
-            raise ClaimInvalid("The token is of another issuer.", "iss")
+            raise ClaimInvalid("The token is of another issuer.", "iss")  # RFC8725-3.8/issuer
         audience = claims.get("aud")
         if type(audience) is not str or audience not in self._audiences:
             self._judge_audiences(audience)
@@ -221,7 +223,7 @@ class Verifier:
             and not self._audiences.isdisjoint(audience)
         ):
             return
-        raise ClaimInvalid("The token is for another audience.", "aud")
+        raise ClaimInvalid("The token is for another audience.", "aud")  # RFC7519-4.1.3/aud
 
 
 def _judge_times(claims: Mapping[str, object], now: int, latest: int) -> None:
@@ -232,12 +234,12 @@ def _judge_times(claims: Mapping[str, object], now: int, latest: int) -> None:
         and "exp" in claims
         and now >= _time(claims, "exp")
     ):
-        raise TokenExpired("The token has expired.")
+        raise TokenExpired("The token has expired.")  # RFC7519-4.1.4/exp
     iat = claims.get("iat")
     if not (type(iat) is int and 0 <= iat <= latest) and "iat" in claims and _time(claims, "iat") > latest:
         raise TokenNotYetValid("The time in 'iat' lies in the future.")
     if "nbf" in claims and _time(claims, "nbf") > latest:
-        raise TokenNotYetValid("The time in 'nbf' lies in the future.")
+        raise TokenNotYetValid("The time in 'nbf' lies in the future.")  # RFC7519-4.1.5/nbf
 
 
 def _time(claims: Mapping[str, object], name: str) -> int | float:
@@ -263,5 +265,5 @@ def decrypt_then_verify(
     opened = decrypter.decrypt(token)
     content = opened.header.get("cty")
     if not isinstance(content, str) or normal_typ(content) != "jwt":
-        raise MalformedToken("The encrypted token says of no JWT inside of it.")
+        raise MalformedToken("The encrypted token says of no JWT inside of it.")  # RFC7519-5.2/nested
     return verifier.verify(opened.plaintext.decode("latin-1"), keys, now=now)

@@ -40,7 +40,7 @@ def agreed_with(  # noqa: PLR0917 - the inputs of the derivation, each once
         other = KEY_TYPES[str(kty)].load(cast("Mapping[str, object]", epk))
         shared = _shared(material, other)
     except (InvalidKey, AlgorithmUnavailable, ValueError):
-        raise MalformedToken(_BAD_EPK) from None
+        raise MalformedToken(_BAD_EPK) from None  # RFC8725-3.4/inputs
     return _derived(shared, algorithm, octets, apu, apv)
 
 

@@ -90,7 +90,7 @@ def bind_direct(material: Material) -> BoundEncryption:
         enc: ContentEncryption, _header: Mapping[str, object], encrypted_key: bytes, _most: int
     ) -> ContentCipher:
         if encrypted_key:
-            raise decryption_failed()
+            raise decryption_failed()  # RFC7516-5.2/empty-key
         if enc.name not in prepared:
             prepared[enc.name] = _prepared(enc, secret)
         return prepared[enc.name]
@@ -219,7 +219,7 @@ def bind_rsa1_5(material: Material) -> BoundEncryption:
         enc: ContentEncryption, _header: Mapping[str, object], encrypted_key: bytes, _most: int
     ) -> ContentCipher:
         # Drawn before the outcome is known, and used in its place: bad padding ends where a bad tag ends.
-        instead = random_octets(enc.key_octets)
+        instead = random_octets(enc.key_octets)  # RFC7516-11.5/indistinguishable
         try:
             cek = decrypt(encrypted_key, scheme)
         except ValueError:

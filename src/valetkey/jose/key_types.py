@@ -39,7 +39,7 @@ _RSA_OCTETS: Final = MAXIMUM_RSA_BITS // 8
 def _load_oct(members: Members) -> Material:
     secret = octets_member(members, "k")
     if not secret or len(secret) > MAXIMUM_SECRET_OCTETS:
-        raise InvalidKey("The secret is empty or too long.")
+        raise InvalidKey("The secret is empty or too long.")  # RFC8725-3.5/entropy
     if weak_keys.is_asymmetric_text(secret):
         raise InvalidKey("The secret is the text of an asymmetric key.")
     return Material(secret=secret)
@@ -92,7 +92,7 @@ def rsa_material(key: rsa.RSAPrivateKey | rsa.RSAPublicKey) -> Material:
 def require_sound_rsa(numbers: rsa.RSAPublicNumbers) -> None:
     """Returns, or raises InvalidKey for a modulus or exponent that is unsafe."""
     if not MINIMUM_RSA_BITS <= numbers.n.bit_length() <= MAXIMUM_RSA_BITS:
-        raise InvalidKey(f"An RSA key has {MINIMUM_RSA_BITS} to {MAXIMUM_RSA_BITS} bits.")
+        raise InvalidKey(f"An RSA key has {MINIMUM_RSA_BITS} to {MAXIMUM_RSA_BITS} bits.")  # RFC7518-3.3/key-size
     if numbers.n % 2 == 0 or numbers.e % 2 == 0 or not 3 <= numbers.e < 2**32:  # noqa: PLR2004 - the smallest odd exponent
         raise InvalidKey("The RSA exponent or modulus is unsafe.")
     if weak_keys.is_roca(numbers.n):
@@ -136,7 +136,7 @@ def _load_ec(members: Members) -> Material:
     width = (curve.key_size + 7) // 8
     coordinates = [octets_member(members, part) for part in ("x", "y")]
     if any(len(part) != width for part in coordinates):
-        raise InvalidKey("A coordinate has another length than its curve's.")
+        raise InvalidKey("A coordinate has another length than its curve's.")  # RFC7518-6.2.1.2/coordinate-length
     try:
         # The library proves here that the point is on the curve.
         public = ec.EllipticCurvePublicKey.from_encoded_point(curve, b"\x04" + b"".join(coordinates))

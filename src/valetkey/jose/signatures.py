@@ -28,6 +28,7 @@ def hmac_with(algorithm: HashAlgorithm) -> Callable[[Material], BoundKey]:
 
     def bind(material: Material) -> BoundKey:
         if material.secret is None or len(material.secret) < algorithm.digest_size:
+            # RFC7518-3.2/key-size
             raise InvalidKey(f"The secret must have at least {algorithm.digest_size} octets.")
         # Copying a keyed object skips the two hash blocks of the key, more than half of the cost.
         keyed = HMAC(material.secret, algorithm).copy
@@ -91,7 +92,7 @@ def ecdsa_with(algorithm: HashAlgorithm) -> Callable[[Material], BoundKey]:
 
         def verify(signature: bytes, signed: bytes) -> None:
             if len(signature) != double:
-                raise SignatureInvalid(_MISMATCH)
+                raise SignatureInvalid(_MISMATCH)  # RFC7518-3.4/length
             r = from_octets(signature[:width], "big")
             s = from_octets(signature[width:], "big")
             try:

@@ -97,6 +97,7 @@ def test_distinct_members_are_read_whatever_their_values_look_like(text: bytes, 
     assert parse_json_object(text) == members
 
 
+@pytest.mark.requirement("RFC8725-3.7/utf-8")
 @pytest.mark.parametrize(
     "text",
     [

@@ -100,6 +100,7 @@ def test_a_key_that_names_dir_takes_every_encryption_of_its_length() -> None:
 
 @pytest.mark.parametrize("encryption", ENCRYPTIONS)
 @pytest.mark.requirement("RFC7516-5.2/tag")
+@pytest.mark.requirement("RFC7518-5.3/lengths")
 def test_whatever_is_changed_in_the_token_it_fails_with_one_message(encryption: str) -> None:
     # covers: JWE-06
     header, encrypted_key, iv, ciphertext, tag = jwe.encrypt(PLAINTEXT, KW, encryption=encryption).split(".")
@@ -229,6 +230,7 @@ RSA1_5 = Jwk.parse(
 )
 
 
+@pytest.mark.requirement("RFC7516-11.5/indistinguishable")
 def test_rsa1_5_only_decrypts_and_fails_alike_whatever_is_wrong() -> None:
     # covers: JWE-04
     with pytest.raises(ConfigurationError):
@@ -300,6 +302,7 @@ def test_a_text_that_is_no_encrypted_token_is_refused(text: str) -> None:
         _decrypter(KW).decrypt(text)
 
 
+@pytest.mark.requirement("RFC8725-3.4/inputs")
 def test_an_unsound_ephemeral_key_is_refused() -> None:
     key = _key("ECDH-ES", "P-256")
     foreign = Jwk.generate_on("P-384", "ECDH-ES").as_dict()
@@ -370,6 +373,7 @@ def test_the_additional_data_is_covered_by_the_tag() -> None:
         {"encrypted_key": 7},
     ],
 )
+@pytest.mark.requirement("RFC7516-7.2.1/disjoint")
 def test_an_object_that_is_no_jwe_is_refused(changes: dict[str, object]) -> None:
     # covers: JWE-10
     with pytest.raises(MalformedToken):

@@ -159,6 +159,7 @@ def _ec(**changes: object) -> dict[str, object]:
     ],
 )
 @pytest.mark.requirement("RFC7518-6.2.1.2/coordinate-length")
+@pytest.mark.requirement("RFC7517-4.3/unique-operations")
 def test_an_unsound_elliptic_curve_key_is_refused(changes: Mapping[str, object]) -> None:
     # covers: JWK-02
     assert Jwk.parse(_ec()).is_private
@@ -191,6 +192,8 @@ def test_a_point_of_small_order_is_no_key(y: int, sign: int) -> None:
         Jwk.parse(members)
 
 
+@pytest.mark.requirement("RFC7518-3.2/key-size")
+@pytest.mark.requirement("RFC8725-3.5/entropy")
 def test_a_secret_shorter_than_its_hash_is_refused() -> None:
     # covers: JWS-34
     for algorithm, octets in (("HS256", 32), ("HS384", 48), ("HS512", 64)):
@@ -245,6 +248,7 @@ def test_a_key_is_never_rebound_to_another_algorithm() -> None:
 
 
 @pytest.mark.parametrize("value", ["", "[]", '{"kty":"EC","kty":"EC"}', b"\xff", "{" * 100, '{"kty":1}', "{}", 7])
+@pytest.mark.requirement("RFC7517-4/unique-members")
 def test_text_that_is_no_key_is_refused(value: str | bytes) -> None:
     with pytest.raises(InvalidKey):
         Jwk.parse(value)

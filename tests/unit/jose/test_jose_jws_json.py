@@ -90,6 +90,7 @@ def test_an_algorithm_outside_of_the_list_does_not_count() -> None:
     ],
 )
 @pytest.mark.parametrize("policy", Signatures)
+@pytest.mark.requirement("RFC7515-7.2.1/disjoint")
 def test_an_object_that_is_no_jws_is_refused(changes: dict[str, object], policy: Signatures) -> None:
     # covers: JWS-09
     with pytest.raises(MalformedToken):
@@ -153,6 +154,7 @@ def test_an_unencoded_payload_is_signed_as_it_is() -> None:
         jws.verify_compact(f"{header}.{b64(payload)}.{signature}", BOTH, algorithms=ALGORITHMS)
 
 
+@pytest.mark.requirement("RFC7797-6/crit")
 def test_signatures_that_disagree_on_the_encoding_are_refused() -> None:
     made = _general()
     made["signatures"][0] = {  # type: ignore[index]

@@ -171,7 +171,6 @@ def _proof(header: Mapping[str, object], **changes: object) -> str:
     return jws.sign_compact(json_octets(claims), KEY, header={"typ": "dpop+jwt", **header})
 
 
-@pytest.mark.requirement("RFC9449-4.3/key")
 @pytest.mark.parametrize(
     "jwk",
     [
