@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Final, Protocol
@@ -29,7 +29,7 @@ from valetkey.oauth.parameters import MAXIMUM_QUERY, parse_form
 from valetkey.oauth.types import DEFAULT_TENANT, Issuer
 
 if TYPE_CHECKING:
-    from valetkey.adapters.asgi.messages import Receive, Scope, Send
+    from valetkey.adapters.asgi.messages import Header, Receive, Scope, Send
     from valetkey.authorization_server.pages import Page
     from valetkey.authorization_server.service import AuthorizationServer
 
@@ -121,69 +121,74 @@ class Application:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         parts = self._parts
-        headers = scope["headers"]
-        client = scope.get("client")
+        headers: Sequence[Header] = scope["headers"]
         raw_path = scope.get("raw_path") or scope["path"].encode()
-        method: str = scope["method"]
-        request = HttpRequest(
-            "GET" if method == "HEAD" else method,
-            "",
-            scope["query_string"],
-            headers,
-            b"",
-            parts.proxies.remote_address(client[0], headers) if client else "",
-            f"{self._prefix}-{next(self._numbers):x}",
-        )
         system = parts.system.get(raw_path)
-        if system is not None and method in _SYSTEM_METHODS:
+        if system is not None and scope["method"] in _SYSTEM_METHODS:
             await send_response(send, await system(), self._nowhere, headers)
             return
+        request_id = f"{self._prefix}-{next(self._numbers):x}"
         place: Place | None = None
         server: AuthorizationServer | None = None
         try:
-            place = self._find(raw_path, method, request)
+            place = self._find(raw_path, scope)
             server = await parts.servers.find(place.tenant)
             if server is None:
                 raise not_found()  # noqa: TRY301 - told like every other refusal
-            outcome = await self._respond(request, place, server, receive)
+            outcome = await self._respond(scope, place, server, receive, request_id)
         except ClientGone:
             return
         except Exception as fault:  # noqa: BLE001 - whatever it is, the caller gets an answer and no traceback
+            request = self._request(scope, place.path if place else "", b"", request_id)
             record(parts.log, fault, request, place.path if place else "(unknown)")
             outcome = answer(fault, place.row.route.face if place else _face_of(request))
-        response = outcome if isinstance(outcome, HttpResponse) else self._render(outcome, request, server)
-        row = place.row if place else self._nowhere
-        if not row.is_public:
-            response = response.with_headers(("x-request-id", request.request_id))
-        await send_response(send, response, row, headers)
+        if not isinstance(outcome, HttpResponse):
+            request = self._request(scope, place.path if place else "", b"", request_id)
+            outcome = self._render(outcome, request, server)
+        await send_response(send, outcome, place.row if place else self._nowhere, headers, request_id)
 
-    def _find(self, raw_path: bytes, method: str, request: HttpRequest) -> Place:
+    def _find(self, raw_path: bytes, scope: Scope) -> Place:
         hosts = self._parts.hosts
         if hosts is not None and not any(
-            name == b"host" and value.lower() in hosts for name, value in request.headers
+            name == b"host" and value.lower() in hosts for name, value in scope["headers"]
         ):
             raise misdirected()
-        if len(request.query) > MAXIMUM_QUERY:
+        if len(scope["query_string"]) > MAXIMUM_QUERY:
             raise query_too_large()
         place = self._parts.routes.find(raw_path)
         if place is None:
             raise not_found()
-        if method == "HEAD" and not place.row.takes_head:
+        if scope["method"] == "HEAD" and not place.row.takes_head:
             raise method_not_allowed(place.row.allow)
         return place
 
     async def _respond(
-        self, request: HttpRequest, place: Place, server: AuthorizationServer, receive: Receive
+        self, scope: Scope, place: Place, server: AuthorizationServer, receive: Receive, request_id: str
     ) -> HttpResponse | Page:
         route = place.row.route
-        method = request.method
-        if method not in route.methods:
+        method = scope["method"]
+        if method not in route.methods and method != "HEAD":
             if method == "OPTIONS" and route.cors is not Cors.NONE:
-                return await self._parts.preflight(_at(request, place.path, b""), server, route)
+                request = self._request(scope, place.path, b"", request_id)
+                return await self._parts.preflight(request, server, route)
             raise method_not_allowed(place.row.allow)
-        reads_form = route.accepts is Accepts.FORM and method != "GET"
-        body = await read_form(request.headers, receive) if reads_form else b""
-        return await route.endpoint(_at(request, place.path, body), server)
+        reads_form = route.accepts is Accepts.FORM and method == "POST"
+        body = await read_form(scope["headers"], receive) if reads_form else b""
+        return await route.endpoint(self._request(scope, place.path, body, request_id), server)
+
+    def _request(self, scope: Scope, path: str, body: bytes, request_id: str) -> HttpRequest:
+        headers = scope["headers"]
+        client = scope.get("client")
+        method = scope["method"]
+        return HttpRequest(
+            "GET" if method == "HEAD" else method,
+            path,
+            scope["query_string"],
+            headers,
+            body,
+            self._parts.proxies.remote_address(client[0], headers) if client else "",
+            request_id,
+        )
 
     def _render(self, page: Page, request: HttpRequest, server: AuthorizationServer | None) -> HttpResponse:
         parts = self._parts
@@ -197,19 +202,6 @@ class Application:
             ui_locales=_ui_locales(request),
             request_id=request.request_id,
         )
-
-
-def _at(request: HttpRequest, path: str, body: bytes) -> HttpRequest:
-    # dataclasses.replace costs ten times as much.
-    return HttpRequest(
-        request.method,
-        path,
-        request.query,
-        request.headers,
-        body,
-        request.remote_address,
-        request.request_id,
-    )
 
 
 def _ui_locales(request: HttpRequest) -> str | None:

@@ -37,13 +37,6 @@ def method_not_allowed(allowed: str) -> HttpRefusal:
     return HttpRefusal(405, ErrorKind.METHOD_NOT_ALLOWED, "The method is not allowed here.", (("allow", allowed),))
 
 
-def body_too_slow() -> HttpRefusal:
-    """Return the refusal of a body that did not arrive in time."""
-    return HttpRefusal(
-        408, ErrorKind.BAD_REQUEST, "The request body did not arrive in time.", (("connection", "close"),)
-    )
-
-
 def body_too_large() -> HttpRefusal:
     """Return the refusal of a body over the cap; the connection closes, so that the rest is never read."""
     return HttpRefusal(

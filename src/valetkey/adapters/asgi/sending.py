@@ -20,34 +20,40 @@ _FIRST_ERROR: Final = 400
 _OK: Final = 200
 
 
-async def send_response(send: Send, response: HttpResponse, row: Row, sent: Sequence[Header]) -> None:
-    """Send `response` under the rules of its row; `sent` are the request's headers, for If-None-Match."""
+async def send_response(
+    send: Send, response: HttpResponse, row: Row, sent: Sequence[Header], request_id: str = ""
+) -> None:
+    """Send `response` under the rules of its row; `sent` are the request's headers, for If-None-Match.
+
+    A response that no cache may keep names its request, as the log does.
+    """
     body = response.body
-    headers: list[Header] = [(b"content-length", b"%d" % len(body)), *row.always]
-    says_cache = says_etag = False
-    for name, value in response.headers:
-        if name in _OF_ROW:
-            continue
-        if name == "cache-control":
-            says_cache = True
-        elif name == "etag":
-            says_etag = True
-        headers.append((name.encode("ascii"), value.encode("latin-1")))
     status = response.status
-    if status >= _FIRST_ERROR:
-        if not says_cache:
-            headers.extend(NO_STORE)
-    elif not says_cache:
-        headers.extend(row.cache)
-        if row.is_public and status == _OK and not says_etag:
-            etag = _etag(body)
-            headers.append((b"etag", etag))
-            if _is_known(etag, sent):
-                # A 304 repeats what a cache stores, but says nothing of a body (RFC 9110, 15.4.5).
-                status, body = 304, b""
-                headers = [header for header in headers if header[0] not in _OF_BODY]
+    headers: list[Header] = [(b"content-length", b"%d" % len(body)), *row.always]
+    if request_id and not row.is_public:
+        headers.append((b"x-request-id", request_id.encode()))
+    said = _encode(response, headers)
+    if b"cache-control" not in said:
+        headers.extend(NO_STORE if status >= _FIRST_ERROR else row.cache)
+    if row.is_public and status == _OK and b"etag" not in said:
+        etag = _etag(body)
+        headers.append((b"etag", etag))
+        if _is_known(etag, sent):
+            # A 304 repeats what a cache stores, but says nothing of a body (RFC 9110, 15.4.5).
+            status, body = 304, b""
+            headers = [header for header in headers if header[0] not in _OF_BODY]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+
+
+def _encode(response: HttpResponse, headers: list[Header]) -> set[bytes]:
+    said: set[bytes] = set()
+    for name, value in response.headers:
+        if name not in _OF_ROW:
+            encoded = name.encode("ascii")
+            said.add(encoded)
+            headers.append((encoded, value.encode("latin-1")))
+    return said
 
 
 _OF_BODY: Final = (b"content-length", b"content-type")

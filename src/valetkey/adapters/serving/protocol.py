@@ -13,16 +13,16 @@ if TYPE_CHECKING:
     from uvicorn.config import Config
 
 HEADER_SECONDS: Final = 5.0
+BODY_SECONDS: Final = 10.0
 READER_SECONDS: Final = 30.0
 IDLE_SECONDS: Final = 30
 MAXIMUM_HEADERS: Final = 64 * 1024
 """Bytes of request line and headers."""
 
 _UNUSUAL: Final = frozenset({b"connection", b"transfer-encoding"})
-_TOO_LARGE: Final = (
-    b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\n"
-    b"cache-control: no-store\r\nconnection: close\r\n\r\n"
-)
+_LAST_WORDS: Final = b"\r\ncontent-length: 0\r\ncache-control: no-store\r\nconnection: close\r\n\r\n"
+_TOO_LARGE: Final = b"HTTP/1.1 431 Request Header Fields Too Large" + _LAST_WORDS
+_TOO_SLOW: Final = b"HTTP/1.1 408 Request Timeout" + _LAST_WORDS
 
 
 class LimitedState(ServerState):
@@ -98,6 +98,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._headers_since: float | None = None
         self._header_octets = 0
         self._paused_since: float | None = None
+        self._body_since: float | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Start the clock: a peer that connects has to ask for something."""
@@ -118,6 +119,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """The request is known: its body has a deadline of its own."""
+        self._body_since = self._headers_since or self.loop.time()
         self._headers_since = None
         self._header_octets = 0
         super().on_headers_complete()
@@ -125,6 +127,11 @@ class LimitedProtocol(HttpToolsProtocol):
         self.cycle.__class__ = OneWriteCycle
         if self._state.draining:
             self.cycle.keep_alive = False
+
+    def on_message_complete(self) -> None:
+        """The request is whole."""
+        self._body_since = None
+        super().on_message_complete()
 
     def _is_between_requests(self) -> bool:
         cycle: RequestResponseCycle | None = self.cycle
@@ -143,6 +150,10 @@ class LimitedProtocol(HttpToolsProtocol):
     def expire(self, now: float) -> None:
         """End the connection when its peer has kept us waiting too long at `now` of the loop's clock."""
         if self._headers_since is not None and now - self._headers_since > HEADER_SECONDS:
+            self.transport.close()
+        elif self._body_since is not None and now - self._body_since > BODY_SECONDS:
+            if not self.cycle.response_started:
+                self.transport.write(_TOO_SLOW)
             self.transport.close()
         elif self._paused_since is not None and now - self._paused_since > READER_SECONDS:
             self.transport.abort()
