@@ -17,7 +17,7 @@ help:
 	@echo "make types    mypy --strict"
 	@echo "make format   let ruff mend what it can"
 	@echo "make bench    measure, side by side with a peer"
-	@echo "make docs     write the generated pages of docs/"
+	@echo "make docs     write the generated pages of docs/ and build its site in site/"
 	@echo "make clean    remove the environment and all that was built"
 
 dev: .venv/installed-dev
@@ -40,10 +40,11 @@ format: .venv/installed-test
 bench: .venv/installed-test npm-clients
 	@exec $(BIN)/python -m benchmarks $(ARGS)
 
-docs: .venv/installed-test
+docs: .venv/installed-test .venv/installed-docs
 	@$(BIN)/python tools/requirements.py
 	@$(BIN)/python tools/hardening.py
 	@$(BIN)/python tools/reference.py
+	@exec $(BIN)/zensical build --clean --strict
 
 npm-clients:
 	@sh tools/npm-clients.sh >&2
@@ -53,6 +54,9 @@ npm-clients:
 
 .venv/installed-test: pyproject.toml
 	@PYTHON="$(PYTHON)" sh tools/environment.sh test >&2
+
+.venv/installed-docs: pyproject.toml
+	@PYTHON="$(PYTHON)" sh tools/environment.sh docs >&2
 
 clean:
 	rm -rf .venv build dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis tests/interop/node_modules

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes .venv and installs into it what one target of the Makefile needs: `dev` (the server) or `test` (all tools).
+# Makes .venv and installs into it what one target of the Makefile needs: `dev` (the server), `test` (all tools) or `docs`.
 # Called by make when pyproject.toml is newer than the stamp that this script leaves in .venv.
 set -eu
 
@@ -69,6 +69,10 @@ case $wanted in
         say "installing the server and the test tools; the first time takes a minute or two"
         install --editable '.[dev]' --group test --group lint
         touch .venv/installed-dev
+        ;;
+    docs)
+        say "installing what builds the documentation"
+        install --group docs
         ;;
     *) fail "unknown environment: $wanted" ;;
 esac

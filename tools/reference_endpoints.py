@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import sys
 from dataclasses import fields
 from os.path import commonpath
 from typing import TYPE_CHECKING, Final, cast
@@ -32,6 +31,7 @@ Each path is relative to the issuer. The default tenant's issuer is the configur
 `ISSUER/t/NAME`, with all of these paths under it.
 """
 
+RULES: Final = ("path", "cache", "read by other origins", "body", "guard of a POST", "errors")
 CORS_WORDS: Final = {
     Cors.NONE: "none",
     Cors.ANY: "any (`*`)",
@@ -47,45 +47,33 @@ FACE_WORDS: Final = {Face.MACHINE: "JSON", Face.PERSON: "a page"}
 
 def page() -> str:
     """Return the page."""
-    return f"{HEAD}\n{_endpoints()}\n{_placements()}\n{_system()}\n{_token()}\n{_errors()}\n{_metadata()}"
+    return f"{HEAD}\n{_endpoints()}\n{_system()}\n{_token()}\n{_errors()}\n{_metadata()}"
 
 
 def _endpoints() -> str:
-    head = (
-        "path",
-        "methods",
-        "what it is",
-        "body",
-        "cache",
-        "read by other origins",
-        "guard of a POST",
-        "errors",
-    )
-    assets = [route.path for route in asset_routes()]
-    files = (
-        code(f"{commonpath(assets)}/…"),
-        codes(sorted(asset_routes()[0].methods)),
-        "The style sheet, icons and script of the pages",
-        "none",
-        code(asset_routes()[0].cache.value),
-        CORS_WORDS[Cors.NONE],
-        "",
-        FACE_WORDS[Face.PERSON],
-    )
-    return table(head, [*(_endpoint(route) for route in ROUTES), files])
-
-
-def _endpoint(route: Route) -> tuple[str, ...]:
-    module = inspect.getmodule(route.endpoint) or sys.modules[__name__]
-    takes_form = "a form" if route.accepts is Accepts.FORM and "POST" in route.methods else "none"
+    asset = asset_routes()[0]
+    files = code(f"{commonpath([route.path for route in asset_routes()])}/…")
+    named = [(code(route.path), codes(sorted(route.methods)), _what(route)) for route in ROUTES]
+    assets = (files, codes(sorted(asset.methods)), "The style sheet, icons and script of the pages")
+    rules = [(code(route.path), *_rules(route)) for route in ROUTES]
     return (
-        code(route.path),
-        codes(sorted(route.methods)),
-        first_clause(module.__doc__),
-        takes_form,
+        table(("path", "methods", "what it is"), [*named, assets])
+        + f"\n{_placements()}\n## What each one allows\n\n"
+        + table(RULES, [*rules, (files, *_rules(asset))])
+    )
+
+
+def _what(route: Route) -> str:
+    return first_clause(getattr(inspect.getmodule(route.endpoint), "__doc__", None))
+
+
+def _rules(route: Route) -> tuple[str, ...]:
+    takes_post = "POST" in route.methods
+    return (
         code(route.cache.value),
         CORS_WORDS[route.cors],
-        CSRF_WORDS[route.csrf] if "POST" in route.methods else "",
+        "a form" if route.accepts is Accepts.FORM and takes_post else "none",
+        CSRF_WORDS[route.csrf] if takes_post else "",
         FACE_WORDS[route.face],
     )
 
@@ -127,8 +115,8 @@ def _errors() -> str:
     ]
     return (
         "## Error codes\n\nA refusal has `error` and `error_description`, whose text is fixed: it never repeats\n"
-        "what was sent. At the authorization endpoint a code goes to the redirect URI once that is verified, and to an\n"
-        "error page before.\n\n" + table(("code", "status of a direct answer", "may be redirected"), rows)
+        "what was sent. At the authorization endpoint it goes to the redirect URI once that is verified, and to\n"
+        "an error page before.\n\n" + table(("code", "status of a direct answer", "may be redirected"), rows)
     )
 
 
