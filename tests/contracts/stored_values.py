@@ -13,7 +13,9 @@ from valetkey.authorization_server.decision import (
     PutEndUser,
     StartSession,
 )
+from valetkey.authorization_server.known_access_tokens import OpaqueAccessToken
 from valetkey.authorization_server.model import (
+    AccessTokenFormat,
     Authentication,
     AuthenticationMethod,
     Authorization,
@@ -88,9 +90,17 @@ CLIENT = Client(
     scope=Scope.of(("openid", "read")),
     resources=("https://api.example",),
     profile="OPENID",
+    access_token_format=AccessTokenFormat.OPAQUE,
 )
 SECRET = ClientSecret("first", SecretDigest(b"\x01" * 32), NOW, later(60))
-RESOURCE = Resource("https://api.example", "API", {"read": "Read your notes"}, Seconds(60))
+RESOURCE = Resource(
+    "https://api.example",
+    "API",
+    {"read": "Read your notes"},
+    Seconds(60),
+    AccessTokenFormat.OPAQUE,
+    (ClientId("api"), ClientId("gateway")),
+)
 KEY = SigningKey("k1", "ES256", '{"kty":"EC"}', b"sealed\x00", KeyState.ACTIVE, NOW)
 ACME = Tenant(TenantId("acme"), "Acme", "OAUTH_2_1", accent="#102030")
 
@@ -140,6 +150,9 @@ REFRESH_TOKEN = RefreshToken(
     confirmation=Confirmation("x5t#S256", "thumb"),
 )
 SUCCESSOR = replace(REFRESH_TOKEN, digest=digest("successor"), confirmation=None)
+ACCESS_TOKEN = OpaqueAccessToken(
+    digest("access"), {"sub": "alice", "aud": ["https://api.example"], "gen": [0, 0, 1, 0]}, later(70)
+)
 KEPT = KeptReply(b"sealed reply", b"\x03" * 32, later(30))
 
 GRANT = GrantAuthorization(AUTHORIZATION, CODE)

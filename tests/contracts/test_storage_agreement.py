@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from contracts.conftest import STORAGES
 from contracts.stored_values import (
+    ACCESS_TOKEN,
     ACME,
     AUTHENTICATION,
     AUTHORIZATION,
@@ -37,6 +38,7 @@ from contracts.stored_values import (
 )
 from valetkey.adapters.storage import Storage
 from valetkey.authorization_server.decision import (
+    AddAccessToken,
     AddSigningKey,
     AdvanceInteraction,
     BumpGeneration,
@@ -57,6 +59,7 @@ from valetkey.authorization_server.decision import (
     RemoveEndUser,
     RemoveResource,
     RevokeAuthorization,
+    RevokeAccessToken,
     RotateBrowserHandle,
     RotateRefreshToken,
     SetProvisioningRevision,
@@ -104,6 +107,10 @@ CHANGES: tuple[Change, ...] = (
     RevokeAuthorization(AUTHORIZATION.authorization_id, later(9)),
     RememberConsent(CONSENT),
     RememberConsent(replace(CONSENT, scope=Scope.of(("write",)), granted_at=later(1), resources=())),
+    AddAccessToken(ACCESS_TOKEN),
+    AddAccessToken(replace(ACCESS_TOKEN, expires_at=later(500))),
+    RevokeAccessToken(digest("jti"), later(70)),
+    RevokeAccessToken(digest("jti"), later(500)),
     RememberConsent(replace(CONSENT, scope=Scope(), granted_at=later(600), expires_at=later(900))),
     PutTenant(ACME),
     PutClient(replace(CLIENT, disabled=True)),
@@ -156,6 +163,8 @@ async def everything(storage: Storage, tenant: TenantId) -> list[object]:
 
 Commits = list[tuple[TenantId, list[Change]]]
 
+        await stores.access_tokens.find(ACCESS_TOKEN.digest),
+        await stores.access_tokens.is_revoked(digest("jti")),
 
 async def history(name: str, commits: Commits, purged_at: int) -> list[object]:
     with tempfile.TemporaryDirectory() as folder:

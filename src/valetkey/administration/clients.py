@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from valetkey.administration.refusal import ActRefused, refuse_declared, refuse_faults
 from valetkey.authorization_server.decision import Changes, PutClient, RemoveClient
 from valetkey.authorization_server.model import (
+    AccessTokenFormat,
     ApplicationType,
     AuthenticationMethod,
     Client,
@@ -43,6 +44,7 @@ class ClientFields:
     consent: ConsentMode | None = None
     profile: str | None = None
     id_token_signed_response_alg: str | None = None
+    access_token_format: AccessTokenFormat | None = None
     disabled: bool | None = None
 
 
@@ -126,6 +128,7 @@ def _applied(client: Client, fields: ClientFields) -> Client:
         consent=fields.consent or client.consent,
         profile=fields.profile or client.profile,
         id_token_signed_response_alg=(fields.id_token_signed_response_alg or client.id_token_signed_response_alg),
+        access_token_format=fields.access_token_format or client.access_token_format,
         managed_by=client.managed_by,
         disabled=client.disabled if fields.disabled is None else fields.disabled,
     )

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from valetkey.administration.refusal import ActRefused, refuse_declared, refuse_faults
 from valetkey.authorization_server.decision import Changes, PutResource, RemoveResource
-from valetkey.authorization_server.model import Resource
+from valetkey.authorization_server.model import AccessTokenFormat, Resource
 from valetkey.authorization_server.registration import resource_faults
-from valetkey.oauth.types import Seconds
+from valetkey.oauth.types import ClientId, Seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,8 @@ class ResourceFields:
     name: str | None = None
     scopes: Mapping[str, str] | None = None
     access_token_lifetime: Seconds | None = None
+    access_token_format: AccessTokenFormat | None = None
+    introspection_client_ids: tuple[ClientId, ...] | None = None
     disabled: bool | None = None
 
 
@@ -55,6 +57,12 @@ def _judged(held: Resource, fields: ResourceFields) -> ResourceAct:
         name=held.name if fields.name is None else fields.name,
         scopes=held.scopes if fields.scopes is None else fields.scopes,
         access_token_lifetime=fields.access_token_lifetime or held.access_token_lifetime,
+        access_token_format=fields.access_token_format or held.access_token_format,
+        introspection_client_ids=(
+            held.introspection_client_ids
+            if fields.introspection_client_ids is None
+            else fields.introspection_client_ids
+        ),
         managed_by=held.managed_by,
         disabled=held.disabled if fields.disabled is None else fields.disabled,
     )

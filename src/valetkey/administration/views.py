@@ -27,6 +27,7 @@ def client_view(client: Client, tenant_id: TenantId) -> View:
         "consent": client.consent.value,
         "profile": client.profile,
         "id_token_signed_response_alg": client.id_token_signed_response_alg,
+        "access_token_format": client.access_token_format and client.access_token_format.value,
         "jwks": client.jwks.as_dict() if client.jwks is not None else None,
         "secrets": [
             {"secret_id": each.secret_id, "created_at": each.created_at, "expires_at": each.expires_at}
@@ -63,6 +64,8 @@ def resource_view(resource: Resource, tenant_id: TenantId) -> View:
         "name": resource.name,
         "scopes": dict(resource.scopes),
         "access_token_lifetime": resource.access_token_lifetime,
+        "access_token_format": resource.access_token_format.value,
+        "introspection_client_ids": list(resource.introspection_client_ids),
         "managed_by": resource.managed_by.value,
         "disabled": resource.disabled,
     }

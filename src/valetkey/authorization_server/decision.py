@@ -18,6 +18,11 @@ from valetkey.authorization_server.configuration_change import (
     SetProvisioningRevision,
 )
 from valetkey.authorization_server.model import (
+from valetkey.authorization_server.known_access_tokens import (
+    AccessTokenChange,
+    AddAccessToken,
+    RevokeAccessToken,
+)
     Authorization,
     AuthorizationCode,
     Browser,
@@ -43,6 +48,7 @@ __all__ = [
     "AddSigningKey",
     "BumpGeneration",
     "PutClient",
+    "AddAccessToken",
     "PutEndUser",
     "PutResource",
     "PutTenant",
@@ -53,6 +59,7 @@ __all__ = [
 ]
 
 # --- must-win changes: each is one conditional statement; losing one undoes the whole commit ---------------
+    "RevokeAccessToken",
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +253,7 @@ class EndUserIssue:
     """Tokens for an end-user's authorization.
 
     `scope` and `resources` are what this access token carries (a part of the authorization's). `refresh_token`
+    | AccessTokenChange
     is handed out as it is; `id_token_nonce_applies` says whether the ID Token repeats the request's nonce
     (only at code redemption: OpenID Connect Core, 12.2).
     """

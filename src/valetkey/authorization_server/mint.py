@@ -1,14 +1,16 @@
-"""JWT access tokens (RFC 9068): their claims, and the signature."""
+"""Access tokens: their claims (RFC 9068), signed as a JWT or stored behind an opaque text."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from valetkey.authorization_server.decision import ClientIssue, Issue
+from valetkey.authorization_server.decision import AddAccessToken, Changes, ClientIssue, Issue
+from valetkey.authorization_server.known_access_tokens import OpaqueAccessToken
+from valetkey.authorization_server.model import AccessTokenFormat
 from valetkey.authorization_server.rights import audience
 from valetkey.jose.jwt import AT_JWT
-from valetkey.oauth.types import Seconds
+from valetkey.oauth.types import NumericDate, Seconds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,25 +22,31 @@ if TYPE_CHECKING:
 
 ALGORITHM: Final = "ES256"
 """Fast to sign and to verify, and every verifier has it (DESIGN, 11)."""
+PREFIX: Final = "vk_at_"
 
 
 @dataclass(frozen=True, slots=True)
 class MintedAccessToken:
-    """A signed access token and how many seconds it lives."""
+    """An access token, how many seconds it lives, and what makes it good: nothing for a signed one."""
 
     value: str = field(repr=False)
     expires_in: Seconds
+    changes: Changes = ()
 
 
 async def mint_access_token(
     issue: Issue, client: Client, resources: Sequence[Resource], server: AuthorizationServer, fresh: Fresh
 ) -> MintedAccessToken:
-    """Return the signed token for what was decided; `resources` are those that `issue` names.
+    """Return the token for what was decided; `resources` are those that `issue` names.
 
     Raises Unavailable when no key can sign it.
     """
     lifetime = lifetime_for(resources, server.policy_for(client).access_token_lifetime)
     claims = access_token_claims(issue, client, server.issuer, lifetime, fresh)
+    if format_for(resources, client) is AccessTokenFormat.OPAQUE:
+        opaque = fresh.token(PREFIX)
+        row = OpaqueAccessToken(opaque.digest(), claims, NumericDate(fresh.now + lifetime))
+        return MintedAccessToken(opaque.reveal(), lifetime, (AddAccessToken(row),))
     token = await server.signer.sign(claims, typ=AT_JWT, algorithm=ALGORITHM)  # RFC9068-2.1/signed
     return MintedAccessToken(token, lifetime)
 
@@ -47,6 +55,17 @@ def lifetime_for(resources: Sequence[Resource], default: Seconds) -> Seconds:
     """Return the seconds that suit every one of `resources`: the shortest that one of them asks for."""
     asked = [default if own is None else own for own in (one.access_token_lifetime for one in resources)]
     return min(asked, default=default)
+
+
+def format_for(resources: Sequence[Resource], client: Client) -> AccessTokenFormat:
+    """Return how a token is written: as its client says, else opaque as soon as one of `resources` asks for that.
+
+    A resource whose tokens are opaque must not find what they say in a token that everybody can read.
+    """
+    if client.access_token_format is not None:
+        return client.access_token_format
+    wants_opaque = any(one.access_token_format is AccessTokenFormat.OPAQUE for one in resources)
+    return AccessTokenFormat.OPAQUE if wants_opaque else AccessTokenFormat.JWT
 
 
 def access_token_claims(

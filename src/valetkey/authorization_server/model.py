@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import NewType
 
 from valetkey.jose import JwkSet
+from valetkey.oauth.access_token import AccessTokenFormat as AccessTokenFormat  # noqa: PLC0414 - of Client, Resource
 from valetkey.oauth.authentication_method import AuthenticationMethod as AuthenticationMethod  # noqa: PLC0414 - as below
 from valetkey.oauth.redirect_uri import ApplicationType as ApplicationType  # noqa: PLC0414 - part of a Client
 from valetkey.oauth.types import (
@@ -89,6 +90,8 @@ class Client:
     profile: str | None = None
     """A policy profile of its own; None means the tenant's."""
     id_token_signed_response_alg: str = "RS256"  # noqa: S105 - an algorithm
+    access_token_format: AccessTokenFormat | None = None
+    """Of all its access tokens; None leaves it to their resources."""
     managed_by: ManagedBy = ManagedBy.OPERATOR
     disabled: bool = False
 
@@ -125,6 +128,9 @@ class Resource:
     scopes: Mapping[str, str]
     """Scope name to what it lets a client do, in words for the consent page."""
     access_token_lifetime: Seconds | None = None
+    access_token_format: AccessTokenFormat = AccessTokenFormat.JWT
+    introspection_client_ids: tuple[ClientId, ...] = ()
+    """The confidential clients that speak for it: they may introspect the tokens that name it as audience."""
     managed_by: ManagedBy = ManagedBy.OPERATOR
     disabled: bool = False
 

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
     from valetkey.authorization_server.decision import Change
     from valetkey.authorization_server.fresh import Fresh
+    from valetkey.authorization_server.known_access_tokens import OpaqueAccessToken
     from valetkey.authorization_server.model import (
         Browser,
         BrowserId,
@@ -141,6 +142,15 @@ class Attempts(Protocol):
 
     async def wait(self, key: str, interval: int, burst: int, now: NumericDate) -> int:
         """Return the seconds until `key` may try again; 0 when it may now."""
+class AccessTokens(Protocol):
+    """Opaque access tokens, and which access tokens of either format were revoked by themselves."""
+
+    async def find(self, digest: TokenDigest) -> OpaqueAccessToken | None: ...
+    async def is_revoked(self, token_id_digest: TokenDigest) -> bool:
+        """Say whether the token whose `jti` has this SHA-256 was revoked."""
+        ...
+
+
         ...
 
 
@@ -179,6 +189,8 @@ class Stores(Protocol):
         """
         ...
 
+    def access_tokens(self) -> AccessTokens: ...
+    @property
 
 class Signer(Protocol):
     """The tenant's signing keys at work; private keys never leave it."""

@@ -122,7 +122,8 @@ def _authentication_faults(client: Client) -> Iterator[Fault]:
 
 def _grant_faults(client: Client, policy: Policy) -> Iterator[Fault]:
     unknown = sorted(client.grant_types - policy.grant_types)
-    if unknown or not client.grant_types:
+    # A confidential client without any speaks for a resource server, which only introspects.
+    if unknown or (client.is_public and not client.grant_types):
         known = ", ".join(sorted(policy.grant_types))
         yield Fault(
             "grant_types", f"profile {policy.name} knows {known}" + (f", not {unknown[0]}" if unknown else "")
@@ -202,6 +203,11 @@ def _resource_faults(resource: Resource) -> Iterator[Fault]:
         Fault("scopes", f"{name}: say in words what it allows")
         for name, words in sorted(resource.scopes.items())
         if not words.strip()
+    )
+    yield from (
+        Fault("introspection_client_ids", f"{client_id[:100]!r} is no client_id")
+        for client_id in resource.introspection_client_ids
+        if not _CLIENT_ID.fullmatch(client_id)
     )
     lifetime = resource.access_token_lifetime
     if lifetime is not None and not 1 <= lifetime <= LONGEST_ACCESS_TOKEN:

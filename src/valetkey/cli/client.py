@@ -17,7 +17,13 @@ from valetkey.administration.clients import (
 )
 from valetkey.administration.refusal import ActRefused
 from valetkey.administration.views import client_view
-from valetkey.authorization_server.model import ApplicationType, AuthenticationMethod, Client, ConsentMode
+from valetkey.authorization_server.model import (
+    AccessTokenFormat,
+    ApplicationType,
+    AuthenticationMethod,
+    Client,
+    ConsentMode,
+)
 from valetkey.authorization_server.policy import PROFILES
 from valetkey.authorization_server.registration import ID_TOKEN_ALGORITHMS
 from valetkey.cli.desk import at_desk, desk_options
@@ -43,7 +49,12 @@ def _field_options(command: Callable[..., None]) -> Callable[..., None]:
             type=click.Choice([method.value for method in AuthenticationMethod]),
             help="How it authenticates; client_secret_basic for a new one.",
         ),
-        click.option("--grant-type", "grant_types", multiple=True, help="A grant type it may use; repeatable."),
+        click.option(
+            "--grant-type",
+            "grant_types",
+            multiple=True,
+            help="A grant type it may use; repeatable. An empty text: none, for an API that only introspects.",
+        ),
         click.option(
             "--redirect-uri", "redirect_uris", multiple=True, help="Where browsers return to; repeatable."
         ),
@@ -66,6 +77,11 @@ def _field_options(command: Callable[..., None]) -> Callable[..., None]:
         ),
         click.option("--profile", type=click.Choice(list(PROFILES)), help="A policy profile of its own."),
         click.option("--id-token-signed-response-alg", type=click.Choice(ID_TOKEN_ALGORITHMS)),
+        click.option(
+            "--access-token-format",
+            type=click.Choice([each.value for each in AccessTokenFormat]),
+            help="How all its access tokens are written; as their resources say where this is never given.",
+        ),
     )
     for option in reversed(options):
         command = option(command)
@@ -89,7 +105,7 @@ def add(client_id: str, **options: Any) -> None:
     """
 
     async def act(desk: Desk) -> ClientAct:
-        if options["scope"] is None:
+        if options["scope"] is None and _list(options["grant_types"]) != ():
             raise ActRefused('scope: say what it may ask for, such as --scope "openid profile"')
         held = await desk.stores.clients.find(ClientId(client_id))
         done = add_client(ClientId(client_id), _fields(options), held, desk.tenant, desk.fresh)
@@ -190,7 +206,7 @@ def remove(client_id: str, **options: Any) -> None:
 
 def _fields(options: Mapping[str, Any]) -> ClientFields:
     method, kind, consent = options["authentication_method"], options["application_type"], options["consent"]
-    grants = _list(options["grant_types"])
+    grants, written = _list(options["grant_types"]), options["access_token_format"]
     return ClientFields(
         name=options["name"],
         authentication_method=method and AuthenticationMethod(method),
@@ -204,6 +220,7 @@ def _fields(options: Mapping[str, Any]) -> ClientFields:
         consent=consent and ConsentMode(consent),
         profile=options["profile"],
         id_token_signed_response_alg=options["id_token_signed_response_alg"],
+        access_token_format=written and AccessTokenFormat(written),
         disabled=options.get("disabled"),
     )
 

@@ -15,9 +15,10 @@ from valetkey.administration.resources import (
     remove_resource,
 )
 from valetkey.administration.views import resource_view
+from valetkey.authorization_server.model import AccessTokenFormat
 from valetkey.cli.desk import at_desk, desk_options
 from valetkey.cli.output import say, show_json, show_record, show_table
-from valetkey.oauth.types import Seconds
+from valetkey.oauth.types import ClientId, Seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
     from valetkey.authorization_server.model import Resource
     from valetkey.cli.desk import Desk
 
-_COLUMNS: Final = ("identifier", "name", "scopes", "access_token_lifetime", "managed_by", "disabled")
+_COLUMNS: Final = (
+    "identifier", "name", "scopes", "access_token_lifetime", "access_token_format", "managed_by", "disabled",
+)  # fmt: skip
 
 
 def _field_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -35,6 +38,17 @@ def _field_options(command: Callable[..., None]) -> Callable[..., None]:
             "--scope", "scopes", multiple=True, help='A scope with what it allows, "NAME=WORDS"; repeatable.'
         ),
         click.option("--access-token-lifetime", type=int, help="Seconds that its access tokens live."),
+        click.option(
+            "--access-token-format",
+            type=click.Choice([each.value for each in AccessTokenFormat]),
+            help="How its access tokens are written; jwt for a new one.",
+        ),
+        click.option(
+            "--introspection-client",
+            "introspection_client_ids",
+            multiple=True,
+            help="A client that may introspect its tokens; repeatable. An empty text takes all away.",
+        ),
     )
     for option in reversed(options):
         command = option(command)
@@ -143,11 +157,14 @@ def remove(identifier: str, **options: Any) -> None:
 
 
 def _fields(options: Mapping[str, Any]) -> ResourceFields:
-    lifetime = options["access_token_lifetime"]
+    lifetime, written = options["access_token_lifetime"], options["access_token_format"]
+    speakers = options["introspection_client_ids"]
     return ResourceFields(
         name=options["name"],
         scopes=_scopes(options["scopes"]),
         access_token_lifetime=None if lifetime is None else Seconds(lifetime),
+        access_token_format=written and AccessTokenFormat(written),
+        introspection_client_ids=tuple(ClientId(each) for each in speakers if each) if speakers else None,
         disabled=options.get("disabled"),
     )
 

@@ -16,6 +16,15 @@ class PrincipalKind(StrEnum):
     CLIENT = "client"
 
 
+class AccessTokenFormat(StrEnum):
+    """How an access token is written."""
+
+    JWT = "jwt"
+    """Signed claims (RFC 9068): verified locally, readable by whoever holds it."""
+    OPAQUE = "opaque"
+    """A random text that only introspection explains (RFC 7662): dead the moment it is revoked."""
+
+
 @dataclass(frozen=True, slots=True)
 class AccessToken:
     """What a verified access token says."""

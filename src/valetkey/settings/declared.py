@@ -45,6 +45,7 @@ def client_of(found: Readings) -> DeclaredClient:
         consent=found[rows.CONSENT],
         profile=found[rows.CLIENT_PROFILE],
         id_token_signed_response_alg=found[rows.ID_TOKEN_ALGORITHM],
+        access_token_format=found[rows.CLIENT_TOKEN_FORMAT],
         managed_by=ManagedBy.FILE,
         disabled=found[rows.DISABLED],
     )
@@ -74,6 +75,8 @@ def resource_of(found: Readings) -> DeclaredResource:
         name=found[rows.RESOURCE_NAME] or identifier,
         scopes=found[rows.SCOPES],
         access_token_lifetime=found[rows.ACCESS_TOKEN_LIFETIME],
+        access_token_format=found[rows.RESOURCE_TOKEN_FORMAT],
+        introspection_client_ids=tuple(map(ClientId, found[rows.INTROSPECTION_CLIENT_IDS])),
         managed_by=ManagedBy.FILE,
         disabled=found[rows.DISABLED],
     )

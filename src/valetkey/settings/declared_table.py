@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from valetkey.authorization_server.model import ApplicationType, AuthenticationMethod, ConsentMode, PasswordHash
+from valetkey.authorization_server.model import (
+    AccessTokenFormat,
+    ApplicationType,
+    AuthenticationMethod,
+    ConsentMode,
+    PasswordHash,
+)
 from valetkey.authorization_server.policy import PROFILES
 from valetkey.jose import InvalidKey, JwkSet
 from valetkey.oauth.types import DEFAULT_TENANT, Scope, Seconds, SecretDigest, SecretText
@@ -151,13 +157,21 @@ ID_TOKEN_ALGORITHM: Final[Setting[str]] = Setting(
     "The algorithm of its ID Tokens.",
     '"ES256"',
 )
+CLIENT_TOKEN_FORMAT: Final[Setting[AccessTokenFormat | None]] = Setting(
+    "access_token_format",
+    kinds.member_of(AccessTokenFormat),
+    None,
+    "How all its access tokens are written, whatever their resources say: `jwt` (verified locally) or `opaque` "
+    "(explained by introspection, dead the moment they are revoked).",
+    '"opaque"',
+)
 CLIENTS: Final = DeclarationTable(
     "clients",
     CLIENT_ID,
     (
         CLIENT_ID, TENANT, CLIENT_NAME, AUTHENTICATION_METHOD, SECRET, JWKS, GRANT_TYPES, REDIRECT_URIS,
         POST_LOGOUT_REDIRECT_URIS, CLIENT_SCOPE, CLIENT_RESOURCES, APPLICATION_TYPE, CONSENT, CLIENT_PROFILE,
-        ID_TOKEN_ALGORITHM, DISABLED,
+        ID_TOKEN_ALGORITHM, CLIENT_TOKEN_FORMAT, DISABLED,
     ),
     "Software that gets tokens.",
 )  # fmt: skip
@@ -220,12 +234,31 @@ ACCESS_TOKEN_LIFETIME: Final[Setting[Seconds | None]] = Setting(
     "How many seconds its access tokens live; the profile's lifetime where absent.",
     "120",
 )
+RESOURCE_TOKEN_FORMAT: Final[Setting[AccessTokenFormat]] = Setting(
+    "access_token_format",
+    kinds.member_of(AccessTokenFormat),
+    AccessTokenFormat.JWT,
+    "How its access tokens are written, unless their client says otherwise: `jwt` or `opaque`. A token for several "
+    "resources is opaque as soon as one of them asks for that.",
+    '"opaque"',
+)
+INTROSPECTION_CLIENT_IDS: Final[Setting[tuple[str, ...]]] = Setting(
+    "introspection_client_ids",
+    kinds.texts("a list of client_ids"),
+    (),
+    "The clients, with a secret or a key, that may introspect the tokens whose audience it is: as a rule one that "
+    "stands for the API itself and has no grant types.",
+    '["orders-api"]',
+)
 RESOURCES: Final = DeclarationTable(
     "resources",
     IDENTIFIER,
-    (IDENTIFIER, TENANT, RESOURCE_NAME, SCOPES, ACCESS_TOKEN_LIFETIME, DISABLED),
+    (
+        IDENTIFIER, TENANT, RESOURCE_NAME, SCOPES, ACCESS_TOKEN_LIFETIME, RESOURCE_TOKEN_FORMAT,
+        INTROSPECTION_CLIENT_IDS, DISABLED,
+    ),
     "An API that accepts tokens.",
-)
+)  # fmt: skip
 
 DECLARATIONS: Final = (TENANTS, CLIENTS, USERS, RESOURCES)
 """Everything that can be declared, in the order of the reference page."""

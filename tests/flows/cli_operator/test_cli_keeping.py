@@ -241,6 +241,22 @@ def test_a_resource_is_added_listed_shown_changed_and_removed(operator: Operator
     assert operator.done("resource", "list") == []
 
 
+def test_opaque_tokens_and_who_may_introspect_them_are_configured(operator: Operator) -> None:
+    api = operator.done("client", "add", "orders-api", "--grant-type", "")
+    shop = operator.done(*SHOP, "--access-token-format", "jwt")
+    resource = operator.done(
+        *("resource", "add", API, "--access-token-format", "opaque", "--introspection-client", "orders-api")
+    )
+    taken = operator.done("resource", "change", API, "--introspection-client", "")
+
+    assert (api["grant_types"], api["scope"], bool(api["client_secret"])) == ([], "", True)
+    assert shop["access_token_format"] == "jwt"
+    assert (resource["access_token_format"], resource["introspection_client_ids"]) == ("opaque", ["orders-api"])
+    assert (taken["access_token_format"], taken["introspection_client_ids"]) == ("opaque", [])
+    refused = operator.refused("client", "add", "viewer", "--authentication-method", "none", "--grant-type", "")
+    assert "grant_types: profile OAUTH_2_1 knows" in refused
+
+
 def test_a_tenant_has_an_issuer_and_clients_of_its_own(operator: Operator) -> None:
     added = operator.done("tenant", "add", "acme", "--display-name", "Acme", "--accent", "#0A7D4F")
     operator.done(*SHOP, "--tenant", "acme")

@@ -21,7 +21,7 @@ from valetkey.administration.tenants import TenantFields, add_tenant, change_ten
 from valetkey.authorization_server.decision import PutEndUser, PutResource, PutTenant, RemoveEndUser, RemoveResource
 from valetkey.authorization_server.fresh import Fresh
 from valetkey.authorization_server.model import ManagedBy, PasswordHash
-from valetkey.oauth.types import DEFAULT_TENANT, NumericDate, Seconds, SecretText, TenantId
+from valetkey.oauth.types import DEFAULT_TENANT, ClientId, NumericDate, Seconds, SecretText, TenantId
 
 NOW = NumericDate(1_800_000_000)
 FRESH = Fresh(NOW, bytes(64))
@@ -121,6 +121,10 @@ def test_a_resource_server_has_an_absolute_uri(identifier: str) -> None:
     [
         (ResourceFields(scopes={"two words": "x"}), "scopes: 'two words' is no scope name"),
         (ResourceFields(scopes={"a": " "}), "scopes: a: say in words what it allows"),
+        (
+            ResourceFields(introspection_client_ids=(ClientId("a b"),)),
+            "introspection_client_ids: 'a b' is no client_id",
+        ),
         (ResourceFields(access_token_lifetime=Seconds(901)), "access_token_lifetime: expected 1 to 900 seconds"),
     ],
 )

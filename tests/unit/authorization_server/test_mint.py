@@ -8,8 +8,9 @@ from support.house import API, ISSUER, NOW, OTHER_API, clients, end_users, resou
 from valetkey.authorization_server.decision import ClientIssue, EndUserIssue
 from valetkey.authorization_server.fresh import Fresh
 from valetkey.authorization_server.id_token import id_token_claims, left_half_hash
-from valetkey.authorization_server.mint import access_token_claims, lifetime_for
+from valetkey.authorization_server.mint import access_token_claims, format_for, lifetime_for
 from valetkey.authorization_server.model import (
+    AccessTokenFormat,
     Authentication,
     Authorization,
     Generations,
@@ -165,3 +166,14 @@ def test_at_hash_is_the_left_half_of_the_algorithms_hash(algorithm: str, length:
 def test_at_hash_is_that_of_the_specifications_example() -> None:
     # OpenID Connect Core, A.3: the access token and at_hash of its RS256 example.
     assert left_half_hash("jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y", "RS256") == "77QmUPtjPfzWtF2AnpK9RQ"
+
+
+def test_a_token_is_a_jwt_unless_a_resource_or_its_client_says_otherwise() -> None:
+    albums, orders = resources()
+    opaque = replace(orders, access_token_format=AccessTokenFormat.OPAQUE)
+    assert format_for((), WEB) is AccessTokenFormat.JWT
+    assert format_for((albums, orders), WEB) is AccessTokenFormat.JWT
+    # One readable copy would tell everybody what the other resource wanted to be told alone.
+    assert format_for((albums, opaque), WEB) is AccessTokenFormat.OPAQUE
+    assert format_for((opaque,), replace(WEB, access_token_format=AccessTokenFormat.JWT)) is AccessTokenFormat.JWT
+    assert format_for((), replace(WEB, access_token_format=AccessTokenFormat.OPAQUE)) is AccessTokenFormat.OPAQUE

@@ -13,7 +13,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from valetkey.authorization_server.model import ApplicationType, AuthenticationMethod, ConsentMode
+from valetkey.authorization_server.model import (
+    AccessTokenFormat,
+    ApplicationType,
+    AuthenticationMethod,
+    ConsentMode,
+)
 from valetkey.oauth.types import Issuer, Scope
 from valetkey.settings import LogFormat, load
 from valetkey.settings.declared_table import CLIENTS, DECLARATIONS, RESOURCES, TENANTS, USERS
@@ -95,6 +100,7 @@ DECLARED_EXAMPLES: dict[str, dict[str, tuple[str, str, object]]] = {
         "consent": ('"first_party"', "client.consent", ConsentMode.FIRST_PARTY),
         "profile": ('"OPENID"', "client.profile", "OPENID"),
         "id_token_signed_response_alg": ('"ES256"', "client.id_token_signed_response_alg", "ES256"),
+        "access_token_format": ('"opaque"', "client.access_token_format", AccessTokenFormat.OPAQUE),
         "disabled": ("true", "client.disabled", True),
     },
     "users": {
@@ -114,6 +120,8 @@ DECLARED_EXAMPLES: dict[str, dict[str, tuple[str, str, object]]] = {
         "name": ('"Orders"', "resource.name", "Orders"),
         "scopes": ('{ "orders:read" = "See your orders" }', "resource.scopes", {"orders:read": "See your orders"}),
         "access_token_lifetime": ("120", "resource.access_token_lifetime", 120),
+        "access_token_format": ('"opaque"', "resource.access_token_format", AccessTokenFormat.OPAQUE),
+        "introspection_client_ids": ('["api"]', "resource.introspection_client_ids", ("api",)),
         "disabled": ("true", "resource.disabled", True),
     },
 }  # fmt: skip

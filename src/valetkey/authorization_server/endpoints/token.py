@@ -112,9 +112,9 @@ async def _attempt(
         case Replay(body, changes):
             return HttpResponse(200, headers, body), (*proven.changes, *changes)
         case EndUserIssue() | ClientIssue():
-            body = await _mint(decision, client, server, exchange.fresh)
+            body, added = await _mint(decision, client, server, exchange.fresh)
             changes = _with_kept_reply(decision, body, exchange.fresh)
-            return HttpResponse(200, headers, body), (*proven.changes, *changes)
+            return HttpResponse(200, headers, body), (*proven.changes, *changes, *added)
 
 
 async def _decide(exchange: _Exchange, client: Client, server: AuthorizationServer) -> Decision:
@@ -140,7 +140,7 @@ def _grant_for(grant_type: GrantType, client: Client, policy: Policy) -> Grant[o
     return grant
 
 
-async def _mint(issue: Issue, client: Client, server: AuthorizationServer, fresh: Fresh) -> bytes:
+async def _mint(issue: Issue, client: Client, server: AuthorizationServer, fresh: Fresh) -> tuple[bytes, Changes]:
     resources = await _resources(issue.resources, server)
     minted = await mint_access_token(issue, client, resources, server, fresh)
     scope = str(issue.scope)
@@ -150,7 +150,7 @@ async def _mint(issue: Issue, client: Client, server: AuthorizationServer, fresh
             response.refresh_token = issue.refresh_token.reveal()
         if OPENID in issue.scope:  # OIDCC-3.1.3.3/id-token
             response.id_token = await mint_id_token(issue, client, server, minted.value, fresh.now)
-    return _encode(response)
+    return _encode(response), minted.changes
 
 
 async def _resources(identifiers: tuple[str, ...], server: AuthorizationServer) -> tuple[Resource, ...]:

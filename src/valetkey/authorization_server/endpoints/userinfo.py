@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING, Final
 
 from valetkey.authorization_server.claims import user_claims
 from valetkey.authorization_server.cors import allow_origin
-from valetkey.authorization_server.model import Standing
+from valetkey.authorization_server.presented_token import genuine_access_token, holder_of
 from valetkey.authorization_server.rights import OPENID
-from valetkey.jose import JoseError, Verifier
-from valetkey.oauth.access_token import PrincipalKind, access_token_from_claims
+from valetkey.jose import JoseError
+from valetkey.oauth.access_token import PrincipalKind
 from valetkey.oauth.challenge import Challenge
 from valetkey.oauth.errors import ErrorCode, OAuthError
 from valetkey.oauth.http import json_response
 from valetkey.oauth.parameters import parse_form
 
 if TYPE_CHECKING:
-    from valetkey.authorization_server.model import EndUser
     from valetkey.authorization_server.service import AuthorizationServer
     from valetkey.oauth.access_token import AccessToken
     from valetkey.oauth.http import HttpRequest, HttpResponse
@@ -31,14 +30,13 @@ async def respond(request: HttpRequest, server: AuthorizationServer) -> HttpResp
     presented = _presented(request)
     now = server.fresh().now
     token = await _verified(presented, server, now)
-    client = await server.stores.clients.find(token.client_id)
-    if client is None or client.disabled:
-        raise _invalid_token("client", "RFC6750-3.1/invalid-token")
-    headers = allow_origin(request, client)
-    end_user = await _end_user(token, server, now)
+    holder = await holder_of(token, server, now)
+    if holder is None or holder.end_user is None:
+        raise _invalid_token("holder", "RFC6750-3.1/revoked")
+    headers = allow_origin(request, holder.client)
     if OPENID not in token.scope:
         raise _insufficient_scope(headers)
-    return json_response(200, user_claims(end_user, token.scope), headers)  # OIDCC-5.3.2/content-type
+    return json_response(200, user_claims(holder.end_user, token.scope), headers)  # OIDCC-5.3.2/content-type
 
 
 def _presented(request: HttpRequest) -> str:
@@ -64,30 +62,15 @@ def _presented(request: HttpRequest) -> str:
 
 
 async def _verified(presented: str, server: AuthorizationServer, now: NumericDate) -> AccessToken:
-    verifier = Verifier.access_token(
-        issuer=server.issuer.url, audience=server.issuer.url, algorithms=await server.signer.algorithms()
-    )
     try:
-        verified = verifier.verify(presented, await server.signer.public_keys(), now=now)
+        token = await genuine_access_token(presented, server, now)
     except JoseError as error:
         raise _invalid_token(error.code, "RFC6750-3.1/invalid-token") from None
-    return access_token_from_claims(verified.claims)
-
-
-async def _end_user(token: AccessToken, server: AuthorizationServer, now: NumericDate) -> EndUser:
-    """Return whom the token speaks for, if what it hangs off is still alive."""
-    if token.principal is not PrincipalKind.END_USER or token.authorization_id is None:
+    if server.issuer.url not in token.audience:
+        raise _invalid_token("audience", "RFC6750-3.1/invalid-token")
+    if token.principal is not PrincipalKind.END_USER:
         raise _invalid_token("principal", "OIDCC-5.3.1/end-user")
-    stored = await server.stores.authorizations.find(token.authorization_id)
-    if stored is None or stored.standing(now) is not Standing.ALIVE:
-        raise _invalid_token("authorization", "RFC6750-3.1/revoked")
-    authorization = stored.authorization
-    if (authorization.subject, authorization.client_id) != (token.subject, token.client_id):
-        raise _invalid_token("subject", "RFC6750-3.1/invalid-token")
-    end_user = await server.stores.end_users.find(token.subject)
-    if end_user is None or end_user.disabled:
-        raise _invalid_token("end-user", "RFC6750-3.1/revoked")
-    return end_user
+    return token
 
 
 def _invalid_request(description: str, requirement: str) -> OAuthError:

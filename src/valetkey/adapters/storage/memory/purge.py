@@ -18,6 +18,8 @@ def purge(state: State, now: NumericDate, limit: int) -> bool:
     left = [
         _purge(state.codes, lambda code: code.expires_at <= now, limit),
         _purge(state.refresh_tokens, lambda token: token.expires_at <= now, limit),
+        _purge(state.access_tokens, lambda token: token.expires_at <= now, limit),
+        _purge(state.revoked_tokens, lambda expires_at: expires_at <= now, limit),
         _purge(state.burned_jtis, lambda expires_at: expires_at <= now, limit),
         _purge(state.interactions, lambda interaction: interaction.expires_at <= now, limit),
         _purge(state.consents, lambda consent: consent.expires_at <= now, limit),

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
+from valetkey.authorization_server.known_access_tokens import OpaqueAccessToken  # noqa: TC001 - beside the model's
 from valetkey.authorization_server.model import (
     Authorization,
     AuthorizationCode,
@@ -98,6 +99,8 @@ class State:
         self.codes: Table[TokenDigest, AuthorizationCode] = Table(undo)
         self.refresh_tokens: Table[TokenDigest, RefreshToken] = Table(undo)
         self.predecessors: Table[TokenDigest, TokenDigest] = Table(undo)
+        self.access_tokens: Table[TokenDigest, OpaqueAccessToken] = Table(undo)
+        self.revoked_tokens: Table[TokenDigest, NumericDate] = Table(undo)
         self.burned_jtis: Table[tuple[str, TokenDigest], NumericDate] = Table(undo)
         self.attempts: Table[str, NumericDate] = Table(undo)
 

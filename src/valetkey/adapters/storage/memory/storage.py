@@ -8,6 +8,7 @@ from valetkey.adapters.storage.memory.purge import purge
 from valetkey.adapters.storage.memory.sign_in_changes import SignInChange
 from valetkey.adapters.storage.memory.state import State
 from valetkey.adapters.storage.memory.stores import (
+    MemoryAccessTokens,
     MemoryAttempts,
     MemoryAuthorizations,
     MemoryBrowsers,
@@ -43,6 +44,7 @@ class MemoryStores:
     authorizations: MemoryAuthorizations
     codes: MemoryCodes
     refresh_tokens: MemoryRefreshTokens
+    access_tokens: MemoryAccessTokens
     replay_guard: MemoryReplayGuard
     attempts: MemoryAttempts
 
@@ -102,6 +104,7 @@ def _stores(state: State, tenant: TenantId) -> MemoryStores:
         MemoryAuthorizations(state, tenant),
         MemoryCodes(state, tenant),
         MemoryRefreshTokens(state, tenant),
+        MemoryAccessTokens(state, tenant),
         MemoryReplayGuard(state, tenant),
         MemoryAttempts(state, tenant),
     )

@@ -5,10 +5,12 @@ from typing import assert_never
 
 from valetkey.adapters.storage.memory.state import State
 from valetkey.authorization_server.decision import (
+    AddAccessToken,
     AddRefreshToken,
     BurnJti,
     GrantAuthorization,
     RedeemCode,
+    RevokeAccessToken,
     RevokeAuthorization,
     RotateRefreshToken,
     SpendCode,
@@ -24,6 +26,8 @@ TokenChange = (
     | BurnJti
     | GrantAuthorization
     | RevokeAuthorization
+    | AddAccessToken
+    | RevokeAccessToken
 )
 
 
@@ -36,7 +40,7 @@ def stored(state: State, tenant: TenantId, authorization_id: AuthorizationId) ->
     return StoredAuthorization(authorization, current)
 
 
-def apply(state: State, tenant: TenantId, change: TokenChange) -> bool:  # noqa: C901 - a case for each member
+def apply(state: State, tenant: TenantId, change: TokenChange) -> bool:  # noqa: C901, PLR0912 - a case for each member
     """Makes the change; False where it must win and has lost."""
     match change:
         case RedeemCode():
@@ -61,6 +65,12 @@ def apply(state: State, tenant: TenantId, change: TokenChange) -> bool:  # noqa:
             authorization = state.authorizations.get(tenant, authorization_id)
             if authorization is not None and authorization.revoked_at is None:
                 state.authorizations.put(tenant, authorization_id, replace(authorization, revoked_at=now))
+        case AddAccessToken(added):
+            if state.access_tokens.get(tenant, added.digest) is None:
+                state.access_tokens.put(tenant, added.digest, added)
+        case RevokeAccessToken(token_id_digest, revoked_until):
+            if state.revoked_tokens.get(tenant, token_id_digest) is None:
+                state.revoked_tokens.put(tenant, token_id_digest, revoked_until)
         case _:
             assert_never(change)
     return True

@@ -8,6 +8,7 @@ import msgspec
 
 from valetkey.adapters.storage.sql.step import Record
 from valetkey.authorization_server.model import (
+    AccessTokenFormat,
     ApplicationType,
     AuthenticationMethod,
     Client,
@@ -52,6 +53,7 @@ class _ClientDocument(msgspec.Struct, frozen=True):
     profile: str | None
     id_token_signed_response_alg: str
     managed_by: ManagedBy
+    access_token_format: AccessTokenFormat | None = None
 
 
 class _ResourceDocument(msgspec.Struct, frozen=True):
@@ -60,6 +62,8 @@ class _ResourceDocument(msgspec.Struct, frozen=True):
     access_token_lifetime: int | None
     managed_by: ManagedBy
     disabled: bool
+    access_token_format: AccessTokenFormat = AccessTokenFormat.JWT
+    introspection_client_ids: tuple[str, ...] = ()
 
 
 class _EndUserDocument(msgspec.Struct, frozen=True):
@@ -113,6 +117,7 @@ def client_document(client: Client) -> str:
             profile=client.profile,
             id_token_signed_response_alg=client.id_token_signed_response_alg,
             managed_by=client.managed_by,
+            access_token_format=client.access_token_format,
         )
     )
 
@@ -135,6 +140,7 @@ def client_from(row: Record) -> Client:
         consent=found.consent,
         profile=found.profile,
         id_token_signed_response_alg=found.id_token_signed_response_alg,
+        access_token_format=found.access_token_format,
         managed_by=found.managed_by,
         disabled=bool(row[1]),
     )
@@ -149,6 +155,8 @@ def resource_document(resource: Resource) -> str:
             resource.access_token_lifetime,
             resource.managed_by,
             resource.disabled,
+            resource.access_token_format,
+            resource.introspection_client_ids,
         )
     )
 
@@ -162,6 +170,8 @@ def resource_from(row: Record) -> Resource:
         name=found.name,
         scopes=found.scopes,
         access_token_lifetime=None if lifetime is None else Seconds(lifetime),
+        access_token_format=found.access_token_format,
+        introspection_client_ids=tuple(map(ClientId, found.introspection_client_ids)),
         managed_by=found.managed_by,
         disabled=found.disabled,
     )

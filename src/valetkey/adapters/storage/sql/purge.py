@@ -13,6 +13,8 @@ _EXPIRING = (
     ("codes", "tenant, digest"),
     ("refresh_tokens", "tenant, digest"),
     ("kept_replies", "tenant, digest"),
+    ("access_tokens", "tenant, digest"),
+    ("revoked_tokens", "tenant, digest"),
     ("burned_jtis", "tenant, scope, digest"),
     ("interactions", "tenant, digest"),
     ("consents", "tenant, subject, client_id"),

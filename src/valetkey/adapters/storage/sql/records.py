@@ -1,11 +1,13 @@
 """Rows of the queries as values of the model, and values as the bindings of statements."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
 
 import msgspec
 
 from valetkey.adapters.storage.sql.documents import end_user_from
 from valetkey.adapters.storage.sql.step import Record
+from valetkey.authorization_server.known_access_tokens import OpaqueAccessToken
 from valetkey.authorization_server.model import (
     Authentication,
     Authorization,
@@ -32,11 +34,12 @@ _AUTHORIZATION = 24
 _REFRESH_TOKEN = 11
 _SESSION = 15
 _strings = msgspec.json.Decoder(tuple[str, ...])
+_claims = msgspec.json.Decoder(dict[str, object])
 _pairs = msgspec.json.Decoder(tuple[tuple[str, str], ...])
 
 
-def encode(value: Sequence[object]) -> str:
-    """A list as the JSON text in which a column keeps it."""
+def encode(value: Sequence[object] | Mapping[str, object]) -> str:
+    """A list or an object as the JSON text in which a column keeps it."""
     return msgspec.json.encode(value).decode()
 
 
@@ -103,6 +106,11 @@ def stored_refresh_token(row: Record) -> StoredRefreshToken:
         stored_authorization(row),
         None if end_user[0] is None else end_user_from(end_user),
     )
+
+
+def access_token(row: Record) -> OpaqueAccessToken:
+    """The answer of FIND_ACCESS."""
+    return OpaqueAccessToken(row[0], _claims.decode(row[1]), row[2])
 
 
 def stored_session(row: Record) -> StoredSession:

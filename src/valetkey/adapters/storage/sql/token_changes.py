@@ -5,10 +5,12 @@ from typing import assert_never
 from valetkey.adapters.storage.sql.records import confirmation_of, encode
 from valetkey.adapters.storage.sql.step import Step
 from valetkey.authorization_server.decision import (
+    AddAccessToken,
     AddRefreshToken,
     BurnJti,
     GrantAuthorization,
     RedeemCode,
+    RevokeAccessToken,
     RevokeAuthorization,
     RotateRefreshToken,
     SpendCode,
@@ -24,6 +26,8 @@ TokenChange = (
     | BurnJti
     | GrantAuthorization
     | RevokeAuthorization
+    | AddAccessToken
+    | RevokeAccessToken
 )
 
 _REDEEM = """
@@ -85,6 +89,14 @@ INSERT INTO codes (tenant, digest, authorization_id, client_id, redirect_uri, re
     code_challenge, created_at, expires_at, confirmation_method, confirmation_thumbprint, redeemed_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 """
+_ADD_ACCESS = """
+INSERT INTO access_tokens (tenant, digest, claims, expires_at) VALUES ($1, $2, $3, $4)
+ON CONFLICT (tenant, digest) DO NOTHING
+"""
+_REVOKE_ACCESS = """
+INSERT INTO revoked_tokens (tenant, digest, expires_at) VALUES ($1, $2, $3)
+ON CONFLICT (tenant, digest) DO NOTHING
+"""
 _REVOKE = """
 UPDATE authorizations SET revoked_at = $3 WHERE tenant = $1 AND authorization_id = $2 AND revoked_at IS NULL
 """
@@ -107,6 +119,11 @@ def steps(tenant: TenantId, change: TokenChange) -> tuple[Step, ...]:
             return _grant(tenant, authorization, code)
         case RevokeAuthorization(authorization_id, now):
             return (Step(_REVOKE, (tenant, authorization_id, now)),)
+        case AddAccessToken(added):
+            bindings = (tenant, added.digest, encode(added.claims), added.expires_at)
+            return (Step(_ADD_ACCESS, bindings),)
+        case RevokeAccessToken(token_id_digest, expires_at):
+            return (Step(_REVOKE_ACCESS, (tenant, token_id_digest, expires_at)),)
         case _:
             assert_never(change)
 

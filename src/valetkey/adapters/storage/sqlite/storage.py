@@ -12,6 +12,7 @@ from valetkey.adapters.storage.sqlite.connection import open_writer
 from valetkey.adapters.storage.sqlite.engine import SqliteEngine
 from valetkey.adapters.storage.sqlite.migrate import refuse_other_schema
 from valetkey.adapters.storage.sqlite.stores import (
+    SqliteAccessTokens,
     SqliteAttempts,
     SqliteAuthorizations,
     SqliteBrowsers,
@@ -47,6 +48,7 @@ class SqliteStores:
     authorizations: SqliteAuthorizations
     codes: SqliteCodes
     refresh_tokens: SqliteRefreshTokens
+    access_tokens: SqliteAccessTokens
     replay_guard: SqliteReplayGuard
     attempts: SqliteAttempts
 
@@ -109,6 +111,7 @@ def _stores(engine: SqliteEngine, tenant: TenantId) -> SqliteStores:
         SqliteAuthorizations(engine, tenant),
         SqliteCodes(engine, tenant),
         SqliteRefreshTokens(engine, tenant),
+        SqliteAccessTokens(engine, tenant),
         SqliteReplayGuard(engine, tenant),
         SqliteAttempts(engine, tenant),
     )

@@ -6,6 +6,7 @@ from typing import Generic, TypeVar
 
 from valetkey.adapters.storage.sql import documents, queries, records
 from valetkey.adapters.storage.sqlite.engine import SqliteEngine
+from valetkey.authorization_server.known_access_tokens import OpaqueAccessToken
 from valetkey.authorization_server.model import (
     Browser,
     BrowserId,
@@ -291,6 +292,23 @@ class SqliteReplayGuard:
 
 @dataclass(frozen=True, slots=True)
 class SqliteAttempts:
+@dataclass(frozen=True, slots=True)
+class SqliteAccessTokens:
+    """`AccessTokens` of one tenant."""
+
+    _engine: SqliteEngine
+    _tenant: TenantId
+
+    async def find(self, digest: TokenDigest) -> OpaqueAccessToken | None:
+        """What the opaque token stands for."""
+        row = self._engine.row(queries.FIND_ACCESS, self._tenant, digest)
+        return None if row is None else records.access_token(row)
+
+    async def is_revoked(self, token_id_digest: TokenDigest) -> bool:
+        """Whether the token was revoked by itself."""
+        return self._engine.row(queries.IS_REVOKED, self._tenant, token_id_digest) is not None
+
+
     """`Attempts` of one tenant."""
 
     _engine: SqliteEngine

@@ -1,0 +1,111 @@
+"""What an access token that came back to us says, and whether it may still be honoured (DESIGN, 5 and 6)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from valetkey.authorization_server.browser import is_live
+from valetkey.authorization_server.mint import PREFIX
+from valetkey.authorization_server.model import Client, EndUser, Generations, Standing
+from valetkey.jose import MalformedToken, TokenExpired, Verifier
+from valetkey.jose.jwt import peek
+from valetkey.oauth.access_token import PrincipalKind, access_token_from_claims
+from valetkey.oauth.types import OpaqueToken, TokenDigest
+
+if TYPE_CHECKING:
+    from valetkey.authorization_server.model import Authorization
+    from valetkey.authorization_server.service import AuthorizationServer
+    from valetkey.oauth.access_token import AccessToken
+    from valetkey.oauth.types import NumericDate
+
+_COUNTERS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """For whom a living access token speaks: its client, and the end-user unless the client acts for itself."""
+
+    client: Client
+    end_user: EndUser | None
+
+
+async def genuine_access_token(presented: str, server: AuthorizationServer, now: NumericDate) -> AccessToken:
+    """Return what an unexpired access token of ours says, of either format and for whatever audience.
+
+    Raises `valetkey.jose.InvalidToken`. Nothing is said yet about revocation: `holder_of` judges that.
+    """
+    if not presented.startswith(PREFIX):
+        return await _signed(presented, server, now)
+    known = await server.stores.access_tokens.find(OpaqueToken.presented(presented).digest())
+    if known is None:
+        raise MalformedToken("The token is not known.")
+    if now >= known.expires_at:
+        raise TokenExpired("The token has expired.")
+    return access_token_from_claims(known.claims)
+
+
+async def holder_of(token: AccessToken, server: AuthorizationServer, now: NumericDate) -> Holder | None:
+    """Return for whom a genuine token speaks, None when it was revoked or what it hangs off has ended."""
+    if await server.stores.access_tokens.is_revoked(token_id_digest(token)):
+        return None
+    client = await server.stores.clients.find(token.client_id)
+    if client is None or client.disabled:
+        return None
+    if token.principal is PrincipalKind.CLIENT:
+        stamp, current = _stamp(token), await server.stores.clients.generations(client.client_id)
+        return None if stamp is None or stamp.is_older_than(current) else Holder(client, None)
+    end_user = await _end_user(token, client, server, now)
+    return None if end_user is None else Holder(client, end_user)
+
+
+async def is_session_live(
+    authorization: Authorization, client: Client, server: AuthorizationServer, now: NumericDate
+) -> bool:
+    """Say whether the session that an authorization dies with, where there is one, may still be used."""
+    if not authorization.bound_to_session:
+        return True
+    stored = None if authorization.sid is None else await server.stores.browsers.session(authorization.sid)
+    return stored is not None and is_live(stored, server.policy_for(client), now)
+
+
+def token_id_digest(token: AccessToken) -> TokenDigest:
+    """Return the SHA-256 of the token's `jti`, by which it is revoked by itself."""
+    return OpaqueToken.presented(token.token_id).digest()
+
+
+async def _signed(presented: str, server: AuthorizationServer, now: NumericDate) -> AccessToken:
+    named = peek(presented).claims.get("aud")
+    # Whoever asks judges the audience, each by a rule of its own.
+    audience = [each for each in (named if isinstance(named, list) else [named]) if isinstance(each, str) and each]
+    if not audience:
+        raise MalformedToken("The token has no audience.")
+    verifier = Verifier.access_token(
+        issuer=server.issuer.url, audience=audience, algorithms=await server.signer.algorithms()
+    )
+    verified = verifier.verify(presented, await server.signer.public_keys(), now=now)
+    return access_token_from_claims(verified.claims)
+
+
+async def _end_user(
+    token: AccessToken, client: Client, server: AuthorizationServer, now: NumericDate
+) -> EndUser | None:
+    if token.authorization_id is None:
+        return None
+    stored = await server.stores.authorizations.find(token.authorization_id)
+    if stored is None or stored.standing(now) is not Standing.ALIVE:
+        return None
+    authorization = stored.authorization
+    if (authorization.subject, authorization.client_id) != (token.subject, token.client_id):
+        return None
+    if not await is_session_live(authorization, client, server, now):
+        return None
+    end_user = await server.stores.end_users.find(token.subject)
+    return None if end_user is None or end_user.disabled else end_user
+
+
+def _stamp(token: AccessToken) -> Generations | None:
+    counters = token.claims.get("gen")
+    if not isinstance(counters, list) or len(counters) != _COUNTERS:
+        return None
+    return Generations(*counters) if all(isinstance(each, int) for each in counters) else None
