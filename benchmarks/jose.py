@@ -161,7 +161,10 @@ def signature_operations() -> dict[str, dict[str, Operation]]:
         key = Jwk.generate(name)
         token, sign, verify = _ours(key)
         raw = _raw(key, token)
-        rows = {f"{name} sign": {"raw": raw[0], "valetkey": sign}, f"{name} verify": {"raw": raw[1], "valetkey": verify}}
+        rows = {
+            f"{name} sign": {"raw": raw[0], "valetkey": sign},
+            f"{name} verify": {"raw": raw[1], "valetkey": verify},
+        }
         for peer, make in PEERS.items():
             try:
                 calls = make(key, token)
