@@ -58,8 +58,8 @@ from valetkey.authorization_server.decision import (
     RemoveClient,
     RemoveEndUser,
     RemoveResource,
-    RevokeAuthorization,
     RevokeAccessToken,
+    RevokeAuthorization,
     RotateBrowserHandle,
     RotateRefreshToken,
     SetProvisioningRevision,
@@ -105,12 +105,12 @@ CHANGES: tuple[Change, ...] = (
     TouchSession(SESSION.sid, later(7)),
     EndSession(SESSION.sid, later(8)),
     RevokeAuthorization(AUTHORIZATION.authorization_id, later(9)),
-    RememberConsent(CONSENT),
-    RememberConsent(replace(CONSENT, scope=Scope.of(("write",)), granted_at=later(1), resources=())),
     AddAccessToken(ACCESS_TOKEN),
     AddAccessToken(replace(ACCESS_TOKEN, expires_at=later(500))),
     RevokeAccessToken(digest("jti"), later(70)),
     RevokeAccessToken(digest("jti"), later(500)),
+    RememberConsent(CONSENT),
+    RememberConsent(replace(CONSENT, scope=Scope.of(("write",)), granted_at=later(1), resources=())),
     RememberConsent(replace(CONSENT, scope=Scope(), granted_at=later(600), expires_at=later(900))),
     PutTenant(ACME),
     PutClient(replace(CLIENT, disabled=True)),
@@ -156,6 +156,8 @@ async def everything(storage: Storage, tenant: TenantId) -> list[object]:
         await stores.authorizations.current(CLIENT_ID, SUBJECT),
         [await stores.codes.find(code) for code in (CODE.digest, digest("second"))],
         [await stores.refresh_tokens.find(one.digest) for one in (REFRESH_TOKEN, SUCCESSOR, THIRD)],
+        await stores.access_tokens.find(ACCESS_TOKEN.digest),
+        await stores.access_tokens.is_revoked(digest("jti")),
         await stores.replay_guard.is_burned("a", digest("jti"), later(60)),
         await stores.attempts.wait("login", 10, 2, later(5)),
     ]
@@ -163,8 +165,6 @@ async def everything(storage: Storage, tenant: TenantId) -> list[object]:
 
 Commits = list[tuple[TenantId, list[Change]]]
 
-        await stores.access_tokens.find(ACCESS_TOKEN.digest),
-        await stores.access_tokens.is_revoked(digest("jti")),
 
 async def history(name: str, commits: Commits, purged_at: int) -> list[object]:
     with tempfile.TemporaryDirectory() as folder:

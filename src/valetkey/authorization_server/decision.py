@@ -17,12 +17,12 @@ from valetkey.authorization_server.configuration_change import (
     RemoveResource,
     SetProvisioningRevision,
 )
-from valetkey.authorization_server.model import (
 from valetkey.authorization_server.known_access_tokens import (
     AccessTokenChange,
     AddAccessToken,
     RevokeAccessToken,
 )
+from valetkey.authorization_server.model import (
     Authorization,
     AuthorizationCode,
     Browser,
@@ -45,21 +45,21 @@ from valetkey.oauth.types import (
 )
 
 __all__ = [
+    "AddAccessToken",
     "AddSigningKey",
     "BumpGeneration",
     "PutClient",
-    "AddAccessToken",
     "PutEndUser",
     "PutResource",
     "PutTenant",
     "RemoveClient",
     "RemoveEndUser",
     "RemoveResource",
+    "RevokeAccessToken",
     "SetProvisioningRevision",
 ]
 
 # --- must-win changes: each is one conditional statement; losing one undoes the whole commit ---------------
-    "RevokeAccessToken",
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +239,7 @@ Change = (
     | EndSession
     | RememberConsent
     | ForgiveAttempts
+    | AccessTokenChange
     | ConfigurationChange
 )
 
@@ -253,7 +254,6 @@ class EndUserIssue:
     """Tokens for an end-user's authorization.
 
     `scope` and `resources` are what this access token carries (a part of the authorization's). `refresh_token`
-    | AccessTokenChange
     is handed out as it is; `id_token_nonce_applies` says whether the ID Token repeats the request's nonce
     (only at code redemption: OpenID Connect Core, 12.2).
     """

@@ -131,6 +131,15 @@ class RefreshTokens(Protocol):
     async def find(self, digest: TokenDigest) -> StoredRefreshToken | None: ...
 
 
+class AccessTokens(Protocol):
+    """Opaque access tokens, and which access tokens of either format were revoked by themselves."""
+
+    async def find(self, digest: TokenDigest) -> OpaqueAccessToken | None: ...
+    async def is_revoked(self, token_id_digest: TokenDigest) -> bool:
+        """Say whether the token whose `jti` has this SHA-256 was revoked."""
+        ...
+
+
 class ReplayGuard(Protocol):
     """Single-use identifiers (`jti`)."""
 
@@ -142,15 +151,6 @@ class Attempts(Protocol):
 
     async def wait(self, key: str, interval: int, burst: int, now: NumericDate) -> int:
         """Return the seconds until `key` may try again; 0 when it may now."""
-class AccessTokens(Protocol):
-    """Opaque access tokens, and which access tokens of either format were revoked by themselves."""
-
-    async def find(self, digest: TokenDigest) -> OpaqueAccessToken | None: ...
-    async def is_revoked(self, token_id_digest: TokenDigest) -> bool:
-        """Say whether the token whose `jti` has this SHA-256 was revoked."""
-        ...
-
-
         ...
 
 
@@ -178,6 +178,8 @@ class Stores(Protocol):
     @property
     def refresh_tokens(self) -> RefreshTokens: ...
     @property
+    def access_tokens(self) -> AccessTokens: ...
+    @property
     def replay_guard(self) -> ReplayGuard: ...
     @property
     def attempts(self) -> Attempts: ...
@@ -189,8 +191,6 @@ class Stores(Protocol):
         """
         ...
 
-    def access_tokens(self) -> AccessTokens: ...
-    @property
 
 class Signer(Protocol):
     """The tenant's signing keys at work; private keys never leave it."""

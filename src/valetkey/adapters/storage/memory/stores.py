@@ -229,6 +229,20 @@ class MemoryRefreshTokens(_OfTenant):
         return StoredRefreshToken(token, found, end_user)
 
 
+class MemoryAccessTokens(_OfTenant):
+    """`AccessTokens` of one tenant."""
+
+    __slots__ = ()
+
+    async def find(self, digest: TokenDigest) -> OpaqueAccessToken | None:
+        """What the opaque token stands for."""
+        return self._state.access_tokens.get(self._tenant, digest)
+
+    async def is_revoked(self, token_id_digest: TokenDigest) -> bool:
+        """Whether the token was revoked by itself."""
+        return self._state.revoked_tokens.get(self._tenant, token_id_digest) is not None
+
+
 class MemoryReplayGuard(_OfTenant):
     """`ReplayGuard` of one tenant."""
 
@@ -246,20 +260,6 @@ class MemoryAttempts(_OfTenant):
     __slots__ = ()
 
     async def wait(self, key: str, interval: int, burst: int, now: NumericDate) -> int:
-class MemoryAccessTokens(_OfTenant):
-    """`AccessTokens` of one tenant."""
-
-    __slots__ = ()
-
-    async def find(self, digest: TokenDigest) -> OpaqueAccessToken | None:
-        """What the opaque token stands for."""
-        return self._state.access_tokens.get(self._tenant, digest)
-
-    async def is_revoked(self, token_id_digest: TokenDigest) -> bool:
-        """Whether the token was revoked by itself."""
-        return self._state.revoked_tokens.get(self._tenant, token_id_digest) is not None
-
-
         """The seconds until another attempt is allowed."""
         full_at = max(self._state.attempts.get(self._tenant, key) or 0, now)
         return max(0, full_at + interval - burst * interval - now)

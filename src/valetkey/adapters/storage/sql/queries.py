@@ -91,7 +91,7 @@ FIND_REFRESH = (
     "LEFT JOIN end_users AS u ON u.tenant = a.tenant AND u.subject = a.subject "
     "WHERE r.tenant = $1 AND r.digest = $2"
 )
-IS_BURNED = "SELECT 1 FROM burned_jtis WHERE tenant = $1 AND scope = $2 AND digest = $3 AND expires_at > $4"
-ATTEMPTS_FULL_AT = "SELECT full_at FROM attempts WHERE tenant = $1 AND name = $2"
 FIND_ACCESS = "SELECT digest, claims, expires_at FROM access_tokens WHERE tenant = $1 AND digest = $2"
 IS_REVOKED = "SELECT 1 FROM revoked_tokens WHERE tenant = $1 AND digest = $2"
+IS_BURNED = "SELECT 1 FROM burned_jtis WHERE tenant = $1 AND scope = $2 AND digest = $3 AND expires_at > $4"
+ATTEMPTS_FULL_AT = "SELECT full_at FROM attempts WHERE tenant = $1 AND name = $2"

@@ -279,20 +279,6 @@ class SqliteRefreshTokens:
 
 
 @dataclass(frozen=True, slots=True)
-class SqliteReplayGuard:
-    """`ReplayGuard` of one tenant."""
-
-    _engine: SqliteEngine
-    _tenant: TenantId
-
-    async def is_burned(self, scope: str, jti_digest: TokenDigest, now: NumericDate) -> bool:
-        """Whether the identifier was used and has not expired."""
-        return self._engine.row(queries.IS_BURNED, self._tenant, scope, jti_digest, now) is not None
-
-
-@dataclass(frozen=True, slots=True)
-class SqliteAttempts:
-@dataclass(frozen=True, slots=True)
 class SqliteAccessTokens:
     """`AccessTokens` of one tenant."""
 
@@ -309,6 +295,20 @@ class SqliteAccessTokens:
         return self._engine.row(queries.IS_REVOKED, self._tenant, token_id_digest) is not None
 
 
+@dataclass(frozen=True, slots=True)
+class SqliteReplayGuard:
+    """`ReplayGuard` of one tenant."""
+
+    _engine: SqliteEngine
+    _tenant: TenantId
+
+    async def is_burned(self, scope: str, jti_digest: TokenDigest, now: NumericDate) -> bool:
+        """Whether the identifier was used and has not expired."""
+        return self._engine.row(queries.IS_BURNED, self._tenant, scope, jti_digest, now) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class SqliteAttempts:
     """`Attempts` of one tenant."""
 
     _engine: SqliteEngine
