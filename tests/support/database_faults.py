@@ -1,4 +1,8 @@
-"""What must never be found in a database, whoever was killed when: rows that were written by halves."""
+"""What must never be found in a database, whoever was killed when: rows that were written by halves.
+
+Who is removed takes the authorizations along and leaves codes and refresh tokens to their expiry: a client that is
+gone is no fault.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +16,11 @@ if TYPE_CHECKING:
 
 _HALVES = {
     "a refresh token without its authorization": """
-        SELECT 1 FROM refresh_tokens AS t LEFT JOIN authorizations AS a USING (tenant, authorization_id)
-        WHERE a.authorization_id IS NULL""",
+        SELECT 1 FROM refresh_tokens AS t JOIN clients USING (tenant, client_id)
+        LEFT JOIN authorizations AS a USING (tenant, authorization_id) WHERE a.authorization_id IS NULL""",
     "a code without its authorization": """
-        SELECT 1 FROM codes AS c LEFT JOIN authorizations AS a USING (tenant, authorization_id)
-        WHERE a.authorization_id IS NULL""",
+        SELECT 1 FROM codes AS c JOIN clients USING (tenant, client_id)
+        LEFT JOIN authorizations AS a USING (tenant, authorization_id) WHERE a.authorization_id IS NULL""",
     "an authorization without the code that it was granted for": """
         SELECT 1 FROM authorizations AS a LEFT JOIN codes AS c USING (tenant, authorization_id)
         WHERE c.digest IS NULL""",

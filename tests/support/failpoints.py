@@ -1,8 +1,10 @@
-"""`valetkey` that can be told to die at a certain moment of a commit: `python -m support.failpoints serve ...`.
+"""`valetkey` that can be told to die or to stand still at a certain moment of a commit.
+
+Usage: python -m support.failpoints serve --config FILE.
 
 The file that the environment variable FAILPOINT names says when, as in "after RedeemCode": the first process that
-gets there removes the file and is killed by the kernel. Without the file nothing happens. Worker processes that are
-spawned import this module anew, and so can be told the same.
+gets there removes the file and is killed or stopped by the kernel. Without the file nothing happens. Worker
+processes that are spawned import this module anew, and so can be told the same.
 """
 
 from __future__ import annotations
@@ -31,8 +33,10 @@ VARIABLE = "FAILPOINT"
 
 
 class Moment(StrEnum):
-    """When a process dies."""
+    """When a process dies, or stands still."""
 
+    HELD = "held"
+    """All is judged and minted, and nothing is written; the process does not die but stops until SIGCONT."""
     BEFORE = "before"
     """All is judged and minted, and nothing is written."""
     WITHIN = "within"
@@ -45,13 +49,13 @@ class _Doomed(list[Step]):
     moment: Moment
 
 
-def _die() -> None:
+def _strike(signal_number: signal.Signals = signal.SIGKILL) -> None:
     try:
         Path(os.environ[VARIABLE]).unlink()
     except FileNotFoundError:
-        # Another process was there first: one dies, and only once.
+        # Another process was there first: it strikes one, and only once.
         return
-    os.kill(os.getpid(), signal.SIGKILL)
+    os.kill(os.getpid(), signal_number)
 
 
 def _told() -> tuple[Moment, str] | None:
@@ -70,8 +74,11 @@ def _doomed_unit_of(tenant: TenantId, changes: Sequence[Change]) -> list[Step]:
     told = _told()
     if told is None or told[1] not in {type(change).__name__ for change in changes}:
         return unit
+    if told[0] is Moment.HELD:
+        _strike(signal.SIGSTOP)
+        return unit
     if told[0] is Moment.BEFORE:
-        _die()
+        _strike()
     doomed = _Doomed(unit)
     doomed.moment = told[0]
     return doomed
@@ -80,7 +87,7 @@ def _doomed_unit_of(tenant: TenantId, changes: Sequence[Change]) -> list[Step]:
 def _doomed_attempt(connection: apsw.Connection, unit: UnitOfWork) -> writer.Outcome:
     outcome = _attempt(connection, unit)
     if isinstance(unit, _Doomed) and unit.moment is Moment.WITHIN and outcome is True:
-        _die()
+        _strike()
     return outcome
 
 
@@ -89,7 +96,7 @@ def _doomed_commit_batch(self: writer.Writer) -> tuple[list[writer.Pending], lis
     for pending, outcome in zip(batch, outcomes, strict=True):
         unit = pending.unit
         if isinstance(unit, _Doomed) and unit.moment is Moment.AFTER and outcome is True:
-            _die()
+            _strike()
     return batch, outcomes
 
 

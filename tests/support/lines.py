@@ -108,14 +108,19 @@ def paused(pids: Sequence[int]) -> Iterator[None]:
     try:
         for pid in pids:
             os.kill(pid, signal.SIGSTOP)
-        deadline = time.monotonic() + _WITHIN
-        while not all(_is_stopped(pid) for pid in pids):
-            assert time.monotonic() < deadline
-            time.sleep(0.001)
+        until_stopped(pids)
         yield
     finally:
         for pid in pids:
             os.kill(pid, signal.SIGCONT)
+
+
+def until_stopped(pids: Sequence[int]) -> None:
+    """Wait until every thread of the processes stands still."""
+    deadline = time.monotonic() + _WITHIN
+    while not all(_is_stopped(pid) for pid in pids):
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
 
 
 def _is_stopped(pid: int) -> bool:

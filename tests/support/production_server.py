@@ -185,7 +185,7 @@ class ProductionServer:
         return person
 
     def doom(self, moment: Moment, change: str) -> None:
-        """Let the first process that comes to `moment` of a commit with `change` be killed there."""
+        """Let the first process that comes to `moment` of a commit with `change` be killed or stopped there."""
         failpoint = _failpoint(self.config.parent)
         written = failpoint.with_suffix(".new")
         written.write_text(f"{moment} {change}")
