@@ -96,7 +96,7 @@ class Jwk:
     @classmethod
     def from_pem(cls, pem: str | bytes, *, algorithm: str, kid: str | None = None) -> Jwk:
         """Returns the key of a PEM text: PKCS #8, PKCS #1, SEC 1, SPKI or a certificate; InvalidKey otherwise."""
-        from valetkey.jose.key_files import load_pem  # noqa: PLC0415 - the parsers are dear to import
+        from valetkey.jose.key_parsing import load_pem  # noqa: PLC0415 - the parsers are dear to import
 
         return cls.from_key(load_pem(pem), algorithm=algorithm, kid=kid)
 

@@ -24,6 +24,8 @@ SHELLS = MappingProxyType(
     {
         "valetkey.jose.entropy": frozenset({"os", "secrets"}),
         "valetkey.jose.clock": frozenset({"time"}),
+        # Turns the seconds that it is given into what the library of certificates wants; reads no clock.
+        "valetkey.jose.certificates": frozenset({"datetime"}),
         "valetkey.jose.fetching": frozenset({"asyncio", "httpx2", "threading"}),
     }
 )
