@@ -3,7 +3,8 @@
 `python benchmarks/jose.py` prints, for each operation and library, the median of the rounds in CPU microseconds,
 the ratio to the bare primitive and to ours, and the spread; `--json FILE` writes the same figures for the docs;
 `--smoke` runs each once. Every library gets prepared keys, the same claims, and verifies signature, issuer,
-audience and expiry; ours also refuses duplicate members, wrong `typ` and non-canonical base64url, which the others do not.
+audience and expiry; ours also refuses duplicate members, wrong `typ` and non-canonical base64url, which the others
+do not.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Keys as files, read and written: PEM and DER of PKCS #8, PKCS #1, SEC 1, SPKI and X.509 (RFC 7468, RFC 5958, RFC 5280)."""
+"""Keys as files, read and written: PEM and DER of PKCS #8, SPKI and what else is read (RFC 7468, RFC 5958)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Key files to key objects: PEM and DER of PKCS #8, PKCS #1, SEC 1, SPKI and X.509 (RFC 7468, RFC 5958, RFC 5280)."""
+"""Key files to key objects: PEM and DER of PKCS #8, PKCS #1, SEC 1, SPKI and X.509 (RFC 7468, 5280, 5958)."""
 
 from __future__ import annotations
 
