@@ -101,12 +101,13 @@ def verify(token: str | None, **options: Any) -> None:
 def _verified(text: str, options: Mapping[str, Any], now: int) -> VerifiedJwt:
     jwks: str | None = options["jwks"]
     asked: tuple[str, ...] = options["algorithms"]
+    only = asked[0] if len(asked) == 1 else None
     if options["key_file"]:
-        key = read_key(options["key_file"], asked[0] if asked else None, kid_of(text))
+        key = read_key(options["key_file"], only, kid_of(text))
         return _verifier(options, asked or (key.algorithm,)).verify(text, JwkSet((key,)), now=now)
     if jwks is not None and "://" not in jwks:
         path = str(FILE.convert(jwks, None, None))
-        keys = read_key_set(path, asked[0] if asked else None, kid_of(text))
+        keys = read_key_set(path, only, kid_of(text))
         return _verifier(options, asked or _algorithms_of(keys)).verify(text, keys, now=now)
     fetch = fetch_trusting(options["ca_file"])
     verifier = _verifier(options, asked or PUBLISHED_ALGORITHMS)
