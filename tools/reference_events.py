@@ -54,6 +54,7 @@ MEANINGS: Final[dict[str, str]] = {
     "server.starting": "The server is about to listen.",
     "server.stopped": "The server has ended.",
     "storage.migrated": "The schema of the database was brought up to date.",
+    "token.revoked": "A client gave a token back; `kind` says which: a refresh token ends its authorization.",
     "worker.died": "A worker process ended by itself and is replaced.",
     "worker.killed": "Worker processes did not end in time and were killed.",
 }

@@ -39,6 +39,8 @@ async def test_the_endpoints_of_a_tenant_stand_under_its_path() -> None:
     house = await build_house(issuer=Issuer.parse("https://as.example/t/blue"))
     said = document(await house.get(OPENID))
     assert said["token_endpoint"] == "https://as.example/t/blue/token"
+    assert said["introspection_endpoint"] == "https://as.example/t/blue/introspect"
+    assert said["revocation_endpoint"] == "https://as.example/t/blue/revoke"
     assert all(url.startswith("https://as.example/t/blue/") for name, url in said.items() if "endpoint" in name
                and isinstance(url, str))  # fmt: skip
 
@@ -56,6 +58,10 @@ async def test_it_lists_only_what_the_tables_hold() -> None:
     assert said["code_challenge_methods_supported"] == ["S256"]
     assert said["token_endpoint_auth_methods_supported"] == [
         "none", "client_secret_basic", "client_secret_post", "private_key_jwt"
+    ]  # fmt: skip
+    assert said["revocation_endpoint_auth_methods_supported"] == said["token_endpoint_auth_methods_supported"]
+    assert said["introspection_endpoint_auth_methods_supported"] == [
+        "client_secret_basic", "client_secret_post", "private_key_jwt"
     ]  # fmt: skip
     assert set(said["id_token_signing_alg_values_supported"]) == await house.server.signer.algorithms()
     assert "RS256" in said["id_token_signing_alg_values_supported"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from valetkey.oauth.errors import OAuthError
+
 if TYPE_CHECKING:
     from valetkey.authorization_server.model import Client
     from valetkey.oauth.http import HttpRequest
@@ -25,6 +27,17 @@ def allow_origin(request: HttpRequest, client: Client) -> Headers:
     if origin is None:
         return ()
     return (*allowed(origin), _EXPOSED) if origin in origins_of(client) else (VARY,)
+
+
+def readable(error: OAuthError, headers: Headers) -> OAuthError:
+    """Return the error with the headers that let the client's own script read it."""
+    return OAuthError(
+        error.code,
+        error.description,
+        error.requirement,
+        detail=error.detail,
+        headers=(*error.headers, *headers),
+    )
 
 
 def origins_of(client: Client) -> frozenset[str]:

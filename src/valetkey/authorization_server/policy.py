@@ -55,6 +55,15 @@ class RedirectUriRepetition(StrEnum):
     """What the authorization request sent, the token request repeats (RFC 6749, 4.1.3)."""
 
 
+class IntrospectionRule(StrEnum):
+    """Whose tokens the introspection endpoint tells a caller about (RFC 7662, 4)."""
+
+    AUDIENCE = "audience"
+    """Only those whose audience is a resource server that the caller speaks for."""
+    AUDIENCE_OR_OWN = "audience_or_own"
+    """Those, and a confidential client's own access and refresh tokens."""
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """One named set of rules; all lifetimes are seconds."""
@@ -71,6 +80,7 @@ class Policy:
     redirect_uri_repetition: RedirectUriRepetition = RedirectUriRepetition.OPTIONAL
     loopback_hosts: LoopbackHostRule = LoopbackHostRule.IP_LITERAL
     session_binding: SessionBinding = SessionBinding.BOUND_UNLESS_OFFLINE
+    introspection: IntrospectionRule = IntrospectionRule.AUDIENCE_OR_OWN
     code_lifetime: Seconds = Seconds(60)
     access_token_lifetime: Seconds = Seconds(300)
     id_token_lifetime: Seconds = Seconds(300)

@@ -13,6 +13,8 @@ class ServerMetadata:
     authorization_endpoint: str
     token_endpoint: str
     userinfo_endpoint: str
+    introspection_endpoint: str
+    revocation_endpoint: str
     end_session_endpoint: str
     jwks_uri: str
     scopes_supported: tuple[str, ...]
@@ -23,6 +25,10 @@ class ServerMetadata:
     id_token_signing_alg_values_supported: tuple[str, ...]
     token_endpoint_auth_methods_supported: tuple[str, ...]
     token_endpoint_auth_signing_alg_values_supported: tuple[str, ...]
+    introspection_endpoint_auth_methods_supported: tuple[str, ...]
+    introspection_endpoint_auth_signing_alg_values_supported: tuple[str, ...]
+    revocation_endpoint_auth_methods_supported: tuple[str, ...]
+    revocation_endpoint_auth_signing_alg_values_supported: tuple[str, ...]
     code_challenge_methods_supported: tuple[str, ...]
     prompt_values_supported: tuple[str, ...]
     claims_supported: tuple[str, ...]

@@ -8,6 +8,7 @@ from valetkey.authorization_server import paths
 from valetkey.authorization_server.claims import CLAIMS_OF_SCOPE
 from valetkey.authorization_server.client_authentication import ASSERTION_ALGORITHMS, METHODS
 from valetkey.authorization_server.grants import GRANTS
+from valetkey.authorization_server.model import AuthenticationMethod
 from valetkey.authorization_server.rights import END_USER_SCOPES
 from valetkey.oauth import pkce
 from valetkey.oauth.http import HttpResponse, json_response
@@ -42,6 +43,8 @@ def server_metadata(
         authorization_endpoint=endpoint(paths.AUTHORIZATION),
         token_endpoint=endpoint(paths.TOKEN),
         userinfo_endpoint=endpoint(paths.USERINFO),
+        introspection_endpoint=endpoint(paths.INTROSPECTION),
+        revocation_endpoint=endpoint(paths.REVOCATION),
         end_session_endpoint=endpoint(paths.END_SESSION),
         jwks_uri=endpoint(paths.JWKS),
         scopes_supported=tuple(sorted(END_USER_SCOPES.union(scopes))),  # OIDCD-3/openid-scope
@@ -52,6 +55,12 @@ def server_metadata(
         id_token_signing_alg_values_supported=tuple(sorted(algorithms)),  # OIDCD-3/rs256
         token_endpoint_auth_methods_supported=tuple(method.value for method in METHODS),
         token_endpoint_auth_signing_alg_values_supported=ASSERTION_ALGORITHMS,
+        introspection_endpoint_auth_methods_supported=tuple(
+            method.value for method in METHODS if method is not AuthenticationMethod.NONE
+        ),
+        introspection_endpoint_auth_signing_alg_values_supported=ASSERTION_ALGORITHMS,
+        revocation_endpoint_auth_methods_supported=tuple(method.value for method in METHODS),
+        revocation_endpoint_auth_signing_alg_values_supported=ASSERTION_ALGORITHMS,
         code_challenge_methods_supported=pkce.METHODS,  # RFC9700-2.1.1/detect-pkce
         prompt_values_supported=("none", "login", "consent"),
         claims_supported=tuple(sorted(user_claims.union(_CLAIMS_OF_A_TOKEN))),

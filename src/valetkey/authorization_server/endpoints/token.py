@@ -10,7 +10,7 @@ import msgspec
 
 from valetkey.authorization_server.client_authentication import authenticate, count_failure, parse_credentials
 from valetkey.authorization_server.client_authentication.method import Credentials
-from valetkey.authorization_server.cors import Headers, allow_origin
+from valetkey.authorization_server.cors import allow_origin, readable
 from valetkey.authorization_server.decision import (
     Changes,
     ClientIssue,
@@ -107,7 +107,7 @@ async def _attempt(
         decision = Refuse(refusal)
     match decision:
         case Refuse(error, changes):
-            refused = _Refused(_readable(error, headers[1:]), client, changes)
+            refused = _Refused(readable(error, headers[1:]), client, changes)
             return refused, (*proven.changes, *changes)
         case Replay(body, changes):
             return HttpResponse(200, headers, body), (*proven.changes, *changes)
@@ -168,17 +168,6 @@ def _with_kept_reply(issue: Issue, body: bytes, fresh: Fresh) -> Changes:
         if isinstance(change, RotateRefreshToken) and change.kept_reply is not None
         else change
         for change in issue.changes
-    )
-
-
-def _readable(error: OAuthError, headers: Headers) -> OAuthError:
-    """Return the error with the headers that let the client's own script read it."""
-    return OAuthError(
-        error.code,
-        error.description,
-        error.requirement,
-        detail=error.detail,
-        headers=(*error.headers, *headers),
     )
 
 

@@ -1,0 +1,101 @@
+"""The introspection endpoint (RFC 7662): what a token is, told to those whom it is meant for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from valetkey.authorization_server.client_authentication.method import invalid_client
+from valetkey.authorization_server.client_request import judge_as_client, parse_client_request
+from valetkey.authorization_server.model import Client, Standing
+from valetkey.authorization_server.policy import IntrospectionRule
+from valetkey.authorization_server.presented_token import genuine_access_token, holder_of, is_session_live
+from valetkey.authorization_server.service import AuthorizationServer
+from valetkey.jose import InvalidToken
+from valetkey.oauth.http import NO_STORE, json_response
+from valetkey.oauth.introspection import INACTIVE, access_token_response
+from valetkey.oauth.types import NumericDate, OpaqueToken
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from valetkey.authorization_server.decision import Changes
+    from valetkey.oauth.access_token import AccessToken
+    from valetkey.oauth.http import HttpRequest, HttpResponse
+
+
+async def respond(request: HttpRequest, server: AuthorizationServer) -> HttpResponse:
+    """Answer whether a token is active and what it says; raises OAuthError and Unavailable."""
+    asked = parse_client_request(request, server, "RFC7662-2.1/form")
+    presented = asked.form.require("token", "RFC7662-2.1/token")
+    # `token_type_hint` is never read: every kind is looked for, so a wrong one cannot mislead: RFC7662-2.1/hint
+
+    async def judge(client: Client) -> tuple[HttpResponse, Changes]:
+        if client.is_public:  # RFC7662-2.1/authorization
+            # Nothing was proven, so the answer is that to a wrong proof: RFC7662-2.3/unauthorized
+            raise invalid_client(f"public client {client.client_id[:100]}")
+        document = await _Question(client, server, asked.fresh.now).answer(presented)
+        return json_response(200, document, NO_STORE), ()
+
+    return await judge_as_client(asked, server, judge)
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    client: Client
+    server: AuthorizationServer
+    now: NumericDate
+
+    async def answer(self, presented: str) -> Mapping[str, object]:
+        try:
+            # RFC7662-4/expired RFC7662-4/signature
+            token = await genuine_access_token(presented, self.server, self.now)
+        except InvalidToken:
+            return await self._of_refresh_token(presented)
+        if not self._may_ask_for_own(token.client_id) and not await self._is_meant(token):
+            return INACTIVE  # RFC7662-4/audience
+        holder = await holder_of(token, self.server, self.now)
+        if holder is None:
+            return INACTIVE  # RFC7662-4/revoked RFC7662-2.2/inactive RFC7662-2.2/nothing-more
+        # RFC7662-2.2/members
+        return access_token_response(token, None if holder.end_user is None else holder.end_user.username)
+
+    def _may_ask_for_own(self, client_id: str) -> bool:
+        rule = self.server.policy_for(self.client).introspection
+        return client_id == self.client.client_id and rule is IntrospectionRule.AUDIENCE_OR_OWN
+
+    async def _is_meant(self, token: AccessToken) -> bool:
+        for identifier in token.audience:
+            resource = await self.server.stores.resources.find(identifier)
+            if resource is None or resource.disabled:
+                continue
+            if self.client.client_id in resource.introspection_client_ids:
+                return True
+        return False
+
+    async def _of_refresh_token(self, presented: str) -> Mapping[str, object]:
+        """A refresh token is for its client and for us alone; no resource server learns that it exists."""
+        found = await self.server.stores.refresh_tokens.find(OpaqueToken.presented(presented).digest())
+        if found is None or not self._may_ask_for_own(found.token.client_id):
+            return INACTIVE
+        token, authorization, end_user = found.token, found.stored.authorization, found.end_user
+        is_over = token.superseded_at is not None or self.now >= token.expires_at
+        if (
+            is_over
+            or found.stored.standing(self.now) is not Standing.ALIVE
+            or end_user is None
+            or end_user.disabled
+        ):
+            return INACTIVE
+        if not await is_session_live(authorization, self.client, self.server, self.now):
+            return INACTIVE
+        return {
+            "active": True,
+            "iss": self.server.issuer.url,
+            "sub": authorization.subject,
+            "client_id": token.client_id,
+            "username": end_user.username,
+            "scope": str(authorization.scope),
+            "iat": token.created_at,
+            "exp": token.expires_at,
+        }
