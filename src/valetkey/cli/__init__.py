@@ -38,6 +38,7 @@ COMMANDS: Final[dict[str, Command]] = {
         "valetkey.cli.resource", "resource", "Add, list, show, change and remove resource servers."
     ),
     "tenant": Command("valetkey.cli.tenant", "tenant", "Add, list, show, change and remove tenants."),
+    "revoke": Command("valetkey.cli.revoke", "revoke", "End sessions and tokens at once: the kill switch."),
     "db": Command("valetkey.cli.db", "db", "Look at the schema of the database and bring it up to date."),
 }
 
