@@ -81,7 +81,9 @@ def rows(server: ProductionServer, query: str, token: str) -> list[tuple[object,
 
 
 # covers: FLT-01
-@pytest.mark.parametrize("moment", [Moment.BEFORE, Moment.WITHIN])
+@pytest.mark.parametrize(
+    ("mortal", "moment"), [(1, Moment.BEFORE), (1, Moment.WITHIN), (2, Moment.WITHIN)], indirect=["mortal"]
+)
 def test_a_redemption_that_was_killed_before_its_commit_never_was_and_succeeds_again(
     mortal: ProductionServer, moment: Moment
 ) -> None:
@@ -117,6 +119,7 @@ def test_a_code_whose_reply_died_with_the_server_is_used_up_and_a_retry_is_a_rep
 
 
 # covers: FLT-01, REF-12
+@pytest.mark.parametrize("mortal", [2], indirect=True)
 def test_a_refresh_that_was_killed_before_its_commit_never_was_and_succeeds_again(mortal: ProductionServer) -> None:
     first = tokens_for(mortal, mortal.person())["refresh_token"]
 
@@ -150,6 +153,7 @@ def test_a_refresh_whose_reply_died_with_the_server_is_answered_by_the_stored_su
 
 
 # covers: FLT-01, REF-02, REF-12
+@pytest.mark.parametrize("mortal", [2], indirect=True)
 def test_fifty_refreshes_of_which_a_worker_dies_have_one_successor_also_for_those_who_must_ask_again(
     mortal: ProductionServer,
 ) -> None:
@@ -164,6 +168,7 @@ def test_fifty_refreshes_of_which_a_worker_dies_have_one_successor_also_for_thos
 
 
 # covers: FLT-01, COD-02
+@pytest.mark.parametrize("mortal", [2], indirect=True)
 @pytest.mark.requirement("RFC6749-4.1.2/single-use")
 def test_fifty_redemptions_of_which_a_worker_dies_give_tokens_to_nobody(mortal: ProductionServer) -> None:
     code = code_for(mortal, mortal.person())

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from support.person import Sight
 
-two_workers = pytest.mark.parametrize("mortal", [2], indirect=True, ids=["two workers"])
+two_workers = pytest.mark.parametrize("mortal", [2], indirect=True)
 NEW_PASSWORD = "another horse, another staple"
 
 

@@ -1,7 +1,7 @@
 """What must never be found in a database, whoever was killed when: rows that were written by halves.
 
-Who is removed takes the authorizations along and leaves codes and refresh tokens to their expiry: a client that is
-gone is no fault.
+Who is removed takes the authorizations along and leaves codes and refresh tokens to their expiry, and an expired
+code is swept: neither is a fault.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _HALVES = {
         LEFT JOIN authorizations AS a USING (tenant, authorization_id) WHERE a.authorization_id IS NULL""",
     "an authorization without the code that it was granted for": """
         SELECT 1 FROM authorizations AS a LEFT JOIN codes AS c USING (tenant, authorization_id)
-        WHERE c.digest IS NULL""",
+        WHERE c.digest IS NULL AND a.created_at > unixepoch() - 30""",
     "a redeemed code without a refresh token": """
         SELECT 1 FROM codes AS c WHERE redeemed_at IS NOT NULL AND NOT EXISTS (
             SELECT 1 FROM refresh_tokens AS t WHERE t.authorization_id = c.authorization_id)""",
