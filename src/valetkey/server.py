@@ -21,6 +21,7 @@ from valetkey.adapters.keys.generation import ensure_signing_keys
 from valetkey.adapters.keys.sealing import Sealer
 from valetkey.adapters.keys.signer import LocalSigner
 from valetkey.adapters.passwords import Argon2Passwords
+from valetkey.adapters.statuses import PublishedStatusLists, ReservedStatuses
 from valetkey.adapters.storage.sqlite.storage import SqliteStorage
 from valetkey.authorization_server.policy import PROFILES
 from valetkey.authorization_server.ports import EventLog
@@ -100,12 +101,16 @@ class TenantServers:
         made = await ensure_signing_keys(stores, tenant.tenant_id, self._sealer, draw_fresh().now)
         if made:
             self._log.write("keys.generated", tenant=tenant.tenant_id, count=made)
+        signer = LocalSigner(stores.signing_keys, tenant.tenant_id, self._sealer, self._slow_signatures)
+        issuer = issuer_of(self._issuer, tenant)
         return AuthorizationServer(
             tenant=tenant,
-            issuer=issuer_of(self._issuer, tenant),
+            issuer=issuer,
             policy=PROFILES[tenant.profile],
             stores=stores,
-            signer=LocalSigner(stores.signing_keys, tenant.tenant_id, self._sealer, self._slow_signatures),
+            signer=signer,
+            statuses=ReservedStatuses(stores),
+            published_statuses=PublishedStatusLists(issuer, stores, signer),
             passwords=self.passwords,
             fresh=draw_fresh,
             log=self._log,

@@ -68,8 +68,17 @@ from valetkey.authorization_server.decision import (
     TouchSession,
 )
 from valetkey.authorization_server.model import Generations, PasswordHash
+from valetkey.authorization_server.revocation.statuses import (
+    AssignStatus,
+    AssignStatusBlock,
+    ReserveStatusRange,
+    RevokeStatus,
+    StatusBlock,
+    StatusListId,
+)
 from valetkey.oauth.types import AuthorizationId, Scope, SessionId, Subject, TenantId
 
+LIST = StatusListId("list")
 THIRD = replace(SUCCESSOR, digest=digest("third"))
 SECOND_SESSION = replace(
     SESSION,
@@ -123,6 +132,12 @@ CHANGES: tuple[Change, ...] = (
     RemoveResource(RESOURCE.identifier),
     AddSigningKey(KEY),
     AddSigningKey(replace(KEY, kid="k2")),
+    ReserveStatusRange(LIST, b"\x04" * 32, 0, 8, later(350)),
+    ReserveStatusRange(LIST, b"\x04" * 32, 8, 1 << 16, later(300)),
+    AssignStatus(LIST, 5, AUTHORIZATION.authorization_id, later(300)),
+    AssignStatus(LIST, 6, SECOND.authorization_id, later(301)),
+    AssignStatusBlock(StatusBlock(LIST, 0, 4, CLIENT_ID, Generations(), later(300))),
+    RevokeStatus(LIST, 7, later(300)),
     BumpGeneration("client", CLIENT_ID),
     BumpGeneration("subject", SUBJECT),
     BumpGeneration("tenant", ""),
@@ -158,6 +173,8 @@ async def everything(storage: Storage, tenant: TenantId) -> list[object]:
         [await stores.refresh_tokens.find(one.digest) for one in (REFRESH_TOKEN, SUCCESSOR, THIRD)],
         await stores.access_tokens.find(ACCESS_TOKEN.digest),
         await stores.access_tokens.is_revoked(digest("jti")),
+        await stores.status_lists.open(1, NOW),
+        await stores.status_lists.find(LIST, NOW),
         await stores.replay_guard.is_burned("a", digest("jti"), later(60)),
         await stores.attempts.wait("login", 10, 2, later(5)),
     ]

@@ -15,6 +15,7 @@ from valetkey.adapters.keys.generation import generate_key
 from valetkey.adapters.keys.sealing import Sealer
 from valetkey.adapters.keys.signer import LocalSigner
 from valetkey.adapters.passwords import Argon2Passwords, hash_octets
+from valetkey.adapters.statuses import PublishedStatusLists, ReservedStatuses
 from valetkey.adapters.storage.memory.storage import MemoryStorage, MemoryStores
 from valetkey.authorization_server.decision import (
     AddSigningKey,
@@ -245,7 +246,7 @@ class House:
         headers: Mapping[str, str] | None = None,
     ) -> HttpResponse | Page:
         """Send one request; errors become what the HTTP adapter makes of them."""
-        route = next(row for row in ROUTES if row.path == path)
+        route = next(row for row in ROUTES if row.path in {path, path.rpartition("/")[0] + "/{list}"})
         assert method in route.methods
         body = form if isinstance(form, bytes) else encode_form(form)
         request = HttpRequest(
@@ -453,12 +454,15 @@ async def build_house(
     changes += [AddSigningKey(_signing_key(algorithm, tenant_id)) for algorithm in ("ES256", "RS256", "Ed25519")]
     assert await stores.commit(changes)
     clock, log = HouseClock(), HouseLog()
+    signer = LocalSigner(stores.signing_keys, tenant_id, _SEALER, _Inline())
     server = AuthorizationServer(
         tenant=tenant,
         issuer=issuer,
         policy=PROFILES[profile],
         stores=stores,
-        signer=LocalSigner(stores.signing_keys, tenant_id, _SEALER, _Inline()),
+        signer=signer,
+        statuses=ReservedStatuses(stores),
+        published_statuses=PublishedStatusLists(issuer, stores, signer, kept=0.0),
         passwords=Argon2Passwords(1),
         fresh=clock,
         log=log,

@@ -34,6 +34,7 @@ from valetkey.authorization_server.model import (
     Session,
     StoredAuthorization,
 )
+from valetkey.authorization_server.revocation.statuses import StatusChange
 from valetkey.oauth.errors import OAuthError
 from valetkey.oauth.types import (
     AuthorizationId,
@@ -240,6 +241,7 @@ Change = (
     | RememberConsent
     | ForgiveAttempts
     | AccessTokenChange
+    | StatusChange
     | ConfigurationChange
 )
 

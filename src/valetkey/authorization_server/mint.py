@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Final
 from valetkey.authorization_server.decision import AddAccessToken, Changes, ClientIssue, Issue
 from valetkey.authorization_server.known_access_tokens import OpaqueAccessToken
 from valetkey.authorization_server.model import AccessTokenFormat
+from valetkey.authorization_server.revocation.publication import status_list_uri
+from valetkey.authorization_server.revocation.statuses import AssignStatus
 from valetkey.authorization_server.rights import audience
 from valetkey.jose.jwt import AT_JWT
+from valetkey.oauth.status_list import StatusReference
 from valetkey.oauth.types import NumericDate, Seconds
 
 if TYPE_CHECKING:
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
 
     from valetkey.authorization_server.fresh import Fresh
     from valetkey.authorization_server.model import Client, Generations, Resource
+    from valetkey.authorization_server.ports import StatusPlace
     from valetkey.authorization_server.service import AuthorizationServer
     from valetkey.oauth.types import Issuer
 
@@ -47,8 +51,21 @@ async def mint_access_token(
         opaque = fresh.token(PREFIX)
         row = OpaqueAccessToken(opaque.digest(), claims, NumericDate(fresh.now + lifetime))
         return MintedAccessToken(opaque.reveal(), lifetime, (AddAccessToken(row),))
+    place, changes = await _place(issue, client, server, NumericDate(fresh.now + lifetime), fresh)
+    claims["status"] = StatusReference(status_list_uri(server.issuer, place[0]), place[1]).claim()
     token = await server.signer.sign(claims, typ=AT_JWT, algorithm=ALGORITHM)  # RFC9068-2.1/signed
-    return MintedAccessToken(token, lifetime)
+    return MintedAccessToken(token, lifetime, changes)
+
+
+async def _place(
+    issue: Issue, client: Client, server: AuthorizationServer, expires_at: NumericDate, fresh: Fresh
+) -> tuple[StatusPlace, Changes]:
+    if isinstance(issue, ClientIssue):
+        generations = issue.generations
+        return await server.statuses.take_for_client(client.client_id, generations, expires_at, fresh), ()
+    place = await server.statuses.take(expires_at, fresh)
+    authorization_id = issue.stored.authorization.authorization_id
+    return place, (AssignStatus(*place, authorization_id, expires_at),)
 
 
 def lifetime_for(resources: Sequence[Resource], default: Seconds) -> Seconds:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,6 +26,11 @@ if TYPE_CHECKING:
         StoredRefreshToken,
         StoredSession,
         Tenant,
+    )
+    from valetkey.authorization_server.revocation.statuses import (
+        OpenStatusList,
+        StatusListId,
+        StoredStatusList,
     )
     from valetkey.jose import JwkSet
     from valetkey.oauth.types import (
@@ -140,6 +145,18 @@ class AccessTokens(Protocol):
         ...
 
 
+class StatusLists(Protocol):
+    """Where the status of each JWT access token stands."""
+
+    async def open(self, room: int, now: NumericDate) -> OpenStatusList | None:
+        """Return a list that has `room` more positions."""
+        ...
+
+    async def find(self, list_id: StatusListId, now: NumericDate) -> StoredStatusList | None:
+        """Return a list with everything that is revoked in it at this moment."""
+        ...
+
+
 class ReplayGuard(Protocol):
     """Single-use identifiers (`jti`)."""
 
@@ -180,6 +197,8 @@ class Stores(Protocol):
     @property
     def access_tokens(self) -> AccessTokens: ...
     @property
+    def status_lists(self) -> StatusLists: ...
+    @property
     def replay_guard(self) -> ReplayGuard: ...
     @property
     def attempts(self) -> Attempts: ...
@@ -189,6 +208,32 @@ class Stores(Protocol):
 
         Raises `valetkey.oauth.errors.Unavailable` when the store cannot write. No changes: True, at no cost.
         """
+        ...
+
+
+StatusPlace: TypeAlias = "tuple[StatusListId, int]"
+"""A list, and the index in it as it is published."""
+
+
+class StatusPlaces(Protocol):
+    """Places in status lists, reserved ahead: none costs a commit of its own. Raises Unavailable without any."""
+
+    async def take(self, expires_at: NumericDate, fresh: Fresh) -> StatusPlace:
+        """Return a place for a token that lives until `expires_at`; its owner is stored by AssignStatus."""
+        ...
+
+    async def take_for_client(
+        self, client_id: ClientId, generations: Generations, expires_at: NumericDate, fresh: Fresh
+    ) -> StatusPlace:
+        """Return a place for a client's own token with this stamp; it is stored as the client's already."""
+        ...
+
+
+class StatusPublication(Protocol):
+    """The status lists as they are published, at most a second or so old."""
+
+    async def find(self, list_id: StatusListId, now: NumericDate) -> str | None:
+        """Return the signed status list token; None where there is no such list."""
         ...
 
 

@@ -16,6 +16,7 @@ from valetkey.authorization_server.endpoints import (
     logout,
     metadata,
     revocation,
+    status_list,
     token,
     userinfo,
 )
@@ -31,6 +32,7 @@ class Cache(StrEnum):
 
     NO_STORE = "no-store"
     PUBLIC_SHORT = "public, max-age=300"
+    PUBLIC_MOMENT = "public, max-age=5"
     IMMUTABLE = "public, max-age=31536000, immutable"
 
 
@@ -79,7 +81,10 @@ class Face(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One row: `path` is relative to the issuer; a `path_inserted` one also stands at the root (RFC 8414, 3.1)."""
+    """One row: `path` is relative to the issuer; a `path_inserted` one also stands at the root (RFC 8414, 3.1).
+
+    A path that ends in `/{name}` stands for every path with one segment there.
+    """
 
     methods: frozenset[str]
     path: str
@@ -198,6 +203,15 @@ ROUTES: Final[tuple[Route, ...]] = (
         paths.JWKS,
         jwks.respond,
         Cache.PUBLIC_SHORT,
+        Cors.ANY,
+        Csrf.SAFE,
+        Face.MACHINE,
+    ),
+    Route(
+        frozenset({"GET"}),  # TSL-8.1/get
+        paths.STATUS_LISTS + "/{list}",
+        status_list.respond,
+        Cache.PUBLIC_MOMENT,  # its claim ttl says the same
         Cors.ANY,
         Csrf.SAFE,
         Face.MACHINE,

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from valetkey.authorization_server.model import Tenant
 from valetkey.authorization_server.policy import PROFILES, Policy
-from valetkey.authorization_server.ports import EventLog, FreshSource, PasswordHasher, Signer, Stores
+from valetkey.authorization_server.ports import (
+    EventLog,
+    FreshSource,
+    PasswordHasher,
+    Signer,
+    StatusPlaces,
+    StatusPublication,
+    Stores,
+)
 from valetkey.oauth.errors import Unavailable
 from valetkey.oauth.types import Issuer
 
@@ -32,6 +40,8 @@ class AuthorizationServer:
     policy: Policy
     stores: Stores
     signer: Signer
+    statuses: StatusPlaces
+    published_statuses: StatusPublication
     passwords: PasswordHasher
     fresh: FreshSource
     log: EventLog

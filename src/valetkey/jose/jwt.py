@@ -205,7 +205,7 @@ class Verifier:
         if claims.get("iss") != self.issuer:
             raise ClaimInvalid("The token is of another issuer.", "iss")  # RFC8725-3.8/issuer
         audience = claims.get("aud")
-        if type(audience) is not str or audience not in self._audiences:
+        if kind.has_audience and (type(audience) is not str or audience not in self._audiences):
             self._judge_audiences(audience)
         _judge_times(claims, now, now + self.leeway)
         if self.max_age is not None and now - _time(claims, "iat") > self.max_age:

@@ -24,7 +24,8 @@ class TokenKind:
     """One kind of token.
 
     `typ` is written when one is signed; `accepted` are the normalised header values with which one is believed,
-    None standing for an absent one. A token with a claim of `forbidden` is one of another kind.
+    None standing for an absent one. A token with a claim of `forbidden` is one of another kind. A kind that is for
+    whoever reads it has no audience.
     """
 
     name: str
@@ -33,6 +34,7 @@ class TokenKind:
     required: frozenset[str]
     forbidden: frozenset[str] = frozenset()
     rule: Rule = _no_rule
+    has_audience: bool = True
 
 
 def require_text(claims: Claims, name: str, longest: int = LONGEST_TEXT) -> str:
@@ -112,6 +114,15 @@ def _introspection(claims: Claims) -> None:
         raise ClaimInvalid("The claim 'token_introspection' is no introspection response.", "token_introspection")
 
 
+def _status_list_token(claims: Claims) -> None:
+    require_text(claims, "sub", LONGEST_URI)
+    if not isinstance(claims.get("status_list"), dict):
+        raise ClaimInvalid("The claim 'status_list' is no object.", "status_list")
+    ttl = claims.get("ttl", 1)
+    if isinstance(ttl, bool) or not isinstance(ttl, int | float) or not ttl > 0:
+        raise ClaimInvalid("The claim 'ttl' is no positive number.", "ttl")  # TSL-5.1/ttl
+
+
 def _dpop_proof(claims: Claims) -> None:
     for name in ("jti", "htm"):
         require_text(claims, name)
@@ -178,6 +189,14 @@ INTROSPECTION_RESPONSE: Final = TokenKind(
     frozenset({"iss", "aud", "iat", "token_introspection"}),
     frozenset({"sub", "exp"}),
     _introspection,
+)
+STATUS_LIST_TOKEN: Final = TokenKind(
+    "status list token",
+    "statuslist+jwt",
+    frozenset({"statuslist+jwt"}),  # TSL-5.1/typ
+    frozenset({"iss", "sub", "iat", "status_list"}),
+    rule=_status_list_token,
+    has_audience=False,
 )
 DPOP_PROOF: Final = TokenKind(
     "DPoP proof",

@@ -55,6 +55,7 @@ class RouteTable:
         self._rows: dict[str, Row] = {}
         self._inserted: dict[str, Row] = {}
         self._fast: dict[bytes, Place] = {}
+        self._folders: dict[str, Row] = {}
         self._prefix = issuer.path
         is_https = issuer.url.startswith("https:")
         for route in routes:
@@ -62,6 +63,10 @@ class RouteTable:
                 raise ValueError(f"two rows claim the path {route.path}")
             row = _row(route, is_https=is_https)
             self._rows[route.path] = row
+            folder, _, last = route.path.rpartition("/")
+            if last.startswith("{"):
+                self._folders[folder] = row
+                continue
             place = Place(DEFAULT_TENANT, route.path, row)
             self._fast[(issuer.path + route.path).encode()] = place
             if route.path_inserted:
@@ -80,12 +85,23 @@ class RouteTable:
         if place is not None:
             return place
         path = decode_path(raw_path)
-        return self._fast.get(path.encode()) or self._of_tenant(path)
+        return self._fast.get(path.encode()) or self._of_tenant(path) or self._in_folder(path)
+
+    def _in_folder(self, path: str) -> Place | None:
+        if not path.startswith(self._prefix + "/"):
+            return None
+        relative = path[len(self._prefix) :]
+        row = self._folder_of(relative)
+        return None if row is None else Place(DEFAULT_TENANT, relative, row)
+
+    def _folder_of(self, path: str) -> Row | None:
+        folder, _, last = path.rpartition("/")
+        return self._folders.get(folder) if last else None
 
     def _of_tenant(self, path: str) -> Place | None:
         for pattern, rows in ((self._tenant_path, self._rows), (self._inserted_path, self._inserted)):
             match = pattern.fullmatch(path)
-            row = rows.get(match["path"]) if match else None
+            row = rows.get(match["path"]) or self._folder_of(match["path"]) if match else None
             # The default tenant has one address: the root.
             if match and row and match["tenant"] != DEFAULT_TENANT:
                 return Place(match["tenant"], match["path"], row)

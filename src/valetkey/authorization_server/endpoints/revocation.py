@@ -9,6 +9,7 @@ from valetkey.authorization_server.client_request import judge_as_client, parse_
 from valetkey.authorization_server.cors import allow_origin, readable
 from valetkey.authorization_server.decision import Changes, RevokeAccessToken, RevokeAuthorization
 from valetkey.authorization_server.presented_token import genuine_access_token, token_id_digest
+from valetkey.authorization_server.revocation.publication import status_revocation
 from valetkey.jose import InvalidToken
 from valetkey.oauth.errors import ErrorCode, OAuthError
 from valetkey.oauth.http import NO_STORE, HttpResponse
@@ -76,7 +77,8 @@ async def _find(presented: str, server: AuthorizationServer, now: NumericDate) -
         return None
     is_dead = await server.stores.access_tokens.is_revoked(token_id_digest(token))
     revoked = RevokeAccessToken(token_id_digest(token), token.expires_at)  # RFC7009-2.1/immediately
-    return _Found("access_token", token.client_id, token.authorization_id, () if is_dead else (revoked,))
+    changes: Changes = () if is_dead else (revoked, *status_revocation(token))
+    return _Found("access_token", token.client_id, token.authorization_id, changes)
 
 
 def _foreign() -> OAuthError:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from valetkey.adapters.storage.memory.state import State, Table
+from valetkey.authorization_server.revocation.statuses import StatusListId
 from valetkey.oauth.types import NumericDate
 
 Key = TypeVar("Key")
@@ -20,6 +21,10 @@ def purge(state: State, now: NumericDate, limit: int) -> bool:
         _purge(state.refresh_tokens, lambda token: token.expires_at <= now, limit),
         _purge(state.access_tokens, lambda token: token.expires_at <= now, limit),
         _purge(state.revoked_tokens, lambda expires_at: expires_at <= now, limit),
+        _purge_by_key(state.statuses, now, limit),
+        _purge_by_key(state.revoked_statuses, now, limit),
+        _purge(state.status_blocks, lambda block: block.expires_at <= now, limit),
+        _purge(state.status_lists, lambda found: found.expires_at <= now, limit),
         _purge(state.burned_jtis, lambda expires_at: expires_at <= now, limit),
         _purge(state.interactions, lambda interaction: interaction.expires_at <= now, limit),
         _purge(state.consents, lambda consent: consent.expires_at <= now, limit),
@@ -38,6 +43,13 @@ def purge(state: State, now: NumericDate, limit: int) -> bool:
 
 def _purge(table: Table[Key, Value], is_over: Callable[[Value], bool], limit: int) -> bool:
     over = [(tenant, key) for tenant, key, value in table if is_over(value)]
+    for tenant, key in over[:limit]:
+        table.remove(tenant, key)
+    return len(over) > limit
+
+
+def _purge_by_key(table: Table[tuple[StatusListId, NumericDate, int], Value], now: NumericDate, limit: int) -> bool:
+    over = [(tenant, key) for tenant, key, _ in table if key[1] <= now]
     for tenant, key in over[:limit]:
         table.remove(tenant, key)
     return len(over) > limit

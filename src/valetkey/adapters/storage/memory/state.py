@@ -1,7 +1,7 @@
 """What the memory storage holds: tables of frozen values by tenant and key, with an undo list for a lost commit."""
 
 from collections.abc import Callable, Iterator
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from valetkey.authorization_server.known_access_tokens import OpaqueAccessToken  # noqa: TC001 - beside the model's
 from valetkey.authorization_server.model import (
@@ -29,6 +29,9 @@ from valetkey.oauth.types import (
     TenantId,
     TokenDigest,
 )
+
+if TYPE_CHECKING:
+    from valetkey.authorization_server.revocation.statuses import OpenStatusList, StatusBlock, StatusListId
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
@@ -101,6 +104,10 @@ class State:
         self.predecessors: Table[TokenDigest, TokenDigest] = Table(undo)
         self.access_tokens: Table[TokenDigest, OpaqueAccessToken] = Table(undo)
         self.revoked_tokens: Table[TokenDigest, NumericDate] = Table(undo)
+        self.status_lists: Table[StatusListId, OpenStatusList] = Table(undo)
+        self.statuses: Table[tuple[StatusListId, NumericDate, int], AuthorizationId] = Table(undo)
+        self.status_blocks: Table[tuple[StatusListId, NumericDate, int], StatusBlock] = Table(undo)
+        self.revoked_statuses: Table[tuple[StatusListId, NumericDate, int], None] = Table(undo)
         self.burned_jtis: Table[tuple[str, TokenDigest], NumericDate] = Table(undo)
         self.attempts: Table[str, NumericDate] = Table(undo)
 

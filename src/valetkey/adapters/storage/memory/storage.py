@@ -3,10 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from valetkey.adapters.storage.memory import configuration_changes, sign_in_changes, token_changes
+from valetkey.adapters.storage.memory import (
+    configuration_changes,
+    sign_in_changes,
+    status_changes,
+    token_changes,
+)
 from valetkey.adapters.storage.memory.purge import purge
 from valetkey.adapters.storage.memory.sign_in_changes import SignInChange
 from valetkey.adapters.storage.memory.state import State
+from valetkey.adapters.storage.memory.status_changes import MemoryStatusLists
 from valetkey.adapters.storage.memory.stores import (
     MemoryAccessTokens,
     MemoryAttempts,
@@ -25,6 +31,7 @@ from valetkey.adapters.storage.memory.stores import (
 )
 from valetkey.adapters.storage.memory.token_changes import TokenChange
 from valetkey.authorization_server.decision import Change
+from valetkey.authorization_server.revocation.statuses import StatusChange
 from valetkey.oauth.types import NumericDate, TenantId
 
 
@@ -45,6 +52,7 @@ class MemoryStores:
     codes: MemoryCodes
     refresh_tokens: MemoryRefreshTokens
     access_tokens: MemoryAccessTokens
+    status_lists: MemoryStatusLists
     replay_guard: MemoryReplayGuard
     attempts: MemoryAttempts
 
@@ -87,6 +95,8 @@ def _apply(state: State, tenant: TenantId, change: Change) -> bool:
         return token_changes.apply(state, tenant, change)
     if isinstance(change, SignInChange):
         return sign_in_changes.apply(state, tenant, change)
+    if isinstance(change, StatusChange):
+        return status_changes.apply(state, tenant, change)
     return configuration_changes.apply(state, tenant, change)
 
 
@@ -105,6 +115,7 @@ def _stores(state: State, tenant: TenantId) -> MemoryStores:
         MemoryCodes(state, tenant),
         MemoryRefreshTokens(state, tenant),
         MemoryAccessTokens(state, tenant),
+        MemoryStatusLists(state, tenant),
         MemoryReplayGuard(state, tenant),
         MemoryAttempts(state, tenant),
     )

@@ -46,6 +46,9 @@ class SqliteEngine:
             opened.callback(self._writer.close, _CLOSING_PATIENCE)
             self._reader = open_reader(path)
             opened.pop_all()
+        self._path = path
+        self._aside: apsw.Connection | None = None
+        self._asking_aside = asyncio.Lock()
         self._sweep: asyncio.TimerHandle | None = None
         self._closed = False
 
@@ -74,6 +77,25 @@ class SqliteEngine:
         found = self.rows(statement, *bindings)
         return found[0] if found else None
 
+    async def rows_aside(self, statement: str, *bindings: Binding) -> Sequence[Record]:
+        """As `rows`, in a thread and over a connection of its own: for what would hold the event loop up."""
+        # Who gives up waiting leaves the connection busy: it is not given to the next one before it is free.
+        return await asyncio.shield(self._loop.create_task(self._alone_aside(statement, bindings)))
+
+    async def _alone_aside(self, statement: str, bindings: tuple[Binding, ...]) -> Sequence[Record]:
+        async with self._asking_aside:
+            if self._closed:
+                raise Unavailable(THE_STORE)
+            return await asyncio.to_thread(self._rows_aside, statement, bindings)
+
+    def _rows_aside(self, statement: str, bindings: tuple[Binding, ...]) -> Sequence[Record]:
+        try:
+            if self._aside is None:
+                self._aside = open_reader(self._path)
+            return self._aside.execute(to_sqlite(statement), bindings).fetchall()
+        except _OUTAGES as error:
+            raise Unavailable(THE_STORE) from error
+
     async def close(self) -> None:
         """Commits what waits, then closes the files; a second call does nothing."""
         if self._closed:
@@ -84,6 +106,9 @@ class SqliteEngine:
         if self._sweep is not None:
             self._sweep.cancel()
         self._reader.close(True)
+        async with self._asking_aside:
+            if self._aside is not None:
+                self._aside.close(True)
 
     def _refuse_the_impatient(self) -> None:
         # The writer takes units only once it holds the lock, so what is swept here was never begun.

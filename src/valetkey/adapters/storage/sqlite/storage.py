@@ -11,6 +11,7 @@ from valetkey.adapters.storage.sql.configuration_changes import WHOLE_SERVER
 from valetkey.adapters.storage.sqlite.connection import open_writer
 from valetkey.adapters.storage.sqlite.engine import SqliteEngine
 from valetkey.adapters.storage.sqlite.migrate import refuse_other_schema
+from valetkey.adapters.storage.sqlite.status_lists import SqliteStatusLists
 from valetkey.adapters.storage.sqlite.stores import (
     SqliteAccessTokens,
     SqliteAttempts,
@@ -49,6 +50,7 @@ class SqliteStores:
     codes: SqliteCodes
     refresh_tokens: SqliteRefreshTokens
     access_tokens: SqliteAccessTokens
+    status_lists: SqliteStatusLists
     replay_guard: SqliteReplayGuard
     attempts: SqliteAttempts
 
@@ -112,6 +114,7 @@ def _stores(engine: SqliteEngine, tenant: TenantId) -> SqliteStores:
         SqliteCodes(engine, tenant),
         SqliteRefreshTokens(engine, tenant),
         SqliteAccessTokens(engine, tenant),
+        SqliteStatusLists(engine, tenant),
         SqliteReplayGuard(engine, tenant),
         SqliteAttempts(engine, tenant),
     )
