@@ -116,7 +116,8 @@ def _without_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
 def json_octets(members: Mapping[str, object]) -> bytes:
     """Returns `members` as compact JSON; ConfigurationError for what is no plain JSON value."""
     for name, value in members.items():
-        if type(name) is not str or type(value) not in _PLAIN:
+        is_plain = type(value) in _PLAIN or (isinstance(value, list) and _PLAIN.issuperset(map(type, value)))
+        if type(name) is not str or not is_plain:
             _require_json(members, MAXIMUM_DEPTH)
             break
     try:
