@@ -1,10 +1,10 @@
-"""Start-up time and memory of the server, side by side with npm oidc-provider, and the cost of importing the toolkit.
+"""Start-up time and memory of the server beside npm oidc-provider, and the cost of importing the toolkit.
 
     python benchmarks/start.py [--smoke] [--rounds N] [--output FILE]
 
-The subjects are started one after the other in every round, on one core; figures are medians over the rounds with the
-lowest and the highest. A start is warm: files are in the page cache, the database and keys exist. Memory is what the
-processes hold for themselves (PSS), idle and after a load of client credentials.
+The subjects are started one after the other in every round, on one core; figures are medians over the rounds with
+the lowest and the highest. A start is warm: files are in the page cache, database and keys exist. Memory is what
+the processes hold for themselves (PSS), idle and after a load of client credentials.
 """
 
 from __future__ import annotations
