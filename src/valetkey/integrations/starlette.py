@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from valetkey.oauth.access_token import AccessToken
     from valetkey.resource_server import Deny
     from valetkey.resource_server.enforce import KeySource
+    from valetkey.resource_server.introspection import Introspection
 
 
 class Guard:
@@ -40,13 +41,19 @@ class Guard:
         jwks_uri: str | None = None,
         keys: KeySource | None = None,
         algorithms: Collection[str] = ALGORITHMS,
+        introspection: Introspection | None = None,
     ) -> None:
-        """Build the guard; raises ValueError or ConfigurationError for settings that cannot be safe."""
+        """Build the guard; raises ValueError or ConfigurationError for settings that cannot be safe.
+
+        Opaque tokens are accepted with `introspection`, such as a
+        `valetkey.resource_server.introspecting.RemoteIntrospection`.
+        """
         self.resource_server = ResourceServer(
             issuer=issuer,
             resource=resource,
             keys=keys or AsyncRemoteJwkSet(jwks_uri or f"{issuer}/jwks.json"),
             algorithms=algorithms,
+            introspection=introspection,
         )
         self._scopes: set[str] = set()
 

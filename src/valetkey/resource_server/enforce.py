@@ -11,6 +11,7 @@ from valetkey.oauth.access_token import AccessToken, access_token_from_claims
 from valetkey.oauth.challenge import Challenge
 from valetkey.oauth.errors import ErrorCode
 from valetkey.oauth.types import Issuer
+from valetkey.resource_server.introspection import IntrospectionUnavailable
 from valetkey.resource_server.metadata import metadata_url
 from valetkey.resource_server.token import BearerToken, MalformedCredentials, NoToken, read_credentials
 
@@ -18,9 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from valetkey.jose import VerifiedJwt
+    from valetkey.resource_server.introspection import Introspection
     from valetkey.resource_server.rules import Rule
 
 RETRY_AFTER: Final = "2"
+_DOTS_OF_A_JWT: Final = 2
 ALGORITHMS: Final = frozenset({"ES256", "ES384", "ES512", "EdDSA", "Ed25519", "PS256", "RS256"})
 """The signature algorithms that are accepted unless a guard names fewer: never taken from a token or metadata."""
 
@@ -71,15 +74,25 @@ class ResourceServer:
     """Judges requests to one resource by tokens of one issuer; immutable, shared by every face."""
 
     def __init__(
-        self, *, issuer: str, resource: str, keys: KeySource, algorithms: Collection[str] = ALGORITHMS
+        self,
+        *,
+        issuer: str,
+        resource: str,
+        keys: KeySource,
+        algorithms: Collection[str] = ALGORITHMS,
+        introspection: Introspection | None = None,
     ) -> None:
-        """Build it; `issuer` and `resource` are URLs, compared exactly. Raises ValueError for a bad one."""
+        """Build it; `issuer` and `resource` are URLs, compared exactly. Raises ValueError for a bad one.
+
+        With `introspection` it also accepts opaque tokens; a JWT is always verified here.
+        """
         self.issuer = Issuer.parse(issuer).url
         parts = urlsplit(resource)
         if not parts.scheme or not parts.netloc or "#" in resource:
             raise ValueError("a resource is an absolute URI without fragment (RFC 8707, 2)")
         self.resource = resource
         self._keys = keys
+        self._introspection = introspection
         # RFC9068-4/typ RFC9068-4/verification
         self._verifier = Verifier.access_token(issuer=self.issuer, audience=resource, algorithms=algorithms)
         self._metadata = ("resource_metadata", metadata_url(resource))
@@ -95,6 +108,8 @@ class ResourceServer:
             case MalformedCredentials(reason):
                 return self._deny(400, ErrorCode.INVALID_REQUEST, reason, rule)
             case BearerToken(value):
+                if self._introspection is not None and value.count(".") != _DOTS_OF_A_JWT:
+                    return await self._judge_opaque(value, self._introspection, rule)
                 return await self._judge(value, rule)
 
     async def _judge(self, presented: str, rule: Rule) -> Allow | Deny:
@@ -104,13 +119,22 @@ class ResourceServer:
             reason = _REASONS.get(error.code, "The token is malformed.")
             return self._deny(401, ErrorCode.INVALID_TOKEN, reason, rule)  # RFC9068-4/invalid-token
         except KeySourceUnavailable:
-            return Deny(
-                503,
-                ErrorCode.TEMPORARILY_UNAVAILABLE.value,
-                "The keys of the issuer cannot be had at the moment; try again.",
-                (("retry-after", RETRY_AFTER), ("cache-control", "no-store")),
-            )
-        token = access_token_from_claims(verified.claims)
+            return _unavailable("The keys of the issuer cannot be had at the moment; try again.")
+        return self._judge_scope(access_token_from_claims(verified.claims), rule)
+
+    async def _judge_opaque(self, presented: str, introspection: Introspection, rule: Rule) -> Allow | Deny:
+        try:
+            token = await introspection.introspect(presented)
+        except IntrospectionUnavailable:
+            return _unavailable("The issuer cannot be asked about the token at the moment; try again.")
+        if token is None:
+            reason = "The token is unknown, expired or revoked."
+            return self._deny(401, ErrorCode.INVALID_TOKEN, reason, rule)
+        if token.issuer != self.issuer or self.resource not in token.audience:
+            return self._deny(401, ErrorCode.INVALID_TOKEN, _REASONS["claim_invalid"], rule)
+        return self._judge_scope(token, rule)
+
+    def _judge_scope(self, token: AccessToken, rule: Rule) -> Allow | Deny:
         if not rule.scope <= token.scope:
             # RFC6750-3.1/insufficient-scope: the whole scope that the route asks for, not only what is missing.
             return self._deny(403, ErrorCode.INSUFFICIENT_SCOPE, "The token does not carry the scope.", rule)
@@ -140,6 +164,15 @@ class ResourceServer:
             reason,
             (("www-authenticate", str(Challenge("Bearer", parameters))), ("cache-control", "no-store")),
         )
+
+
+def _unavailable(description: str) -> Deny:
+    return Deny(
+        503,
+        ErrorCode.TEMPORARILY_UNAVAILABLE.value,
+        description,
+        (("retry-after", RETRY_AFTER), ("cache-control", "no-store")),
+    )
 
 
 def _scope_parameter(rule: Rule) -> tuple[tuple[str, str], ...]:

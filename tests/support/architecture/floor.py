@@ -26,6 +26,7 @@ SHELLS = MappingProxyType(
         "valetkey.jose.clock": frozenset({"time"}),
         # Turns the seconds that it is given into what the library of certificates wants; reads no clock.
         "valetkey.jose.certificates": frozenset({"datetime"}),
+        "valetkey.resource_server.introspecting": frozenset({"asyncio", "httpx2"}),
         "valetkey.jose.fetching": frozenset({"asyncio", "httpx2", "threading"}),
     }
 )
