@@ -5,10 +5,10 @@
 
 .POSIX:
 .SUFFIXES:
-.PHONY: help dev test lint types bench docs format npm-clients clean
+.PHONY: help dev test lint types bench fuzz docs format npm-clients clean
 
 BIN = .venv/bin
-CODE = src tests tools benchmarks
+CODE = src tests tools benchmarks fuzz
 
 help:
 	@echo "make dev      start the seeded local server (ARGS=\"...\" passes flags on)"
@@ -17,6 +17,7 @@ help:
 	@echo "make types    mypy --strict"
 	@echo "make format   let ruff mend what it can"
 	@echo "make bench    measure, side by side with a peer"
+	@echo "make fuzz     let atheris look for input that breaks the toolkit (SECONDS=60)"
 	@echo "make docs     write the generated pages of docs/ and build its site in site/"
 	@echo "make clean    remove the environment and all that was built"
 
@@ -36,6 +37,10 @@ types: .venv/installed-test
 format: .venv/installed-test
 	@$(BIN)/ruff check --fix $$(ls -d $(CODE) 2>/dev/null)
 	@$(BIN)/ruff format $$(ls -d $(CODE) 2>/dev/null)
+
+fuzz: .venv/installed-test
+	@$(BIN)/python -m pip install -q "atheris>=2.3"
+	@exec $(BIN)/python fuzz/toolkit.py fuzz/corpus -max_total_time=$${SECONDS:-60} -max_len=4096
 
 bench: .venv/installed-test npm-clients
 	@exec $(BIN)/python -m benchmarks $(ARGS)
