@@ -7,8 +7,11 @@ kept: what libFuzzer finds worth keeping is added to it, and `tests/properties/j
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 try:
     import atheris
