@@ -71,6 +71,13 @@ await answer({
 
   userinfo: ({ access_token, subject }) => client.fetchUserInfo(config, access_token, subject),
 
+  introspect: ({ token, ...parameters }) => client.tokenIntrospection(config, token, parameters),
+
+  async revoke({ token, ...parameters }) {
+    await client.tokenRevocation(config, token, parameters);
+    return {};
+  },
+
   client_credentials: (parameters) => client.clientCredentialsGrant(config, parameters),
 
   async call_api({ access_token, url }) {
