@@ -102,6 +102,17 @@ def parse_page(path: Path, text: str) -> Page:
     return Page(path, tuple(parts), tuple(stages), tuple(links), frozenset(anchors), tuple(faults))
 
 
+def columns(text: str, head: str, below: str | None = None) -> list[Cell]:
+    """The cells with code in the column called `head` of the first table that has it, and one called `below`."""
+    lines = text.splitlines()
+    for place, line in enumerate(lines[:-1]):
+        heads = _split(line)
+        if set(lines[place + 1]) <= set("|- :") and head in heads and (below is None or below in heads):
+            end = next((n for n in range(place, len(lines)) if not lines[n].lstrip().startswith("|")), len(lines))
+            return _cells(lines[place:end], place + 1, head, [])
+    return []
+
+
 def _end_of(lines: list[str], start: int, fence: str) -> int:
     for place in range(start + 1, len(lines)):
         if lines[place].strip() == fence:

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
-from support.dev_server import running_dev
+from support.dev_server import free_port, running_dev
 from support.provider import Provider
 from valetkey.jose import Jwk, jwt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
-    from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +72,40 @@ def dev(work: Path) -> Iterator[Stage]:
         yield Stage({**dict.fromkeys(ours, running.issuer), "http://localhost:8401": running.api})
 
 
+@contextmanager
+def jwt_without_oauth(_work: Path) -> Iterator[Stage]:
+    """The example server runs at `http://localhost:8000`, and knows alice."""
+    program = Path(__file__).parents[3] / "examples" / "jwt_without_oauth" / "server.py"
+    port, origin = free_port(), "http://localhost:8000"
+    with TemporaryDirectory() as state:
+        call = [sys.executable, str(program), "--state", state]
+        password = b"correct horse battery staple\n"
+        subprocess.run([*call, "add-user", "alice"], input=password, check=True, capture_output=True)
+        with subprocess.Popen([*call, "--port", str(port)]) as server:
+            try:
+                wait_until_open(port, server)
+                yield Stage({origin: f"http://localhost:{port}"})
+            finally:
+                server.terminate()
+
+
+def wait_until_open(port: int, server: subprocess.Popen[bytes]) -> None:
+    """Return when something listens on the port; raises RuntimeError where the server ends or needs too long."""
+    deadline = time.monotonic() + SECONDS_TO_START
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            with socket.create_connection(("127.0.0.1", port), timeout=1):
+                return
+        except OSError:
+            time.sleep(0.05)
+    raise RuntimeError("the server of the page did not start")
+
+
+SECONDS_TO_START: Final = 60
+
 STAGES: Final[Mapping[str, Callable[[Path], AbstractContextManager[Stage]]]] = {
     "provider": provider,
+    "jwt-without-oauth": jwt_without_oauth,
     "operator": operator,
     "production": production,
     "dev": dev,
