@@ -69,7 +69,7 @@ async def _find(presented: str, server: AuthorizationServer, now: NumericDate) -
         # Also by a superseded link: whoever gives a chain back wants none of it to live.
         # RFC7009-2/refresh-tokens RFC7009-2.1/access-tokens
         revocation = RevokeAuthorization(authorization.authorization_id, now)
-        changes = () if is_dead else (revocation,)
+        changes: Changes = () if is_dead else (revocation,)
         return _Found("refresh_token", refresh.token.client_id, authorization.authorization_id, changes)
     try:
         token = await genuine_access_token(presented, server, now)
@@ -77,7 +77,7 @@ async def _find(presented: str, server: AuthorizationServer, now: NumericDate) -
         return None
     is_dead = await server.stores.access_tokens.is_revoked(token_id_digest(token))
     revoked = RevokeAccessToken(token_id_digest(token), token.expires_at)  # RFC7009-2.1/immediately
-    changes: Changes = () if is_dead else (revoked, *status_revocation(token))
+    changes = () if is_dead else (revoked, *status_revocation(token))
     return _Found("access_token", token.client_id, token.authorization_id, changes)
 
 
