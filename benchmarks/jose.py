@@ -9,7 +9,6 @@ do not.
 
 import argparse
 import json
-import platform
 import statistics
 import sys
 import time
@@ -22,6 +21,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hmac import HMAC
+
+from machine import conditions, load_average
 
 from valetkey.jose import Decrypter, Jwk, JwkSet, Verifier, jwe, jwt
 from valetkey.jose.encoding import b64url_decode
@@ -46,7 +47,7 @@ ROUNDS = 15
 ROUND_SECONDS = 0.02
 
 
-def _raw(key: Jwk, token: str) -> tuple[Operation, Operation]:
+def bare_calls(key: Jwk, token: str) -> tuple[Operation, Operation]:
     """Return one library call each on a prepared key: what no JWT code can be faster than."""
     signed, _, segment = token.rpartition(".")
     message = signed.encode()
@@ -161,7 +162,7 @@ def signature_operations() -> dict[str, dict[str, Operation]]:
     for name in SIGNATURES:
         key = Jwk.generate(name)
         token, sign, verify = _ours(key)
-        raw = _raw(key, token)
+        raw = bare_calls(key, token)
         rows = {
             f"{name} sign": {"raw": raw[0], "valetkey": sign},
             f"{name} verify": {"raw": raw[1], "valetkey": verify},
@@ -252,6 +253,7 @@ def main() -> None:
     parser.add_argument("--smoke", action="store_true", help="run each operation once")
     chosen = parser.parse_args()
     rounds = 1 if chosen.smoke else ROUNDS
+    load = load_average()
     figures = {
         name: measured(calls, rounds) for name, calls in (signature_operations() | encryption_operations()).items()
     }
@@ -265,7 +267,7 @@ def main() -> None:
     if chosen.json is not None:
         names = ("cryptography", "msgspec", "PyJWT", "joserfc", "jwcrypto", "Authlib")
         versions = {name: version(name) for name in names}
-        about = {"python": platform.python_version(), "rounds": rounds, "versions": versions}
+        about = {"rounds": rounds, "versions": versions, "machine": conditions(load)}
         chosen.json.write_text(json.dumps({"about": about, "operations": figures}, indent=1) + "\n")
 
 

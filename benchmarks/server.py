@@ -27,6 +27,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 import uvloop
 from load import Connection, Measured, drive, get, post
+from machine import conditions, load_average
 from subjects import (
     BASIC,
     PEER_LIBRARY,
@@ -230,10 +231,12 @@ def main() -> None:
     parser.add_argument("--output", type=Path, help="where the JSON goes besides standard output")
     asked = parser.parse_args()
     rounds, seconds = (1, 0.3) if asked.smoke else (asked.rounds, asked.seconds)
+    load = load_average()
     peer = PEER_LIBRARY.exists() and shutil.which("node") is not None
     found = run(rounds, seconds, asked.only or list(OPERATIONS), peer=peer)
     report = {
         "benchmark": "server",
+        "machine": conditions(load),
         "python": f"{platform.python_implementation()} {platform.python_version()}, uvloop {version('uvloop')}, "
         f"uvicorn {version('uvicorn')}",
         "peer": peer_version() if peer else None,

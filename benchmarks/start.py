@@ -24,6 +24,7 @@ from statistics import median
 
 import uvloop
 from load import drive
+from machine import conditions, load_average
 from server import CONNECTIONS, client_credentials, peer_version
 from subjects import PEER_LIBRARY, Subject, prepare_ours, prepare_peer, until_answers
 
@@ -100,10 +101,12 @@ def main() -> None:
     parser.add_argument("--output", type=Path, help="where the JSON goes besides standard output")
     asked = parser.parse_args()
     rounds, seconds = (1, 0.2) if asked.smoke else (asked.rounds, asked.seconds)
+    load = load_average()
     peer = PEER_LIBRARY.exists() and shutil.which("node") is not None
     found = run(rounds, seconds, peer=peer)
     report = {
         "benchmark": "start",
+        "machine": conditions(load),
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "peer": peer_version() if peer else None,
         "rounds": rounds,

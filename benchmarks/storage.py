@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING
 
 import apsw
 import uvloop
+from machine import conditions, load_average
 
 from valetkey.adapters.storage.sqlite.migrate import upgrade
 from valetkey.adapters.storage.sqlite.storage import SqliteStorage, SqliteStores
@@ -237,6 +238,7 @@ def main() -> None:
     if asked.worker is not None:
         uvloop.run(work(asked.path, asked.case, asked.worker, asked.seconds))
         return
+    load = load_average()
     rounds, seconds = (1, 0.05) if asked.smoke else (asked.rounds, asked.seconds)
     cases = [("burn", 1), ("refresh", 2)] if asked.smoke else [(case, n) for case in CASES for n in (1, 2)]
     measured: dict[str, list[list[dict[str, float]]]] = {f"{case}, {n} process(es)": [] for case, n in cases}
@@ -245,6 +247,7 @@ def main() -> None:
             measured[f"{case}, {processes} process(es)"].append(measure(case, processes, seconds))
     report = {
         "benchmark": "storage",
+        "machine": conditions(load),
         "engine": f"SQLite {apsw.sqlite_lib_version()}, apsw {apsw.apsw_version()}, WAL, synchronous=FULL",
         "python": f"{platform.python_implementation()} {platform.python_version()}, uvloop {version('uvloop')}",
         "rounds": rounds,
