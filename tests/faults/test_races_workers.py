@@ -28,7 +28,7 @@ from support.production_server import (
     tokens_for,
     user_info,
 )
-from support.serve import SECRET
+from support.serve import READY_WITHIN, SECRET
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -185,7 +185,7 @@ def test_no_refresh_outlives_a_password_that_changes_while_both_workers_refresh(
     username = "busy"
     person = added_user(server, username)
     chains = [tokens_for(server, person, **OFFLINE) for _ in range(4)]
-    started, changed = threading.Barrier(len(chains) + 1), threading.Event()
+    started, changed = threading.Barrier(len(chains) + 1, timeout=READY_WITHIN), threading.Event()
 
     def refresh_until_refused(line: Line, tokens: dict[str, str]) -> tuple[dict[str, str], list[bool], str | None]:
         late: list[bool] = []
@@ -195,6 +195,9 @@ def test_no_refresh_outlives_a_password_that_changes_while_both_workers_refresh(
             reply = line.ask(refreshment(tokens["refresh_token"]))
             if not late:
                 started.wait()
+            if reply.status == 503:
+                # Nothing was written: on a machine that is busy enough, a client has to ask again.
+                continue
             if reply.status != 200:
                 return tokens, late, reply.error
             late.append(was_changed)
@@ -205,8 +208,8 @@ def test_no_refresh_outlives_a_password_that_changes_while_both_workers_refresh(
         started.wait()
         server.operator.done("user", "change", username, "--password", typed=f"{NEW_PASSWORD}\n")
         changed.set()
-        for end in ends:
-            newest, late, error = end.result()
+        # The lines are free once all have ended.
+        for newest, late, error in [end.result() for end in ends]:
             assert error == "invalid_grant"
             assert late
             assert not any(late)
