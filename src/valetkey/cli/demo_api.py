@@ -15,7 +15,7 @@ from valetkey.integrations.starlette import Guard
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-    from valetkey.resource_server.enforce import KeySource
+    from valetkey.resource_server.keys import KeySource
 
 ALBUMS = [{"title": "Summer by the lake"}, {"title": "First snow"}]
 

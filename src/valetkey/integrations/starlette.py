@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
@@ -22,15 +22,16 @@ if TYPE_CHECKING:
 
     from valetkey.oauth.access_token import AccessToken
     from valetkey.resource_server import Deny
-    from valetkey.resource_server.enforce import KeySource
     from valetkey.resource_server.introspection import Introspection
+    from valetkey.resource_server.keys import KeySource
 
 
 class Guard:
     """Guards the routes of one resource: `@guard.requires("albums.read")`.
 
     The keys are read from `jwks_uri`, by default the issuer's `/jwks.json`; they are refreshed ahead, kept while
-    the issuer is down, and never looked up by what a token says.
+    the issuer is down, and never looked up by what a token says. A revoked token is refused within seconds: the
+    status list that it names is followed, if it is the issuer's own.
     """
 
     def __init__(
@@ -56,6 +57,14 @@ class Guard:
             introspection=introspection,
         )
         self._scopes: set[str] = set()
+
+    @classmethod
+    def of(cls, resource_server: ResourceServer) -> Self:
+        """Return the guard over a resource server that was built by hand, such as one with its own `statuses`."""
+        guard = cls.__new__(cls)
+        guard.resource_server = resource_server
+        guard._scopes = set()  # noqa: SLF001 - its own
+        return guard
 
     async def decide(self, request: Request, rule: Rule) -> Allow | Deny:
         """Judge one request."""

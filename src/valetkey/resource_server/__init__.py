@@ -2,6 +2,17 @@
 
 from valetkey.oauth.access_token import AccessToken, PrincipalKind
 from valetkey.resource_server.enforce import Allow, Deny, ResourceServer
+from valetkey.resource_server.keys import KeySource
 from valetkey.resource_server.rules import Rule
+from valetkey.resource_server.status_following import StatusFollower
 
-__all__ = ["AccessToken", "Allow", "Deny", "PrincipalKind", "ResourceServer", "Rule"]
+__all__ = [
+    "AccessToken",
+    "Allow",
+    "Deny",
+    "KeySource",
+    "PrincipalKind",
+    "ResourceServer",
+    "Rule",
+    "StatusFollower",
+]

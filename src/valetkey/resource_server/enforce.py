@@ -10,9 +10,12 @@ from valetkey.jose import InvalidToken, KeySourceUnavailable, Verifier
 from valetkey.oauth.access_token import AccessToken, access_token_from_claims
 from valetkey.oauth.challenge import Challenge
 from valetkey.oauth.errors import ErrorCode
+from valetkey.oauth.status_list import MalformedStatusList, StatusReference
 from valetkey.oauth.types import Issuer
 from valetkey.resource_server.introspection import IntrospectionUnavailable
 from valetkey.resource_server.metadata import metadata_url
+from valetkey.resource_server.revocation_view import StatusUnavailable
+from valetkey.resource_server.status_following import StatusFollower
 from valetkey.resource_server.token import BearerToken, MalformedCredentials, NoToken, read_credentials
 
 if TYPE_CHECKING:
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 
     from valetkey.jose import VerifiedJwt
     from valetkey.resource_server.introspection import Introspection
+    from valetkey.resource_server.keys import KeySource
     from valetkey.resource_server.rules import Rule
 
 RETRY_AFTER: Final = "2"
@@ -40,11 +44,11 @@ _REASONS: Final = {
 }
 
 
-class KeySource(Protocol):
-    """Verifies with the issuer's keys, fetching them when needed (`valetkey.jose.AsyncRemoteJwkSet`)."""
+class StatusSource(Protocol):
+    """Says which tokens are revoked (`valetkey.resource_server.status_following.StatusFollower`)."""
 
-    async def verify(self, verifier: Verifier, token: str, now: int | None = None) -> VerifiedJwt:
-        """Return the verified JWT; raises InvalidToken, or KeySourceUnavailable when no key can be had."""
+    async def is_revoked(self, reference: StatusReference) -> bool:
+        """Say it of one token; raises StatusUnavailable, or MalformedStatusList where it can never be said."""
         ...
 
 
@@ -81,10 +85,13 @@ class ResourceServer:
         keys: KeySource,
         algorithms: Collection[str] = ALGORITHMS,
         introspection: Introspection | None = None,
+        statuses: StatusSource | None = None,
     ) -> None:
         """Build it; `issuer` and `resource` are URLs, compared exactly. Raises ValueError for a bad one.
 
-        With `introspection` it also accepts opaque tokens; a JWT is always verified here.
+        With `introspection` it also accepts opaque tokens; a JWT is always verified here. The status lists that
+        JWTs name are followed where the issuer publishes them, without `statuses` by a StatusFollower that refuses
+        whenever it cannot say.
         """
         self.issuer = Issuer.parse(issuer).url
         parts = urlsplit(resource)
@@ -92,6 +99,7 @@ class ResourceServer:
             raise ValueError("a resource is an absolute URI without fragment (RFC 8707, 2)")
         self.resource = resource
         self._keys = keys
+        self._statuses = statuses or StatusFollower(self.issuer, keys, algorithms=algorithms)
         self._introspection = introspection
         # RFC9068-4/typ RFC9068-4/verification
         self._verifier = Verifier.access_token(issuer=self.issuer, audience=resource, algorithms=algorithms)
@@ -120,7 +128,23 @@ class ResourceServer:
             return self._deny(401, ErrorCode.INVALID_TOKEN, reason, rule)  # RFC9068-4/invalid-token
         except KeySourceUnavailable:
             return _unavailable("The keys of the issuer cannot be had at the moment; try again.")
+        if "status" in verified.claims:
+            refusal = await self._judge_status(verified, rule)  # TSL-8.3/first
+            if refusal is not None:
+                return refusal
         return self._judge_scope(access_token_from_claims(verified.claims), rule)
+
+    async def _judge_status(self, verified: VerifiedJwt, rule: Rule) -> Deny | None:
+        try:
+            reference = StatusReference.parse(verified.claims)
+            if reference is None or not await self._statuses.is_revoked(reference):
+                return None
+        except MalformedStatusList:
+            reason = "The token names a status that cannot be looked up."
+            return self._deny(401, ErrorCode.INVALID_TOKEN, reason, rule)
+        except StatusUnavailable:
+            return _unavailable("Whether the token was revoked cannot be said at the moment; try again.")
+        return self._deny(401, ErrorCode.INVALID_TOKEN, "The token was revoked.", rule)
 
     async def _judge_opaque(self, presented: str, introspection: Introspection, rule: Rule) -> Allow | Deny:
         try:

@@ -74,6 +74,7 @@ def rows() -> list[Route]:
 def test_only_public_documents_may_be_cached_or_read_from_anywhere(route: Route) -> None:
     is_public = route.path in {
         "/jwks.json",
+        "/status/{list}",
         "/.well-known/openid-configuration",
         "/.well-known/oauth-authorization-server",
     }

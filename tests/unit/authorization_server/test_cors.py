@@ -76,6 +76,7 @@ def test_only_the_rows_that_read_no_cookie_are_open_to_other_origins() -> None:
         "/token": Cors.CLIENT,
         "/userinfo": Cors.CLIENT,
         "/jwks.json": Cors.ANY,
+        "/revoke": Cors.CLIENT,
         "/status/{list}": Cors.ANY,
         "/.well-known/openid-configuration": Cors.ANY,
         "/.well-known/oauth-authorization-server": Cors.ANY,

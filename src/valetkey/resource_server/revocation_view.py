@@ -1,0 +1,159 @@
+"""What a guard knows of revoked tokens: when to fetch a status list, what to keep of it, and what it says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from valetkey.jose.remote import FetchRequest, Need
+from valetkey.oauth.status_list import MEDIA_TYPE, VALID, MalformedStatusList, StatusList
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from valetkey.oauth.status_list import StatusReference
+
+LONGEST_TTL: Final = 15
+"""Seconds for which a list is used, whatever it says of itself."""
+LONGEST_STALENESS: Final = 3_600
+MAXIMUM_LIST_TOKEN_OCTETS: Final = 1 << 20
+MAXIMUM_LISTS: Final = 256
+"""Lists that are kept at once: those that were asked for last."""
+DEADLINE_SECONDS: Final = 5.0
+_LONGEST_PAUSE: Final = 8
+_LONGEST_LOCATION: Final = 512
+_UNRESERVED: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+
+
+class StatusUnavailable(Exception):
+    """Whether a token is revoked cannot be said at the moment: our fault or the issuer's, never the token's."""
+
+
+def is_under(issuer: str, uri: str) -> bool:
+    """Say whether `uri` is a plain path below `issuer`: what a token names elsewhere is never fetched."""
+    if len(uri) > len(issuer) + _LONGEST_LOCATION or not uri.startswith(issuer + "/"):
+        return False
+    segments = uri[len(issuer) + 1 :].split("/")
+    return all(_UNRESERVED.issuperset(one) and one.strip(".") for one in segments)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownStatusList:
+    """What is known of one published list at one moment; every event makes a new value.
+
+    Used for its ttl, at most 15 s, and asked for again from the half of it on; never beyond its `exp`. Beyond
+    that nothing is said by it, unless `staleness` grants so many more seconds. Times are seconds since the epoch.
+    """
+
+    uri: str
+    staleness: int = 0
+    statuses: StatusList | None = None
+    etag: str | None = None
+    ttl: int = LONGEST_TTL
+    issued_at: int = 0
+    refresh_at: int = 0
+    fresh_until: int = 0
+    expires_at: int | None = None
+    failures: int = 0
+    retry_at: int = 0
+    failure: str = "the list was never fetched"
+
+    def need(self, now: int) -> Need:
+        """Return what has to happen before the list is used at `now`."""
+        if now < self.refresh_at:
+            return Need.NOTHING
+        if now < self.retry_at:
+            return Need.NOTHING
+        return Need.REFRESH if self.statuses is not None and now < self.fresh_until else Need.FETCH
+
+    def is_revoked(self, index: int, now: int) -> bool:
+        """Say whether the token at `index` is anything but VALID; raises StatusUnavailable without a fresh list.
+
+        MalformedStatusList for an index beyond the end of it.
+        """
+        statuses = self.statuses
+        if statuses is None or now >= self.fresh_until + self.staleness:
+            raise StatusUnavailable(f"no fresh status list is known: {self.failure}")
+        return statuses.status(index) != VALID
+
+    def request(self) -> FetchRequest:
+        """Return what to fetch."""
+        headers = {"accept": MEDIA_TYPE, "accept-encoding": "identity"}
+        if self.etag is not None:
+            headers["if-none-match"] = self.etag
+        return FetchRequest(self.uri, headers, MAXIMUM_LIST_TOKEN_OCTETS, DEADLINE_SECONDS)  # TSL-8.1/get
+
+    def told(self, claims: Mapping[str, object], etag: str | None, now: int) -> KnownStatusList:
+        """Return what is known after a list token whose signature and issuer were verified.
+
+        One about another list, an older one than is known, or a malformed one is a failure.
+        """
+        if claims.get("sub") != self.uri:
+            return self.failed("the answer is about another list", now)  # TSL-8.3/subject
+        issued_at, expires_at = _whole(claims.get("iat")), _whole(claims.get("exp"))
+        if issued_at is None or issued_at < self.issued_at:
+            return self.failed("the answer is older than what is known", now)
+        try:
+            statuses = StatusList.parse(claims.get("status_list"))
+        except MalformedStatusList as error:
+            return self.failed(str(error), now)
+        ttl = min(max(_whole(claims.get("ttl")) or LONGEST_TTL, 1), LONGEST_TTL)
+        known = replace(self, statuses=statuses, etag=etag, ttl=ttl, issued_at=issued_at, expires_at=expires_at)
+        return known.unchanged(now)
+
+    def unchanged(self, now: int) -> KnownStatusList:
+        """Return what is known after the answer that the list is still the same (304)."""
+        if self.statuses is None:
+            return self.failed("the answer is that nothing changed, but nothing is known", now)
+        until = now + self.ttl if self.expires_at is None else min(now + self.ttl, self.expires_at)
+        if until <= now:
+            return replace(self.failed("the list has expired", now), etag=None)  # TSL-8.3/expired
+        return replace(
+            self,
+            refresh_at=now + self.ttl // 2,
+            fresh_until=until,
+            failures=0,
+            retry_at=0,
+            failure="the list is too old",
+        )
+
+    def failed(self, reason: str, now: int) -> KnownStatusList:
+        """Return what is known after a failure: the same list, and a pause that doubles with every failure."""
+        pause = min(1 << min(self.failures, 8), _LONGEST_PAUSE)
+        return replace(self, failures=self.failures + 1, retry_at=now + pause, failure=reason)
+
+
+def _whole(value: object) -> int | None:
+    return int(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+class RevocationView:
+    """The lists that the tokens of one issuer name: bounded, and looked up in well under a microsecond.
+
+    `staleness` is for how many seconds a list is used beyond its time; 0 closes at once.
+    """
+
+    __slots__ = ("_issuer", "_known", "_staleness")
+
+    def __init__(self, issuer: str, staleness: int = 0) -> None:
+        if not 0 <= staleness <= LONGEST_STALENESS:
+            raise ValueError(f"a status list may be stale for 0 to {LONGEST_STALENESS} seconds")
+        self._issuer = issuer
+        self._staleness = staleness
+        self._known: dict[str, KnownStatusList] = {}
+
+    def of(self, reference: StatusReference) -> KnownStatusList:
+        """Return what is known of the list; raises MalformedStatusList for one that is not the issuer's."""
+        known = self._known.get(reference.uri)
+        if known is not None:
+            return known
+        if not is_under(self._issuer, reference.uri):
+            raise MalformedStatusList("the status list is not one of the issuer's")
+        return KnownStatusList(reference.uri, self._staleness)
+
+    def learn(self, known: KnownStatusList) -> None:
+        """Keep what is known of a list, as the one that was asked for last."""
+        self._known.pop(known.uri, None)
+        while len(self._known) >= MAXIMUM_LISTS:
+            del self._known[next(iter(self._known))]
+        self._known[known.uri] = known
