@@ -2,9 +2,9 @@
 
 `python benchmarks/guard.py` prints, for each algorithm and subject, the median of the rounds in CPU microseconds,
 the ratio to the bare primitive and to ours, and the spread; `--json FILE` writes the same figures for the docs;
-`--smoke` runs each once. All are interleaved in one process and one event loop, with the keys at hand; each gets the
-value of the `Authorization` header and judges scheme, `typ`, key by `kid`, signature, issuer, audience, expiry, the
-claims of RFC 9068 and the scope. Ours also refuses duplicate members and non-canonical base64url.
+`--smoke` runs each once. All are interleaved in one process and one event loop, with the keys at hand; each gets
+the value of the `Authorization` header and judges scheme, `typ`, key by `kid`, signature, issuer, audience, expiry,
+the claims of RFC 9068 and the scope. Ours also refuses duplicate members and non-canonical base64url.
 """
 
 from __future__ import annotations

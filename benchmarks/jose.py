@@ -21,7 +21,6 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hmac import HMAC
-
 from machine import conditions, load_average
 
 from valetkey.jose import Decrypter, Jwk, JwkSet, Verifier, jwe, jwt
