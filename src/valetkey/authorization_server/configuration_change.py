@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from valetkey.authorization_server.model import Client, EndUser, Resource, SigningKey, Tenant
+from valetkey.authorization_server.model import Client, EndUser, PasswordHash, Resource, SigningKey, Tenant
 from valetkey.oauth.types import ClientId, NumericDate, Subject
 
 
@@ -38,6 +38,19 @@ class PutEndUser:
     """
 
     end_user: EndUser
+
+
+@dataclass(frozen=True, slots=True)
+class ChangePassword:
+    """Replaces an end-user's password, and nothing else of them, and bumps the subject's generation.
+
+    Wins while `old` is still their password and they are not disabled.
+    """
+
+    subject: Subject
+    old: PasswordHash = field(repr=False)
+    new: PasswordHash = field(repr=False)
+    now: NumericDate
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +102,7 @@ ConfigurationChange = (
     | PutClient
     | RemoveClient
     | PutEndUser
+    | ChangePassword
     | RemoveEndUser
     | PutResource
     | RemoveResource

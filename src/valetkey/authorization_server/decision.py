@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from valetkey.authorization_server.configuration_change import (
     AddSigningKey,
     BumpGeneration,
+    ChangePassword,
     ConfigurationChange,
     PutClient,
     PutEndUser,
@@ -38,10 +39,12 @@ from valetkey.authorization_server.revocation.statuses import StatusChange
 from valetkey.oauth.errors import OAuthError
 from valetkey.oauth.types import (
     AuthorizationId,
+    ClientId,
     NumericDate,
     OpaqueToken,
     Scope,
     SessionId,
+    Subject,
     TokenDigest,
 )
 
@@ -49,6 +52,7 @@ __all__ = [
     "AddAccessToken",
     "AddSigningKey",
     "BumpGeneration",
+    "ChangePassword",
     "PutClient",
     "PutEndUser",
     "PutResource",
@@ -215,6 +219,15 @@ class RememberConsent:
 
 
 @dataclass(frozen=True, slots=True)
+class WithdrawConsent:
+    """Forgets what an end-user allowed a client and revokes every authorization that it has of them."""
+
+    subject: Subject
+    client_id: ClientId
+    now: NumericDate
+
+
+@dataclass(frozen=True, slots=True)
 class ForgiveAttempts:
     """Gives the budget of `key` back after a success."""
 
@@ -239,6 +252,7 @@ Change = (
     | TouchSession
     | EndSession
     | RememberConsent
+    | WithdrawConsent
     | ForgiveAttempts
     | AccessTokenChange
     | StatusChange

@@ -97,6 +97,10 @@ class Browsers(Protocol):
         """Return the sessions of a browser that have not ended, newest sign-in first."""
         ...
 
+    async def sessions_of(self, subject: Subject) -> Sequence[StoredSession]:
+        """Return the sessions of an end-user in any browser that have not ended, newest sign-in first."""
+        ...
+
     async def session(self, sid: SessionId) -> StoredSession | None: ...
     async def has_known(self, browser_id: BrowserId, subject: Subject) -> bool:
         """Say whether the end-user ever signed in with this browser."""
@@ -113,12 +117,19 @@ class Consents(Protocol):
     """What end-users allowed clients."""
 
     async def find(self, subject: Subject, client_id: ClientId) -> Consent | None: ...
+    async def of(self, subject: Subject) -> Sequence[Consent]:
+        """Return everything that an end-user allowed and that is remembered, by client."""
+        ...
 
 
 class Authorizations(Protocol):
     """What was granted, with the counters of now."""
 
     async def find(self, authorization_id: AuthorizationId) -> StoredAuthorization | None: ...
+    async def of(self, subject: Subject) -> Sequence[StoredAuthorization]:
+        """Return the authorizations of an end-user that were not revoked, oldest first."""
+        ...
+
     async def current(self, client_id: ClientId, subject: Subject) -> Generations:
         """Return the counters that a new authorization is stamped with."""
         ...

@@ -1,11 +1,13 @@
 """Changes to what an operator keeps, in memory; each also bumps the tenant's configuration version."""
 
+from dataclasses import replace
 from typing import assert_never
 
 from valetkey.adapters.storage.memory.state import WHOLE_SERVER, State
 from valetkey.authorization_server.decision import (
     AddSigningKey,
     BumpGeneration,
+    ChangePassword,
     PutClient,
     PutEndUser,
     PutResource,
@@ -23,6 +25,7 @@ ConfigurationChange = (
     | PutClient
     | RemoveClient
     | PutEndUser
+    | ChangePassword
     | RemoveEndUser
     | PutResource
     | RemoveResource
@@ -56,6 +59,7 @@ def _apply(  # noqa: C901 - a case for each member
     change: PutClient
     | RemoveClient
     | PutEndUser
+    | ChangePassword
     | RemoveEndUser
     | PutResource
     | RemoveResource
@@ -70,6 +74,8 @@ def _apply(  # noqa: C901 - a case for each member
             _remove_client(state, tenant, client_id)
         case PutEndUser(end_user):
             return _put_end_user(state, tenant, end_user)
+        case ChangePassword():
+            return _change_password(state, tenant, change)
         case RemoveEndUser(subject):
             _remove_end_user(state, tenant, subject)
         case PutResource(resource):
@@ -122,6 +128,16 @@ def _put_end_user(state: State, tenant: TenantId, end_user: EndUser) -> bool:
         if newly_disabled or old.password_hash != end_user.password_hash:
             _bump(state, tenant, "subject", end_user.subject)
     state.end_users.put(tenant, end_user.subject, end_user)
+    return True
+
+
+def _change_password(state: State, tenant: TenantId, change: ChangePassword) -> bool:
+    end_user = state.end_users.get(tenant, change.subject)
+    if end_user is None or end_user.disabled or end_user.password_hash != change.old:
+        return False
+    changed = replace(end_user, password_hash=change.new, updated_at=change.now)
+    state.end_users.put(tenant, change.subject, changed)
+    _bump(state, tenant, "subject", change.subject)
     return True
 
 

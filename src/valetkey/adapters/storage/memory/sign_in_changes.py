@@ -16,6 +16,7 @@ from valetkey.authorization_server.decision import (
     RotateBrowserHandle,
     StartSession,
     TouchSession,
+    WithdrawConsent,
 )
 from valetkey.authorization_server.model import Consent, Session
 from valetkey.oauth.types import NumericDate, Scope, TenantId
@@ -30,6 +31,7 @@ SignInChange = (
     | AdvanceInteraction
     | FinishInteraction
     | RememberConsent
+    | WithdrawConsent
     | CountAttempt
     | ForgiveAttempts
 )
@@ -58,6 +60,8 @@ def apply(state: State, tenant: TenantId, change: SignInChange) -> bool:  # noqa
             return _move_interaction(state, tenant, change)
         case RememberConsent(consent):
             _remember_consent(state, tenant, consent)
+        case WithdrawConsent():
+            _withdraw_consent(state, tenant, change)
         case CountAttempt():
             return _count_attempt(state, tenant, change)
         case ForgiveAttempts(key):
@@ -119,6 +123,14 @@ def _remember_consent(state: State, tenant: TenantId, consent: Consent) -> None:
         consent = replace(consent, scope=Scope.of(consent.scope | old.scope))
         resources |= frozenset(old.resources)
     state.consents.put(tenant, key, replace(consent, resources=tuple(sorted(resources))))
+
+
+def _withdraw_consent(state: State, tenant: TenantId, change: WithdrawConsent) -> None:
+    owned = (change.subject, change.client_id)
+    state.consents.remove(tenant, owned)
+    for authorization_id, found in state.authorizations.of(tenant):
+        if (found.subject, found.client_id) == owned and found.revoked_at is None:
+            state.authorizations.put(tenant, authorization_id, replace(found, revoked_at=change.now))
 
 
 def _count_attempt(state: State, tenant: TenantId, change: CountAttempt) -> bool:

@@ -1,6 +1,6 @@
 """The stores of one tenant in memory."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from valetkey.adapters.storage.memory.state import WHOLE_SERVER, State
@@ -144,13 +144,11 @@ class MemoryBrowsers(_OfTenant):
 
     async def sessions(self, browser_id: BrowserId) -> Sequence[StoredSession]:
         """The sessions that have not ended, newest sign-in first."""
-        of_browser = [
-            session
-            for _, session in self._state.sessions.of(self._tenant)
-            if session.browser_id == browser_id and session.ended_at is None
-        ]
-        of_browser.sort(key=lambda one: (-one.authentication.auth_time, -one.created_at, one.sid))
-        return [found for session in of_browser if (found := self._stored(session)) is not None]
+        return self._newest_first(lambda session: session.browser_id == browser_id)
+
+    async def sessions_of(self, subject: Subject) -> Sequence[StoredSession]:
+        """The sessions of an end-user that have not ended, newest sign-in first."""
+        return self._newest_first(lambda session: session.subject == subject)
 
     async def session(self, sid: SessionId) -> StoredSession | None:
         """The session of that id, ended or not."""
@@ -161,6 +159,13 @@ class MemoryBrowsers(_OfTenant):
         """Whether the end-user ever signed in with the browser."""
         known = self._state.known_browsers.of(self._tenant)
         return any(key == (browser_id, subject) for key, _ in known)
+
+    def _newest_first(self, is_meant: Callable[[Session], bool]) -> Sequence[StoredSession]:
+        sessions = [
+            one for _, one in self._state.sessions.of(self._tenant) if one.ended_at is None and is_meant(one)
+        ]
+        sessions.sort(key=lambda one: (-one.authentication.auth_time, -one.created_at, one.sid))
+        return [found for session in sessions if (found := self._stored(session)) is not None]
 
     def _stored(self, session: Session) -> StoredSession | None:
         end_user = self._state.end_users.get(self._tenant, session.subject)
@@ -187,6 +192,11 @@ class MemoryConsents(_OfTenant):
         """What the end-user allowed the client; resources are sorted."""
         return self._state.consents.get(self._tenant, (subject, client_id))
 
+    async def of(self, subject: Subject) -> Sequence[Consent]:
+        """Everything that the end-user allowed, by client."""
+        found = [consent for _, consent in self._state.consents.of(self._tenant) if consent.subject == subject]
+        return sorted(found, key=lambda consent: consent.client_id)
+
 
 class MemoryAuthorizations(_OfTenant):
     """`Authorizations` of one tenant."""
@@ -196,6 +206,13 @@ class MemoryAuthorizations(_OfTenant):
     async def find(self, authorization_id: AuthorizationId) -> StoredAuthorization | None:
         """The authorization of that id with the counters of now."""
         return stored(self._state, self._tenant, authorization_id)
+
+    async def of(self, subject: Subject) -> Sequence[StoredAuthorization]:
+        """The authorizations of the end-user that were not revoked, oldest first."""
+        owned = [one for _, one in self._state.authorizations.of(self._tenant) if one.subject == subject]
+        owned.sort(key=lambda one: (one.created_at, one.authorization_id))
+        found = [stored(self._state, self._tenant, one.authorization_id) for one in owned if one.revoked_at is None]
+        return [one for one in found if one is not None]
 
     async def current(self, client_id: ClientId, subject: Subject) -> Generations:
         """The counters of now."""

@@ -12,6 +12,7 @@ from valetkey.adapters.storage.sql.step import Step
 from valetkey.authorization_server.decision import (
     AddSigningKey,
     BumpGeneration,
+    ChangePassword,
     PutClient,
     PutEndUser,
     PutResource,
@@ -29,6 +30,7 @@ ConfigurationChange = (
     | PutClient
     | RemoveClient
     | PutEndUser
+    | ChangePassword
     | RemoveEndUser
     | PutResource
     | RemoveResource
@@ -84,6 +86,11 @@ SET username = excluded.username, normalised_username = excluded.normalised_user
     document = excluded.document
 RETURNING 1
 """
+_REPLACE_HASH = """
+UPDATE end_users SET password_hash = $4, updated_at = $5
+WHERE tenant = $1 AND subject = $2 AND password_hash = $3 AND disabled = 0
+RETURNING 1
+"""
 _REMOVE_END_USER = "DELETE FROM end_users WHERE tenant = $1 AND subject = $2"
 _REMOVE_SESSIONS_OF_SUBJECT = "DELETE FROM sessions WHERE tenant = $1 AND subject = $2"
 _REMOVE_CONSENTS_OF_SUBJECT = "DELETE FROM consents WHERE tenant = $1 AND subject = $2"
@@ -122,11 +129,12 @@ def steps(tenant: TenantId, change: ConfigurationChange) -> tuple[Step, ...]:
             return (*_of_tenant(tenant, change), Step(_TOUCH, (tenant,)))
 
 
-def _of_tenant(
+def _of_tenant(  # noqa: C901 - a case for each member
     tenant: TenantId,
     change: PutClient
     | RemoveClient
     | PutEndUser
+    | ChangePassword
     | RemoveEndUser
     | PutResource
     | RemoveResource
@@ -143,6 +151,9 @@ def _of_tenant(
             return (Step(_BUMP, (tenant, "client", client_id)), *(Step(each, key) for each in removals))
         case PutEndUser(end_user):
             return _put_end_user(tenant, end_user)
+        case ChangePassword(subject, old, new, now):
+            changed = Step(_REPLACE_HASH, (tenant, subject, old, new, now), must_win=True)
+            return (changed, Step(_BUMP, (tenant, "subject", subject)))
         case RemoveEndUser(subject):
             bump = Step(_BUMP, (tenant, "subject", subject))
             return (bump, *(Step(each, (tenant, subject)) for each in _REMOVALS_OF_SUBJECT))

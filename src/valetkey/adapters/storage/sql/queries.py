@@ -66,6 +66,10 @@ LIST_SESSIONS = (
     _STORED_SESSION + "WHERE s.tenant = $1 AND s.browser_id = $2 AND s.ended_at IS NULL "
     "ORDER BY s.auth_time DESC, s.created_at DESC, s.sid"
 )
+LIST_SESSIONS_OF_SUBJECT = (
+    _STORED_SESSION + "WHERE s.tenant = $1 AND s.subject = $2 AND s.ended_at IS NULL "
+    "ORDER BY s.auth_time DESC, s.created_at DESC, s.sid"
+)
 IS_KNOWN_BROWSER = "SELECT 1 FROM known_browsers WHERE tenant = $1 AND browser_id = $2 AND subject = $3"
 FIND_INTERACTION = f"SELECT {_INTERACTION} FROM interactions WHERE tenant = $1 AND digest = $2"
 FIND_CONSENT = """
@@ -75,9 +79,20 @@ LEFT JOIN consented AS n ON n.tenant = c.tenant AND n.subject = c.subject AND n.
 WHERE c.tenant = $1 AND c.subject = $2 AND c.client_id = $3
 ORDER BY n.kind, n.name
 """
+LIST_CONSENTS = """
+SELECT c.granted_at, c.expires_at, n.kind, n.name, c.client_id
+FROM consents AS c
+LEFT JOIN consented AS n ON n.tenant = c.tenant AND n.subject = c.subject AND n.client_id = c.client_id
+WHERE c.tenant = $1 AND c.subject = $2
+ORDER BY c.client_id, n.kind, n.name
+"""
 
 FIND_AUTHORIZATION = (
     f"SELECT {_AUTHORIZATION} FROM authorizations_now AS a WHERE a.tenant = $1 AND a.authorization_id = $2"
+)
+LIST_AUTHORIZATIONS = (
+    f"SELECT {_AUTHORIZATION} FROM authorizations_now AS a "
+    "WHERE a.tenant = $1 AND a.subject = $2 AND a.revoked_at IS NULL ORDER BY a.created_at, a.authorization_id"
 )
 FIND_CODE = (
     f"SELECT {_AUTHORIZATION}, {_CODE} FROM codes AS c "

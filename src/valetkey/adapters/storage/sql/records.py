@@ -167,6 +167,13 @@ def consent(subject: Subject, client_id: ClientId, rows: Sequence[Record]) -> Co
     )
 
 
+def consents(subject: Subject, rows: Iterable[Record]) -> tuple[Consent, ...]:
+    """The answer of LIST_CONSENTS, whose rows end with the client that they belong to."""
+    by_client = groupby(rows, key=lambda row: ClientId(row[4]))
+    found = (consent(subject, client_id, tuple(named)) for client_id, named in by_client)
+    return tuple(one for one in found if one is not None)
+
+
 def signing_key(row: Record) -> SigningKey:
     """A row of LIST_SIGNING_KEYS."""
     return SigningKey(row[0], row[1], row[2], row[3], KeyState(row[4]), row[5])

@@ -16,6 +16,7 @@ from valetkey.authorization_server.decision import (
     RotateBrowserHandle,
     StartSession,
     TouchSession,
+    WithdrawConsent,
 )
 from valetkey.authorization_server.model import Browser, Consent, Interaction, Session
 from valetkey.oauth.types import TenantId
@@ -30,6 +31,7 @@ SignInChange = (
     | AdvanceInteraction
     | FinishInteraction
     | RememberConsent
+    | WithdrawConsent
     | CountAttempt
     | ForgiveAttempts
 )
@@ -97,6 +99,11 @@ _CONSENT_TO = """
 INSERT INTO consented (tenant, subject, client_id, kind, name) VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (tenant, subject, client_id, kind, name) DO NOTHING
 """
+_WITHDRAW_CONSENT = "DELETE FROM consents WHERE tenant = $1 AND subject = $2 AND client_id = $3"
+_REVOKE_OF_CLIENT = """
+UPDATE authorizations SET revoked_at = $4
+WHERE tenant = $1 AND subject = $2 AND client_id = $3 AND revoked_at IS NULL
+"""
 _COUNT_ATTEMPT = """
 INSERT INTO attempts (tenant, name, full_at) SELECT $1, $2, $5 + $3 WHERE $4 >= 1
 ON CONFLICT (tenant, name) DO UPDATE
@@ -107,7 +114,7 @@ RETURNING 1
 _FORGIVE_ATTEMPTS = "DELETE FROM attempts WHERE tenant = $1 AND name = $2"
 
 
-def steps(tenant: TenantId, change: SignInChange) -> tuple[Step, ...]:  # noqa: C901 - a case for each member
+def steps(tenant: TenantId, change: SignInChange) -> tuple[Step, ...]:  # noqa: C901, PLR0912 - a case for each member
     """The statements that make the change, in order."""
     match change:
         case OpenBrowser(browser):
@@ -128,6 +135,9 @@ def steps(tenant: TenantId, change: SignInChange) -> tuple[Step, ...]:  # noqa: 
             return (Step(_FINISH_INTERACTION, (tenant, digest, now), must_win=True),)
         case RememberConsent(consent):
             return _remember_consent(tenant, consent)
+        case WithdrawConsent(subject, client_id, now):
+            key = (tenant, subject, client_id)
+            return (Step(_WITHDRAW_CONSENT, key), Step(_REVOKE_OF_CLIENT, (*key, now)))
         case CountAttempt(key, interval, burst, now):
             return (Step(_COUNT_ATTEMPT, (tenant, key, interval, burst, now), must_win=True),)
         case ForgiveAttempts(key):

@@ -199,6 +199,11 @@ class SqliteBrowsers:
         rows = self._engine.rows(queries.LIST_SESSIONS, self._tenant, browser_id)
         return [records.stored_session(row) for row in rows]
 
+    async def sessions_of(self, subject: Subject) -> Sequence[StoredSession]:
+        """The sessions of an end-user that have not ended, newest sign-in first."""
+        rows = self._engine.rows(queries.LIST_SESSIONS_OF_SUBJECT, self._tenant, subject)
+        return [records.stored_session(row) for row in rows]
+
     async def session(self, sid: SessionId) -> StoredSession | None:
         """The session of that id, ended or not."""
         row = self._engine.row(queries.FIND_SESSION, self._tenant, sid)
@@ -234,6 +239,10 @@ class SqliteConsents:
         rows = self._engine.rows(queries.FIND_CONSENT, self._tenant, subject, client_id)
         return records.consent(subject, client_id, rows)
 
+    async def of(self, subject: Subject) -> Sequence[Consent]:
+        """Everything that the end-user allowed, by client."""
+        return records.consents(subject, self._engine.rows(queries.LIST_CONSENTS, self._tenant, subject))
+
 
 @dataclass(frozen=True, slots=True)
 class SqliteAuthorizations:
@@ -246,6 +255,11 @@ class SqliteAuthorizations:
         """The authorization of that id with the counters of now."""
         row = self._engine.row(queries.FIND_AUTHORIZATION, self._tenant, authorization_id)
         return None if row is None else records.stored_authorization(row)
+
+    async def of(self, subject: Subject) -> Sequence[StoredAuthorization]:
+        """The authorizations of the end-user that were not revoked, oldest first."""
+        rows = self._engine.rows(queries.LIST_AUTHORIZATIONS, self._tenant, subject)
+        return [records.stored_authorization(row) for row in rows]
 
     async def current(self, client_id: ClientId, subject: Subject) -> Generations:
         """The counters of now."""
