@@ -31,6 +31,15 @@ written: what looks like a token, code, password or secret becomes `[redacted]`.
 """
 
 MEANINGS: Final[dict[str, str]] = {
+    "account.access_withdrawn": "An end-user withdrew what they had allowed a client.",
+    "account.busy": "Too many passwords were waiting to be compared; the end-user was asked to try again.",
+    "account.password_changed": "An end-user changed their password: other sessions and all authorizations ended.",
+    "account.password_overtaken": "A password was not changed: the end-user or the session had changed meanwhile.",
+    "account.password_refused": "A password was not changed: the current one was wrong.",
+    "account.password_throttled": "A password was not changed: no attempt is left for the moment.",
+    "account.refused": "The account page could not go on: the form was not ours, or cannot be read.",
+    "account.session_ended": "An end-user ended one of their other sessions.",
+    "account.signed_out_everywhere": "An end-user ended every session and every authorization of theirs.",
     "authorization.granted": "A client got an authorization code.",
     "authorization.refused": "An authorization request was refused, to the client or on an error page.",
     "authorization.revoked": "An authorization was revoked because a code or a refresh token was used twice.",

@@ -1,10 +1,16 @@
 """One page of every kind with the values that strain it: what tests and screenshots look at."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from valetkey.authorization_server.model import Tenant
 from valetkey.authorization_server.pages import (
+    AccountClient,
+    AccountNotice,
+    AccountPage,
+    AccountProblem,
+    AccountSession,
     ConsentMemory,
     ConsentPage,
     ConsentScope,
@@ -18,6 +24,7 @@ from valetkey.authorization_server.pages import (
     SignOutPage,
 )
 from valetkey.oauth.types import Issuer, TenantId
+from valetkey.ui.jwt_debugger import DEBUGGER
 from valetkey.ui.views import (
     AnyPage,
     ClientKind,
@@ -92,6 +99,7 @@ DEV_HOME = DevHome(
     curl='curl -s http://localhost:9001/photos -H "authorization: Bearer $(curl -s http://localhost:9000/token'
     " -u 'demo-machine:vk_cs_sampleOnly_uvwxyz0123456789abcdefghijklmno' -d grant_type=client_credentials"
     ' | python3 -c \'import json,sys; print(json.load(sys.stdin)["access_token"])\')"',
+    debugger="/playground/jwt",
 )
 DEMO_CALLBACK = DemoCallback(
     code="vk_ac_sampleOnly_0123456789abcdefghijklmnopqrstu",
@@ -101,6 +109,43 @@ DEMO_CALLBACK = DemoCallback(
     "  -u 'demo-web:vk_cs_sampleOnly_0123456789abcdefghijklmnopqrstu' \\\n"
     "  -d grant_type=authorization_code \\\n  -d code=vk_ac_sampleOnly_0123456789abcdefghijklmnopqrstu \\\n"
     "  -d redirect_uri=http://localhost:9000/demo/callback \\\n  -d code_verifier=Vb0mSampleVerifier",
+)
+
+_NOW = 1_800_000_000
+_DAY = 86_400
+_ACCOUNT_FORM = FormTarget("/account", (("act", "sample"), ("target", ""), ("csrf", "sample-token")))
+ACCOUNT = AccountPage(
+    username="alice",
+    name="Alice Example",
+    now=_NOW,
+    password_form=_ACCOUNT_FORM,
+    everywhere_form=_ACCOUNT_FORM,
+    sessions=(
+        AccountSession(_NOW - 7_300, _NOW - 20, None),
+        AccountSession(_NOW - 3 * _DAY, _NOW - 2_400, _ACCOUNT_FORM),
+        AccountSession(_NOW - _DAY, _NOW - 4_000, _ACCOUNT_FORM),
+    ),
+    clients=(
+        AccountClient("Photo Prints", "prints.example", _SCOPES, _NOW - 4 * _DAY, True, False, _ACCOUNT_FORM),
+        AccountClient("Album Desk", "127.0.0.1", _SCOPES[3:], _NOW - 90, True, True, _ACCOUNT_FORM),
+    ),
+)
+_STRAINED = replace(
+    ACCOUNT,
+    username="a.very.long.account.name@post.northern-associations.example",
+    name=LONG_NAME,
+    clients=(
+        AccountClient(
+            LONG_NAME,
+            "members.northern-associations.example",
+            _EVERY_SCOPE,
+            _NOW - 300 * _DAY,
+            has_access=False,
+            outlives_session=False,
+            withdraw_form=_ACCOUNT_FORM,
+        ),
+        AccountClient("Nightly", "", (), _NOW, True, True, _ACCOUNT_FORM),
+    ),
 )
 
 SAMPLES: Mapping[str, AnyPage] = MappingProxyType(
@@ -133,7 +178,17 @@ SAMPLES: Mapping[str, AnyPage] = MappingProxyType(
         "error-server": Page(ErrorPage(ErrorKind.SERVER_ERROR, "server_error", 500)),
         "sign-out": Page(SignOutPage(FormTarget("/logout", _HIDDEN), "alice")),
         "signed-out": Page(SignedOutPage()),
+        "login-account": Page(LoginPage(FormTarget("/login", _HIDDEN), None, "")),
+        "account": Page(ACCOUNT),
+        "account-strained": Page(_STRAINED),
+        "account-alone": Page(replace(ACCOUNT, name=None, sessions=ACCOUNT.sessions[:1], clients=())),
+        "account-wrong": Page(replace(ACCOUNT, problem=AccountProblem.WRONG_PASSWORD)),
+        "account-different": Page(replace(ACCOUNT, problem=AccountProblem.DIFFERENT)),
+        "account-too-many": Page(replace(ACCOUNT, problem=AccountProblem.TOO_MANY_ATTEMPTS, retry_after=120)),
+        "account-changed": Page(replace(ACCOUNT, notice=AccountNotice.PASSWORD_CHANGED)),
+        "account-withdrawn": Page(replace(ACCOUNT, notice=AccountNotice.ACCESS_WITHDRAWN)),
         "home": UiPage(DEV_HOME),
+        "jwt": UiPage(DEBUGGER),
         "callback": UiPage(DEMO_CALLBACK),
         "callback-error": UiPage(DemoCallback(error="access_denied", state="3pWm1bq0vY9cSg6kQvT2hA")),
     }

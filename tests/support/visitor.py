@@ -7,7 +7,15 @@ from urllib.parse import parse_qsl, urlsplit
 from support.house import API, PASSWORD, VERIFIER, House, clients, encode_form
 from valetkey.adapters.asgi.faults import answer
 from valetkey.authorization_server.model import StoredSession
-from valetkey.authorization_server.pages import ConsentPage, ErrorPage, FormTarget, LoginPage, Page, SignOutPage
+from valetkey.authorization_server.pages import (
+    AccountPage,
+    ConsentPage,
+    ErrorPage,
+    FormTarget,
+    LoginPage,
+    Page,
+    SignOutPage,
+)
 from valetkey.authorization_server.routes import ROUTES
 from valetkey.oauth.errors import OAuthError, Unavailable
 from valetkey.oauth.http import HttpRequest, HttpResponse
@@ -78,7 +86,7 @@ class Visitor:
             location = location_of(found)
             if location is None or not location.startswith("/"):
                 return found
-            found = await self.get(location)
+            found = await self.get(location.partition("#")[0])
         raise AssertionError("the redirects do not end")
 
     async def authorize(self, client_id: str = "web", **changes: str | Iterable[str] | None) -> Answer:
@@ -113,6 +121,18 @@ class Visitor:
     async def sign_out(self) -> Answer:
         """Open the sign-out page and confirm."""
         return await self.submit(sign_out_page(await self.visit("/logout")).form, {})
+
+    async def account(self, username: str = "alice", password: str = PASSWORD) -> AccountPage:
+        """Open the account page, signing in on the way where that is asked for."""
+        found = await self.visit("/account")
+        if isinstance(found, Page) and isinstance(found.view, LoginPage):
+            found = await self.sign_in(found, username, password)
+        return account_page(found)
+
+    async def change_password(self, new: str, current: str = PASSWORD) -> Answer:
+        """Fill in the form of the account page."""
+        page = await self.account()
+        return await self.submit(page.password_form, {"current": current, "new": new, "again": new})
 
     async def sessions(self) -> list[StoredSession]:
         """Return the sessions of this browser that have not ended."""
@@ -175,4 +195,11 @@ def error_page(found: Answer) -> ErrorPage:
     assert isinstance(found, Page), found
     assert isinstance(found.view, ErrorPage), found.view
     assert not any(name == "location" for name, _ in found.headers)
+    return found.view
+
+
+def account_page(found: Answer) -> AccountPage:
+    """Return the account page that is shown."""
+    assert isinstance(found, Page), found
+    assert isinstance(found.view, AccountPage), found.view
     return found.view

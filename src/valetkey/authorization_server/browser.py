@@ -35,6 +35,7 @@ class Form(StrEnum):
     LOGIN = "login"
     CONSENT = "consent"
     LOGOUT = "logout"
+    ACCOUNT = "account"
 
 
 @dataclass(frozen=True, slots=True)

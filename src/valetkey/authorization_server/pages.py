@@ -14,6 +14,25 @@ class LoginProblem(StrEnum):
     BUSY = "busy"
 
 
+class AccountProblem(StrEnum):
+    """Why the password was not changed."""
+
+    WRONG_PASSWORD = "wrong_password"  # noqa: S105 - a problem's name
+    UNSOUND = "unsound"
+    DIFFERENT = "different"
+    UNCHANGED = "unchanged"
+    TOO_MANY_ATTEMPTS = "too_many_attempts"
+    BUSY = "busy"
+
+
+class AccountNotice(StrEnum):
+    """What the account page confirms."""
+
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105 - a notice's name
+    SESSION_ENDED = "session_ended"
+    ACCESS_WITHDRAWN = "access_withdrawn"
+
+
 class ErrorKind(StrEnum):
     """Which explanation an error page gives: what happened, whose turn it is, what to do now."""
 
@@ -48,7 +67,8 @@ class LoginPage:
     """Asks for user name and password."""
 
     form: FormTarget
-    client_name: str
+    client_name: str | None
+    """Who sent the person here; None when they came for their own account page."""
     redirect_host: str
     username: str = ""
     problem: LoginProblem | None = None
@@ -114,6 +134,51 @@ class SignedOutPage:
 
 
 @dataclass(frozen=True, slots=True)
+class AccountSession:
+    """One browser in which the end-user is signed in."""
+
+    signed_in_at: int
+    """NumericDate."""
+    last_seen_at: int
+    end_form: FormTarget | None
+    """Ends it; None for the session that the page is shown in."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountClient:
+    """A client that can act for the end-user, or that need not ask them again."""
+
+    name: str
+    redirect_host: str
+    """Where its answers go; "" for one that has no redirect URI."""
+    scopes: tuple[ConsentScope, ...]
+    since: int
+    """NumericDate."""
+    has_access: bool
+    """It can act now; otherwise only the answer of then is remembered."""
+    outlives_session: bool
+    withdraw_form: FormTarget
+
+
+@dataclass(frozen=True, slots=True)
+class AccountPage:
+    """Shows an end-user what is theirs: their password, where they are signed in, what they allowed."""
+
+    username: str
+    name: str | None
+    now: int
+    """NumericDate, from which the page counts how long ago something was."""
+    password_form: FormTarget
+    everywhere_form: FormTarget
+    sessions: tuple[AccountSession, ...]
+    clients: tuple[AccountClient, ...]
+    problem: AccountProblem | None = None
+    retry_after: int = 0
+    """Seconds until another attempt is allowed, with TOO_MANY_ATTEMPTS."""
+    notice: AccountNotice | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """A view, with what its response needs beside it."""
 
@@ -122,4 +187,4 @@ class Page:
     """Further response headers, such as `set-cookie`."""
 
 
-View = LoginPage | ConsentPage | ErrorPage | SignOutPage | SignedOutPage
+View = LoginPage | ConsentPage | ErrorPage | SignOutPage | SignedOutPage | AccountPage

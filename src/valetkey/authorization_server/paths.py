@@ -7,6 +7,7 @@ from typing import Final
 AUTHORIZATION: Final = "/authorize"
 LOGIN: Final = "/login"
 CONSENT: Final = "/consent"
+ACCOUNT: Final = "/account"
 TOKEN: Final = "/token"  # noqa: S105 - a path
 INTROSPECTION: Final = "/introspect"
 REVOCATION: Final = "/revoke"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from valetkey.authorization_server import paths
 from valetkey.authorization_server.endpoints import (
+    account,
     authorize,
     consent,
     introspection,
@@ -132,6 +133,16 @@ ROUTES: Final[tuple[Route, ...]] = (
         frozenset({"GET", "POST"}),
         paths.END_SESSION,
         logout.respond,
+        Cache.NO_STORE,
+        Cors.NONE,
+        Csrf.FORM_TOKEN,
+        Face.PERSON,
+        Accepts.FORM,
+    ),
+    Route(
+        frozenset({"GET", "POST"}),
+        paths.ACCOUNT,
+        account.respond,
         Cache.NO_STORE,
         Cors.NONE,
         Csrf.FORM_TOKEN,

@@ -7,9 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol, assert_never
 from urllib.parse import urlsplit
 
+from valetkey.authorization_server import paths
 from valetkey.authorization_server.model import Tenant
 from valetkey.authorization_server.pages import (
+    AccountNotice,
+    AccountPage,
+    AccountProblem,
     ConsentPage,
+    ErrorKind,
     ErrorPage,
     LoginPage,
     LoginProblem,
@@ -20,11 +25,13 @@ from valetkey.oauth.http import HttpResponse
 from valetkey.oauth.types import Issuer
 from valetkey.ui.accent import Colour
 from valetkey.ui.assets import Manifest, load_manifest
+from valetkey.ui.jwt_debugger import debugger_tables
 from valetkey.ui.languages import Language, Languages, load_languages
+from valetkey.ui.moments import moment
 from valetkey.ui.scope_list import consent_groups
 from valetkey.ui.security_headers import page_headers
-from valetkey.ui.views import AnyPage, AnyView, DemoCallback, DevHome
-from valetkey.ui.words import CLIENT_WORDS, ERROR_WORDS, LINK_WORDS, MEMORY_WORDS
+from valetkey.ui.views import AnyPage, AnyView, DemoCallback, DevHome, JwtDebugger
+from valetkey.ui.words import ACCOUNT_PROBLEM_WORDS, CLIENT_WORDS, ERROR_WORDS, LINK_WORDS, MEMORY_WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,6 +44,12 @@ _LOGIN_STATUS: Final[Mapping[LoginProblem | None, int]] = {
     LoginProblem.WRONG_CREDENTIALS: 200,
     LoginProblem.TOO_MANY_ATTEMPTS: 429,
     LoginProblem.BUSY: 503,
+}
+_ANSWERED: Final = frozenset({ErrorKind.INTERACTION_FINISHED})
+"""Errors at which the end-user is most likely signed in, with nothing left to answer."""
+_ACCOUNT_STATUS: Final[Mapping[AccountProblem | None, int]] = {
+    AccountProblem.TOO_MANY_ATTEMPTS: 429,
+    AccountProblem.BUSY: 503,
 }
 
 
@@ -75,7 +88,7 @@ class Renderer:
     ) -> HttpResponse:
         """Return the page as HTML; `ui_locales` (OpenID Connect Core, 3.1.2.1) outweighs `accept_language`."""
         language = self._languages.chosen(ui_locales=ui_locales, accept_language=accept_language)
-        shape = _shape(page.view)
+        shape = _shape(page.view, language)
         surroundings = _Surroundings(tenant, issuer, language, self._manifest, request_id)
         html = self._templates[shape.template].render({**surroundings.values, "view": page.view, **shape.values})
         return HttpResponse(
@@ -111,6 +124,7 @@ class _Surroundings:
             "tenant_name": self.tenant.display_name or urlsplit(self.issuer.url).netloc,
             "issuer": self.issuer,
             "asset": self._asset,
+            "account": self.issuer.path + paths.ACCOUNT,
             "accent": self.issuer.path + self.manifest.accent(Colour.parse(self.tenant.accent)),
             "request_id": self.request_id,
         }
@@ -119,7 +133,7 @@ class _Surroundings:
         return self.issuer.path + self.manifest.path(name)
 
 
-def _shape(view: AnyView) -> _Shape:
+def _shape(view: AnyView, language: Language) -> _Shape:
     match view:
         case LoginPage():
             return _login_shape(view)
@@ -127,15 +141,23 @@ def _shape(view: AnyView) -> _Shape:
             groups = {"groups": consent_groups(view.scopes), "memory": MEMORY_WORDS[view.memory]}
             return _Shape("consent.html", groups, redirect_source=view.form.redirect_source)
         case ErrorPage():
-            return _Shape("error.html", {"words": ERROR_WORDS[view.kind]}, view.status)
+            return _Shape(
+                "error.html",
+                {"words": ERROR_WORDS[view.kind], "goes_to_account": view.kind in _ANSWERED},
+                view.status,
+            )
         case SignOutPage():
             return _Shape("sign_out.html", {}, redirect_source=view.form.redirect_source)
         case SignedOutPage():
             return _Shape("signed_out.html", {})
+        case AccountPage():
+            return _account_shape(view)
         case DevHome():
             return _Shape("dev_home.html", {"client_words": CLIENT_WORDS, "link_words": LINK_WORDS})
         case DemoCallback():
             return _Shape("demo_callback.html", {}, 200 if view.error is None else 400)
+        case JwtDebugger():
+            return _Shape("jwt_debugger.html", {"tables": debugger_tables(language.catalogue.gettext)})
         case _:
             assert_never(view)
 
@@ -146,6 +168,23 @@ def _login_shape(view: LoginPage) -> _Shape:
     wait = view.retry_after or _BUSY_SECONDS
     headers = () if status == _LOGIN_STATUS[None] else (("retry-after", str(wait)),)
     return _Shape("login.html", values, status, view.form.redirect_source, headers)
+
+
+def _account_shape(view: AccountPage) -> _Shape:
+    values = {
+        "problem": AccountProblem,
+        "notice": AccountNotice,
+        "wait_minutes": -(-view.retry_after // _MINUTE),
+        "words": None if view.problem is None else ACCOUNT_PROBLEM_WORDS.get(view.problem),
+        "groups_of": lambda client: consent_groups(client.scopes),
+        "moment": lambda at: moment(at, view.now),
+    }
+    return _Shape("account.html", values, _ACCOUNT_STATUS.get(view.problem, 200), None, _retry(view))
+
+
+def _retry(view: AccountPage) -> tuple[tuple[str, str], ...]:
+    waits = _ACCOUNT_STATUS.get(view.problem) is not None
+    return (("retry-after", str(view.retry_after or _BUSY_SECONDS)),) if waits else ()
 
 
 def _further(shape: _Shape, own: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from valetkey.authorization_server.pages import ConsentMemory, ErrorKind
+from valetkey.authorization_server.pages import AccountProblem, ConsentMemory, ErrorKind
 from valetkey.ui.views import ClientKind, LinkKind
 
 if TYPE_CHECKING:
@@ -130,6 +130,17 @@ MEMORY_WORDS: Final[Mapping[ConsentMemory, str]] = MappingProxyType(
     {
         ConsentMemory.REMEMBERED: N_("If you allow it, we remember that and do not ask again for the same access."),
         ConsentMemory.ASKED_AGAIN: N_("We ask you again next time."),
+    }
+)
+
+
+ACCOUNT_PROBLEM_WORDS: Final[Mapping[AccountProblem, str]] = MappingProxyType(
+    {
+        AccountProblem.WRONG_PASSWORD: N_("The current password is not right. Nothing was changed."),
+        AccountProblem.UNSOUND: N_("The new password is too short or too long: use at least 8 characters."),
+        AccountProblem.DIFFERENT: N_("The two new passwords are not the same. Type both again."),
+        AccountProblem.UNCHANGED: N_("The new password is the one that you have. Choose another one."),
+        AccountProblem.BUSY: N_("Too many people are signing in right now. Try again in a few seconds."),
     }
 )
 

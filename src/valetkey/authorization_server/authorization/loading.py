@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode
 
 from valetkey.authorization_server import paths
+from valetkey.authorization_server.account.visit import account_path, is_visit
 from valetkey.authorization_server.authorization.interaction import (
     UNBOUND,
     Facts,
@@ -169,7 +170,9 @@ async def _find_client(client_id: str | None, server: AuthorizationServer) -> Cl
 
 def _with_way_on(refusal: PageRefusal, stored: Interaction | None, server: AuthorizationServer) -> PageRefusal:
     # Who comes back too late begins the same request again, instead of being sent away.
-    if stored is not None and refusal.kind is ErrorKind.INTERACTION_EXPIRED and stored.browser_id != UNBOUND:
+    if is_visit(stored):
+        refusal.page = replace(refusal.page, way_on=account_path(server))
+    elif stored is not None and refusal.kind is ErrorKind.INTERACTION_EXPIRED and stored.browser_id != UNBOUND:
         query = urlencode(stored.parameters)
         if len(query) <= MAXIMUM_QUERY:
             refusal.page = replace(refusal.page, way_on=f"{server.issuer.path}{paths.AUTHORIZATION}?{query}")

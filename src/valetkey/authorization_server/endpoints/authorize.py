@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, assert_never
 
 from valetkey.authorization_server import paths
+from valetkey.authorization_server.account.visit import account_path, is_visit
 from valetkey.authorization_server.authorization.interaction import (
     UNBOUND,
     Deny,
@@ -94,6 +95,8 @@ def _attempt(request: HttpRequest, server: AuthorizationServer, fresh: Fresh) ->
 
     async def resume() -> Outcome:
         visit = await resumed(handle, request, server, fresh.now)
+        if is_visit(visit.interaction):
+            return Told(see_other(account_path(server))), ()
         return _answered(await judged(visit, server, fresh), handle, server, fresh)
 
     return begin if handle is None or "client_id" in parameters else resume

@@ -28,11 +28,11 @@ from valetkey.authorization_server.model import ConsentAnswer, Resource, StoredS
 from valetkey.authorization_server.pages import (
     ConsentMemory,
     ConsentPage,
-    ConsentScope,
     ErrorKind,
     FormTarget,
     Page,
 )
+from valetkey.authorization_server.scope_words import in_words
 from valetkey.authorization_server.service import commit_in_rounds
 from valetkey.oauth.errors import ErrorCode, OAuthError
 
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from valetkey.authorization_server.authorization.loading import Desk
-    from valetkey.authorization_server.authorization.request import VerifiedAuthorizationRequest
     from valetkey.authorization_server.fresh import Fresh
     from valetkey.authorization_server.service import AuthorizationServer
     from valetkey.oauth.http import HttpRequest, HttpResponse
@@ -127,18 +126,7 @@ def _page(
         client_name=client.name,
         redirect_host=asked.to.host,
         account_name=session.end_user.username,
-        scopes=_scopes(asked, catalogue),
+        scopes=in_words(asked.scope, asked.resources, catalogue),
         memory=ConsentMemory.REMEMBERED if remembered else ConsentMemory.ASKED_AGAIN,
         outlives_session=REFRESH in client.grant_types and not is_bound(asked, policy),
     )
-
-
-def _scopes(asked: VerifiedAuthorizationRequest, catalogue: Sequence[Resource]) -> tuple[ConsentScope, ...]:
-    named = {resource.identifier: resource for resource in catalogue if resource.identifier in asked.resources}
-    rights: list[ConsentScope] = []
-    for name in sorted(asked.scope):
-        owners = [named[identifier] for identifier in asked.resources if name in named[identifier].scopes]
-        rights.extend(ConsentScope(name, owner.scopes[name], owner.name) for owner in owners)
-        if not owners:
-            rights.append(ConsentScope(name, None, None))
-    return tuple(rights)

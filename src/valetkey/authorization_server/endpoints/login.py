@@ -6,15 +6,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from valetkey.authorization_server import paths
-from valetkey.authorization_server.authorization.interaction import NeedLogin, open_interaction, other_browser
+from valetkey.authorization_server.authorization.door import Door, door_of
+from valetkey.authorization_server.authorization.interaction import open_interaction, other_browser
 from valetkey.authorization_server.authorization.loading import (
-    Desk,
     back_to_authorize,
     forged_form,
     form_of,
     page_path,
     query_of,
-    seated,
 )
 from valetkey.authorization_server.authorization.request import PageRefusal
 from valetkey.authorization_server.authorization.response import RedirectError
@@ -72,12 +71,12 @@ async def _show(
     handle: str | None, request: HttpRequest, server: AuthorizationServer, fresh: Fresh
 ) -> HttpResponse | Page:
     try:
-        desk = await seated(handle, request, server, fresh)
+        door = await door_of(handle, request, server, fresh)
     except RedirectError:
         return back_to_authorize(handle or "", server)
-    if not isinstance(desk.decision, NeedLogin):
-        return back_to_authorize(desk.handle, server)
-    return Page(_page(desk, server, desk.asked.login_hint))
+    if not door.needs_login:
+        return back_to_authorize(door.handle, server)
+    return Page(_page(door, server, door.asked.login_hint if door.asked is not None else ""))
 
 
 async def _post(
@@ -85,7 +84,7 @@ async def _post(
 ) -> HttpResponse | Page:
     handle = form.get("interaction") or ""
     try:
-        desk = await seated(handle, request, server, fresh)
+        door = await door_of(handle, request, server, fresh)
     except RedirectError:
         return back_to_authorize(handle, server)
     except PageRefusal as refusal:
@@ -93,17 +92,17 @@ async def _post(
         if refusal.kind is ErrorKind.OTHER_BROWSER and presented_handle(request, server) is not None:
             return back_to_authorize(handle, server)
         raise
-    if not is_form_token(form.get("csrf"), desk.browser.browser, Form.LOGIN, desk.interaction.digest.hex()):
+    if not is_form_token(form.get("csrf"), door.browser.browser, Form.LOGIN, door.interaction.digest.hex()):
         raise forged_form()
-    return await _attempt(desk, form, request, server, fresh)
+    return await _attempt(door, form, request, server, fresh)
 
 
 async def _attempt(
-    desk: Desk, form: Parameters, request: HttpRequest, server: AuthorizationServer, fresh: Fresh
+    door: Door, form: Parameters, request: HttpRequest, server: AuthorizationServer, fresh: Fresh
 ) -> HttpResponse | Page:
     username, stores = form.get("username") or "", server.stores
-    claimant = await load_claimant(username, request.remote_address, desk.browser.browser.browser_id, stores)
-    page = _page(desk, server, username[:MAXIMUM_USERNAME])
+    claimant = await load_claimant(username, request.remote_address, door.browser.browser.browser_id, stores)
+    page = _page(door, server, username[:MAXIMUM_USERNAME])
     if not await stores.commit(counted(claimant.budgets, fresh.now)):
         wait = await wait_for(claimant.budgets, stores, fresh.now)
         _log(server, request, "login.throttled")
@@ -119,7 +118,7 @@ async def _attempt(
     if end_user is None or not is_right:
         _log(server, request, "login.failed", end_user)
         return wrong
-    proof = Proof(desk, end_user, claimant)
+    proof = Proof(door, end_user, claimant)
     signed_in = await commit_in_rounds(server, lambda: _signed_in(proof, server, fresh))
     _log(server, request, "login.failed" if signed_in is None else "login.succeeded", end_user)
     return wrong if signed_in is None else signed_in
@@ -129,7 +128,7 @@ async def _attempt(
 class Proof:
     """A password that was right for `end_user` as they were loaded."""
 
-    desk: Desk
+    door: Door
     end_user: EndUser
     claimant: Claimant
 
@@ -138,9 +137,9 @@ async def _signed_in(
     proof: Proof, server: AuthorizationServer, fresh: Fresh
 ) -> tuple[HttpResponse | None, Changes]:
     """Judge again what may have moved while the password was compared; None when it is right no longer."""
-    desk, subject = proof.desk, proof.end_user.subject
-    stored = await server.stores.interactions.find(desk.interaction.digest)
-    present = await find_browser(desk.browser.handle, server, fresh.now)
+    door, subject = proof.door, proof.end_user.subject
+    stored = await server.stores.interactions.find(door.interaction.digest)
+    present = await find_browser(door.browser.handle, server, fresh.now)
     if present is None:
         return await _twin(proof, stored, server, fresh), ()
     interaction = open_interaction(stored, present.browser.browser_id, fresh.now)
@@ -151,7 +150,7 @@ async def _signed_in(
         return None, ()
     changes = started(present, interaction, end_user, generations, fresh)
     cookie = set_cookie(server, next_handle(present), BROWSER_LIFETIME)
-    answer = back_to_authorize(desk.handle, server).with_headers(cookie)
+    answer = back_to_authorize(door.handle, server).with_headers(cookie)
     return answer, (*changes, *forgiven(proof.claimant.budgets))
 
 
@@ -189,26 +188,27 @@ async def _twin(
     proof: Proof, stored: Interaction | None, server: AuthorizationServer, fresh: Fresh
 ) -> HttpResponse:
     """Answer the other click of a double click, which proved the same end-user for the same request."""
-    desk = proof.desk
-    handle = next_handle(desk.browser)
+    door = proof.door
+    handle = next_handle(door.browser)
     rotated = await find_browser(handle, server, fresh.now)
     sid = stored.sid if stored is not None else None
     session = await server.stores.browsers.session(sid) if sid is not None else None
     if rotated is None or session is None or session.session.subject != proof.end_user.subject:
         raise other_browser()
-    return back_to_authorize(desk.handle, server).with_headers(set_cookie(server, handle, BROWSER_LIFETIME))
+    return back_to_authorize(door.handle, server).with_headers(set_cookie(server, handle, BROWSER_LIFETIME))
 
 
-def _page(desk: Desk, server: AuthorizationServer, username: str) -> LoginPage:
-    token = form_token(desk.browser.browser, Form.LOGIN, desk.interaction.digest.hex())
+def _page(door: Door, server: AuthorizationServer, username: str) -> LoginPage:
+    asked = door.asked
+    token = form_token(door.browser.browser, Form.LOGIN, door.interaction.digest.hex())
     return LoginPage(
         form=FormTarget(
-            action=page_path(server, paths.LOGIN, desk.handle, desk.asked.parameters),
-            hidden=(("interaction", desk.handle), ("csrf", token)),
-            redirect_source=desk.asked.to.origin_or_scheme,
+            action=page_path(server, paths.LOGIN, door.handle, door.parameters),
+            hidden=(("interaction", door.handle), ("csrf", token)),
+            redirect_source=asked.to.origin_or_scheme if asked is not None else None,
         ),
-        client_name=desk.asked.client.name,
-        redirect_host=desk.asked.to.host,
+        client_name=asked.client.name if asked is not None else None,
+        redirect_host=asked.to.host if asked is not None else "",
         username=username,
     )
 
