@@ -1,7 +1,8 @@
 """Collects the sentences of the pages into the catalogues, and compiles what translators wrote.
 
-`python tools/messages.py` updates `src/valetkey/ui/locales/*/LC_MESSAGES/valetkey.po` from the templates and the
-Python sources, then writes the `.mo` beside each. It ends with 1 when a sentence still wants a translation.
+`python tools/messages.py` updates `src/valetkey/ui/locales/*/LC_MESSAGES/valetkey.po` from the templates, the
+Python sources and the toolkit's lints, then writes the `.mo` beside each. It ends with 1 when a sentence still wants
+a translation.
 """
 
 import sys
@@ -13,6 +14,8 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
+
+from valetkey.jose.lint_texts import LINTS
 
 UI = Path(__file__).resolve().parents[1] / "src" / "valetkey" / "ui"
 _METHODS = [("**.py", "python"), ("**.html", "jinja2.ext:babel_extract")]
@@ -32,6 +35,9 @@ def extracted() -> Catalog:
     template = Catalog(project="valetkey", creation_date=_DATED)
     for path, _, message, comments, _ in extract_from_dir(UI, _METHODS, _OPTIONS, _KEYWORDS):
         template.add(message, locations=[(path, 0)], auto_comments=comments)
+    # The toolkit speaks English; the token debugger says its sentences in the page's language.
+    for lint in LINTS.values():
+        template.add(lint.sentence, locations=[("../jose/lint_texts.py", 0)])
     return template
 
 

@@ -1,4 +1,4 @@
-"""The rows that only `valetkey dev` has: its home page, and a demo client that starts a flow and gets its code."""
+"""The rows that only `valetkey dev` has: its home page, the token debugger, and a demo client that starts a flow and gets its code."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from valetkey.oauth.http import HttpRequest, HttpResponse, see_other
 from valetkey.oauth.parameters import parse_form
 from valetkey.oauth.types import ClientId, Scope, SecretText
 from valetkey.server import LateRenderer
+from valetkey.ui.jwt_debugger import DEBUGGER, DEBUGGER_PATH
 from valetkey.ui.views import ClientKind, DemoCallback, DevClient, DevHome, DevUser, LinkKind, UiPage
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class DevPages:
             Route(methods, "/", self.home, cache, cors, csrf, face),
             Route(methods, START, self.start, cache, cors, csrf, face),
             Route(methods, CALLBACK, self.callback, cache, cors, csrf, face),
+            Route(methods, DEBUGGER_PATH, self.debugger, cache, cors, csrf, face),
         )
 
     async def home(self, request: HttpRequest, server: AuthorizationServer) -> HttpResponse:
@@ -66,6 +68,7 @@ class DevPages:
             ),
             links=tuple((LinkKind(name), url) for name, url in report.links.items() if name in set(LinkKind)),
             curl=report.curl,
+            debugger=DEBUGGER_PATH,
         )
         return self._render(request, server, UiPage(view))
 
@@ -82,6 +85,10 @@ class DevPages:
     async def callback(self, request: HttpRequest, server: AuthorizationServer) -> HttpResponse:
         """Show the code that came back, or why the client must not trust the answer."""
         return self._render(request, server, UiPage(self._judged(request, server)))
+
+    async def debugger(self, request: HttpRequest, server: AuthorizationServer) -> HttpResponse:
+        """Show the token debugger, which works without asking the server again."""
+        return self._render(request, server, UiPage(DEBUGGER))
 
     def _judged(self, request: HttpRequest, server: AuthorizationServer) -> DemoCallback:
         kept = request.cookies(_COOKIE)

@@ -8,9 +8,12 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from valetkey.ui.accent import Colour, accent_stylesheet
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
 
 FOLDER: Final = "/assets/"
 
@@ -21,7 +24,9 @@ _MEDIA_TYPES: Final = MappingProxyType(
         "svg": "image/svg+xml",
     }
 )
-_PACKAGED: Final = ("valetkey.css", "valetkey.js", "icons.svg", "favicon.svg")
+_PACKAGED: Final = ("valetkey.css", "valetkey.js", "icons.svg", "favicon.svg", "jwt.css")
+_MODULES: Final = ("jwt",)
+"""Folders of scripts that import each other: each stands under one hash of them all, so that `./` finds the others."""
 _RULE: Final = Colour.parse("#2454d6")
 
 
@@ -57,6 +62,8 @@ def load_manifest() -> Manifest:
     """Return the manifest, computed from the packaged files."""
     folder = files("valetkey.ui").joinpath("static")
     assets = {name: _asset(name, folder.joinpath(name).read_bytes()) for name in _PACKAGED}
+    for name in _MODULES:
+        assets |= _modules(name, folder.joinpath(name))
     rule = _digest(accent_stylesheet(_RULE).encode())
     return Manifest(MappingProxyType(assets), f"{FOLDER}accent-{rule}.css")
 
@@ -70,6 +77,17 @@ def _asset(name: str, content: bytes) -> Asset:
     stem, _, suffix = name.rpartition(".")
     digest = _digest(content)
     return Asset(f"{FOLDER}{stem}-{digest}.{suffix}", media_type(suffix), f'"{digest}"', content)
+
+
+def _modules(name: str, folder: Traversable) -> dict[str, Asset]:
+    scripts = {file.name: file.read_bytes() for file in folder.iterdir() if file.name.endswith(".js")}
+    whole = _digest(b"\0".join(file.encode() + b"\0" + scripts[file] for file in sorted(scripts)))
+    return {
+        f"{name}/{file}": Asset(
+            f"{FOLDER}{name}-{whole}/{file}", media_type("js"), f'"{_digest(content)}"', content
+        )
+        for file, content in sorted(scripts.items())
+    }
 
 
 def _digest(content: bytes) -> str:

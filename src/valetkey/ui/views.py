@@ -1,4 +1,4 @@
-"""The views that belong to the pages' own room: the dev server's home and its demo client's callback page."""
+"""The views that belong to the pages' own room: those of the dev server's own pages."""
 
 from __future__ import annotations
 
@@ -60,6 +60,8 @@ class DevHome:
     """One command line that calls the demo API and is answered 200."""
     starts_flow: bool = True
     """The demo client's routes are served, so the page offers to start its flow."""
+    debugger: str = ""
+    """The path of the token debugger, where it is served."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +83,20 @@ class DemoCallback:
 
 
 @dataclass(frozen=True, slots=True)
+class JwtDebugger:
+    """The token debugger: what it shows is computed in the browser, which gets the tables for that."""
+
+    algorithms: tuple[tuple[str, tuple[str, ...]], ...]
+    """The algorithms that browsers can compute, in named groups, those to prefer first."""
+
+
+@dataclass(frozen=True, slots=True)
 class UiPage:
     """A view of this room, with what its response needs beside it, as `Page` has it."""
 
-    view: DevHome | DemoCallback
+    view: DevHome | DemoCallback | JwtDebugger
     headers: tuple[tuple[str, str], ...] = ()
 
 
 AnyPage = Page | UiPage
-AnyView = View | DevHome | DemoCallback
+AnyView = View | DevHome | DemoCallback | JwtDebugger
