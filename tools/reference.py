@@ -16,6 +16,7 @@ from tools import (  # noqa: E402 - tools is no package that is installed
     reference_cli,
     reference_endpoints,
     reference_events,
+    reference_jose,
     reference_profiles,
     reference_settings,
 )
@@ -28,6 +29,7 @@ PAGES: Final[dict[str, Callable[[], str]]] = {
     "cli.md": reference_cli.page,
     "endpoints.md": reference_endpoints.page,
     "events.md": reference_events.page,
+    "jose.md": reference_jose.page,
     "profiles.md": reference_profiles.page,
     "settings.md": reference_settings.page,
 }

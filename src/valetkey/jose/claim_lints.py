@@ -9,6 +9,15 @@ from typing import TYPE_CHECKING, Final
 from valetkey.jose.encoding import numeric_date
 from valetkey.jose.jws import normal_typ
 from valetkey.jose.lint_texts import Finding
+from valetkey.jose.token_kinds import (
+    AT_JWT,
+    DPOP_PROOF,
+    INTROSPECTION_RESPONSE,
+    LOGOUT_TOKEN,
+    REQUEST_OBJECT,
+    SECURITY_EVENT_TOKEN,
+    STATUS_LIST_TOKEN,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,6 +26,15 @@ LONG_LIFE_SECONDS: Final = 86_400
 LONG_ACCESS_TOKEN_SECONDS: Final = 3_600
 CLOCK_SKEW_SECONDS: Final = 60
 """Two clocks may differ by this much before a time in the future is a finding."""
+_EXPECTED: Final = ("exp", "iss", "aud", "sub", "iat", "jti")
+# What a kind that is told by its typ must bear is the rule of the kind; all others should bear everything.
+_KINDS: Final = {
+    kind.typ: kind.required
+    for kind in (
+        *(AT_JWT, DPOP_PROOF, INTROSPECTION_RESPONSE, LOGOUT_TOKEN, REQUEST_OBJECT, SECURITY_EVENT_TOKEN),
+        STATUS_LIST_TOKEN,
+    )
+}
 _MILLISECONDS: Final = 100_000_000_000
 _MAXIMUM_DEPTH: Final = 8
 _SECRET_NAME: Final = re.compile(
@@ -73,11 +91,8 @@ def _times(claims: Mapping[str, object], now: int) -> Iterator[Finding]:
 
 
 def _missing(claims: Mapping[str, object], kind: str) -> Iterator[Finding]:
-    # A DPoP proof is bound to its moment by iat, a logout or security event token to its jti (RFC 9449; RFC 8417).
-    if claims.get("exp") is None and kind not in {"dpop+jwt", "secevent+jwt", "token-introspection+jwt"}:
-        yield Finding("exp_missing")
-    names = ("iat", "jti") if kind == "dpop+jwt" else ("iss", "aud", "sub", "iat", "jti")
-    yield from (Finding(f"{name}_missing") for name in names if claims.get(name) is None)
+    expected = _KINDS.get(kind, _EXPECTED)
+    yield from (Finding(f"{name}_missing") for name in _EXPECTED if name in expected and claims.get(name) is None)
 
 
 def _lifetime(claims: Mapping[str, object], kind: str, now: int) -> Iterator[Finding]:

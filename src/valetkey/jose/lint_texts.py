@@ -66,7 +66,7 @@ _HEADER: Final = (
     ),
     Lint("alg_rsa1_5", _W, "RSA1_5 has been broken by padding oracles again and again: use RSA-OAEP-256."),
     Lint("pbes2_count", _W, "The iteration count of the password is too low to slow down guessing."),
-    Lint("pbes2_count_high", _W, "The iteration count is so high that it can stall whoever decrypts."),
+    Lint("pbes2_count_high", _E, "The iteration count is so high that it stalls whoever decrypts, or is refused."),
     Lint("enc_unknown", _E, "No specification knows this content encryption: a recipient must refuse it."),
     Lint(
         "zip",

@@ -14,6 +14,7 @@ from valetkey.jose.encoding import b64url_decode
 from valetkey.jose.errors import JoseError, MalformedToken
 from valetkey.jose.jwk import Jwk, refuse_private
 from valetkey.jose.jwt import MAXIMUM_JWT_OCTETS
+from valetkey.jose.key_management import MAXIMUM_PBES2_COUNT
 from valetkey.jose.lint_texts import GUESSABLE_SECRETS, LINTS, Finding, Lint, Severity
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ COOKIE_OCTETS: Final = 4096
 HEADER_OCTETS: Final = 8192
 """What common servers take for all headers together."""
 LOWEST_PBES2_COUNT: Final = 100_000
-HIGHEST_PBES2_COUNT: Final = 2_000_000
 _MINIMUM_RSA_BITS: Final = 2048
 _SUSPICIOUS_KID: Final = re.compile(r"\.\./|\\|://|['\";`|\x00-\x1f]|^/|\bunion\b|\bselect\b", re.IGNORECASE)
 _DER_SEQUENCE: Final = 0x30
@@ -141,7 +141,7 @@ def _encryption(header: Mapping[str, object], algorithm: object) -> Iterator[Fin
     count = header.get("p2c")
     if isinstance(count, int) and count < LOWEST_PBES2_COUNT:
         yield Finding("pbes2_count", f"{count} iterations")
-    elif isinstance(count, int) and count > HIGHEST_PBES2_COUNT:
+    elif isinstance(count, int) and count > MAXIMUM_PBES2_COUNT:
         yield Finding("pbes2_count_high", f"{count} iterations")
 
 

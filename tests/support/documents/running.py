@@ -23,7 +23,7 @@ ROOT: Final = Path(__file__).parents[3]
 RUN: Final = frozenset({"python", "console"})
 READ: Final = {"json": json.loads, "toml": tomllib.loads}
 SHOWN: Final = frozenset(
-    {"text", "mermaid", "nginx", "ini", "html", "http", "yaml", "sh", "diff", "javascript", "sql"}
+    {"text", "mermaid", "nginx", "ini", "html", "http", "yaml", "sh", "diff", "javascript", "sql", "pyi"}
 )
 """Languages that are only looked at. Everything else is no language that the runner knows."""
 

@@ -183,6 +183,15 @@ def test_a_dpop_proof_brings_its_key_and_lives_by_its_iat() -> None:
     assert lint_token(token({"typ": "dpop+jwt", "jwk": KEY.as_dict()}, claims), now=NOW) == ()
 
 
+def test_a_kind_is_judged_by_the_claims_that_it_must_bear() -> None:
+    introspection = {"iss": "a", "aud": "b", "iat": NOW, "token_introspection": {"active": False}}
+    assert lint_token(token({"typ": "token-introspection+jwt"}, introspection), now=NOW) == ()
+    event = {"iss": "a", "aud": "b", "iat": NOW, "jti": "1", "events": {"https://x.example": {}}}
+    assert lint_token(token({"typ": "secevent+jwt"}, event), now=NOW) == ()
+    del event["jti"]
+    assert codes(lint_token(token({"typ": "application/secevent+jwt"}, event), now=NOW)) == {"jti_missing"}
+
+
 def test_no_detail_shows_a_secret() -> None:
     claims = {**CLAIMS, "password": "correct horse battery staple"}
     details = [finding.detail for finding in lint_token(token(claims=claims), now=NOW)]
