@@ -28,8 +28,8 @@ HEAD: Final = """\
 
 <!-- Written by tools/reference_jose.py from the docstrings: change them there. -->
 
-`valetkey.jose` stands alone: it imports nothing of the server. What most programs need is in the package itself, the
-rest in the modules named here. Every failure is a `JoseError` with a stable `code`.
+`valetkey.jose` stands alone: it imports nothing of the server. What most programs need is in the package itself,
+the rest in the modules named here. Every failure is a `JoseError` with a stable `code`.
 
 ```python
 from valetkey.jose import AsyncRemoteJwkSet, Decrypter, Jwk, JwkSet, SyncRemoteJwkSet, Verifier, jwe, jws, jwt
