@@ -103,8 +103,8 @@ def _stores(engine: SqliteEngine, tenant: TenantId) -> SqliteStores:
     return SqliteStores(
         engine,
         tenant,
-        SqliteClients(engine, tenant, VersionedCache(engine, tenant)),
-        SqliteResources(engine, tenant, VersionedCache(engine, tenant)),
+        SqliteClients(engine, tenant, VersionedCache(engine, tenant), VersionedCache(engine, tenant)),
+        SqliteResources(engine, tenant, VersionedCache(engine, tenant), VersionedCache(engine, tenant)),
         SqliteSigningKeys(engine, tenant, VersionedCache(engine, tenant)),
         SqliteEndUsers(engine, tenant),
         SqliteBrowsers(engine, tenant),

@@ -75,6 +75,7 @@ class SqliteClients:
     _engine: SqliteEngine
     _tenant: TenantId
     _cache: VersionedCache[Client]
+    _all: VersionedCache[tuple[Client, ...]]
 
     async def find(self, client_id: ClientId) -> Client | None:
         """The client of that id."""
@@ -82,7 +83,7 @@ class SqliteClients:
 
     async def list(self) -> Sequence[Client]:
         """All clients, by id."""
-        return [documents.client_from(row) for row in self._engine.rows(queries.LIST_CLIENTS, self._tenant)]
+        return list(self._all.find("", self._load_all) or ())
 
     async def generations(self, client_id: ClientId) -> Generations:
         """The counters for a client acting for itself."""
@@ -92,6 +93,9 @@ class SqliteClients:
         row = self._engine.row(queries.FIND_CLIENT, self._tenant, client_id)
         return None if row is None else documents.client_from(row)
 
+    def _load_all(self) -> tuple[Client, ...]:
+        return tuple(map(documents.client_from, self._engine.rows(queries.LIST_CLIENTS, self._tenant)))
+
 
 @dataclass(frozen=True, slots=True)
 class SqliteResources:
@@ -100,6 +104,7 @@ class SqliteResources:
     _engine: SqliteEngine
     _tenant: TenantId
     _cache: VersionedCache[Resource]
+    _all: VersionedCache[tuple[Resource, ...]]
 
     async def find(self, identifier: str) -> Resource | None:
         """The resource server of that identifier."""
@@ -107,12 +112,14 @@ class SqliteResources:
 
     async def list(self) -> Sequence[Resource]:
         """All resource servers, by identifier."""
-        rows = self._engine.rows(queries.LIST_RESOURCES, self._tenant)
-        return [documents.resource_from(row) for row in rows]
+        return list(self._all.find("", self._load_all) or ())
 
     def _load(self, identifier: str) -> Resource | None:
         row = self._engine.row(queries.FIND_RESOURCE, self._tenant, identifier)
         return None if row is None else documents.resource_from(row)
+
+    def _load_all(self) -> tuple[Resource, ...]:
+        return tuple(map(documents.resource_from, self._engine.rows(queries.LIST_RESOURCES, self._tenant)))
 
 
 @dataclass(frozen=True, slots=True)
