@@ -45,6 +45,9 @@ DOCS: dict[str, Shot] = {
     "error": Shot("error", width=960, height=720),
     "sign-out": Shot("sign-out", width=960, height=600),
     "signed-out": Shot("signed-out", width=960, height=600),
+    "account": Shot("account", width=1100),
+    "account-dark": Shot("account", "dark", 1100),
+    "account-phone": Shot("account-wrong", width=PHONE, height=1200),
     "dev-home": Shot("home", width=1100),
     "demo-callback": Shot("callback", width=960),
 }
