@@ -1,8 +1,8 @@
 """Collects the sentences of the pages into the catalogues, and compiles what translators wrote.
 
 `python tools/messages.py` updates `src/valetkey/ui/locales/*/LC_MESSAGES/valetkey.po` from the templates, the
-Python sources and the toolkit's lints, then writes the `.mo` beside each. It ends with 1 when a sentence still wants
-a translation.
+Python sources and the toolkit's lints, then writes the `.mo` beside each. It ends with 1 when a sentence still
+wants a translation.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""The rows that only `valetkey dev` has: its home page, the token debugger, and a demo client that starts a flow and gets its code."""
+"""The rows that only `valetkey dev` has: its home page, the token debugger, and a demo client that gets a code."""
 
 from __future__ import annotations
 

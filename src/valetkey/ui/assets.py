@@ -26,7 +26,7 @@ _MEDIA_TYPES: Final = MappingProxyType(
 )
 _PACKAGED: Final = ("valetkey.css", "valetkey.js", "icons.svg", "favicon.svg", "jwt.css")
 _MODULES: Final = ("jwt",)
-"""Folders of scripts that import each other: each stands under one hash of them all, so that `./` finds the others."""
+"""Folders of scripts that import each other by `./`: each stands under one hash of all its scripts."""
 _RULE: Final = Colour.parse("#2454d6")
 
 

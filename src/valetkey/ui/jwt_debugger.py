@@ -1,4 +1,4 @@
-"""What the scripts of the token debugger are given: sentences in the page's language, and the tables of the toolkit."""
+"""What the token debugger's scripts are given: sentences in the page's language, and the toolkit's tables."""
 
 from __future__ import annotations
 

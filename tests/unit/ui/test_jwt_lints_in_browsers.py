@@ -53,6 +53,14 @@ def without(*names: str) -> str:
     return token(claims={name: value for name, value in CLAIMS.items() if name not in names})
 
 
+def with_each(name: str, *values: object) -> list[str]:
+    return [with_claims(**{name: value}) for value in values]
+
+
+def oct_key(secret: bytes, **members: object) -> dict[str, object]:
+    return {"kty": "oct", "k": b64(secret), **members}
+
+
 DEEP = "[" * 40 + "]" * 40
 GENERAL = {"payload": b64(CLAIMS), "signatures": [{"protected": b64(HEADER), "signature": b64(b"s" * 64)}] * 2}
 
@@ -88,10 +96,10 @@ CORPUS: list[str] = [
     *(mac(b"keyboard cat", algorithm) for algorithm in ("HS384", "HS512")),
     *(without(name) for name in CLAIMS),
     *(with_claims(**{name: None}) for name in CLAIMS),
-    *(with_claims(exp=exp) for exp in (NOW, NOW - 1, NOW + 0.5, NOW - 60, NOW - 61, NOW + 86_339, NOW + 86_341)),
-    *(with_claims(exp=exp) for exp in (NOW * 1000, 10**400, "soon", True, [], {}, -1, 253_402_300_800, None)),
-    *(with_claims(nbf=nbf) for nbf in (NOW, NOW + 60, NOW + 61, NOW * 1000, "now")),
-    *(with_claims(iat=iat) for iat in (NOW + 60, NOW + 61, NOW + 240, NOW * 1000, "now")),
+    *with_each("exp", NOW, NOW - 1, NOW + 0.5, NOW - 60, NOW - 61, NOW + 86_339, NOW + 86_341),
+    *with_each("exp", NOW * 1000, 10**400, "soon", True, [], {}, -1, 253_402_300_800, None),
+    *with_each("nbf", NOW, NOW + 60, NOW + 61, NOW * 1000, "now"),
+    *with_each("iat", NOW + 60, NOW + 61, NOW + 240, NOW * 1000, "now"),
     *(token({"typ": typ}, {**CLAIMS, "exp": NOW + 4_000}) for typ in ("at+jwt", "application/AT+JWT", "JWT")),
     *(token({"typ": typ}, {"iat": NOW}) for typ in ("dpop+jwt", "secevent+jwt", "token-introspection+jwt", "x")),
     *(
@@ -100,10 +108,10 @@ CORPUS: list[str] = [
         with_claims(scope="a"),
     ),
     token({"typ": "at+jwt"}, {**CLAIMS, "scope": "a", "client_id": "b"}),
-    *(with_claims(password=value) for value in ("x", "", None, 0, 1, 2, False, [], {}, {"a": 1})),
+    *with_each("password", "x", "", None, 0, 1, 2, False, [], {}, {"a": 1}),
     *(with_claims(**{name: "x"}) for name in ("apiKey", "client-secret", "userPIN", "pinned", "OTP", "secretary")),
     *(with_claims(**{name: "x"}) for name in ("email", "phoneNumber", "given-name", "name", "ip", "address")),
-    *(with_claims(email=value) for value in (None, "", False)),
+    *with_each("email", None, "", False),
     *(with_claims(a={"b": [{"cardNumber": "4"}]}), with_claims(a=[["vk_at_x"]]), with_claims(a="ghp_" + "a" * 20)),
     *(with_claims(u="postgres://u:p@host/db"), with_claims(u="https://host/a:b"), with_claims(u="AKIA" + "A" * 16)),
     *(
@@ -134,15 +142,9 @@ KEYS: list[dict[str, object]] = [
     OTHER.as_private_dict(),
     Jwk.generate("RS256").as_private_dict(),
     {"kty": "RSA", "n": b64(b"\xff" * 128), "e": "AQAB", "alg": "RS256"},
-    *({"kty": "oct", "alg": alg, "k": b64(bytes(range(128, 168)))} for alg in ("HS256", "HS384", "HS512", None)),
-    *(
-        {"kty": "oct", "alg": "HS256", "kid": "s", "k": b64(k)}
-        for k in (b"secret", b"a" * 40, b"", b"caf\xe9" * 10)
-    ),
-    *(
-        {"kty": "oct", "alg": "HS256", "kid": "s", "k": b64(k)}
-        for k in (b"-----BEGIN PUBLIC KEY-----", b"ssh-rsa A")
-    ),
+    *(oct_key(bytes(range(128, 168)), alg=alg) for alg in ("HS256", "HS384", "HS512", None)),
+    *(oct_key(k, alg="HS256", kid="s") for k in (b"secret", b"a" * 40, b"", b"caf\xe9" * 10)),
+    *(oct_key(k, alg="HS256", kid="s") for k in (b"-----BEGIN PUBLIC KEY-----", b"ssh-rsa A")),
     {"kty": "oct", "alg": "HS256", "k": b64(json.dumps(KEY.as_dict()).encode())},
 ]
 

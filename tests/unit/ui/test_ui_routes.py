@@ -1,5 +1,7 @@
 """The static files: immutable under names that carry their hash, and nothing beside them."""
 
+import re
+
 import pytest
 
 from valetkey.authorization_server.pages import ErrorPage, Page
@@ -40,11 +42,21 @@ def test_every_static_file_may_be_kept_for_good_and_read_by_no_other_origin() ->
 # covers: HTP-10
 def test_every_static_file_stands_under_one_exact_path_so_that_none_can_be_named_beside_it() -> None:
     paths = [row.path for row in ROWS]
-    assert len(set(paths)) == len(paths) == 5
-    assert all(path.startswith("/assets/") and path.count("/") == 2 and ".." not in path for path in paths)
+    assert set(paths) == {ACCENT} | {asset.path for asset in load_manifest().assets.values()}
+    assert len(set(paths)) == len(paths)
+    assert all(path.startswith("/assets/") and path.count("/") <= 3 and ".." not in path for path in paths)
 
 
-@pytest.mark.parametrize("name", ["valetkey.css", "valetkey.js", "icons.svg", "favicon.svg"])
+def test_scripts_that_import_each_other_stand_in_one_folder_named_after_them_all() -> None:
+    scripts = {name: asset for name, asset in load_manifest().assets.items() if name.startswith("jwt/")}
+    folders = {asset.path.rpartition("/")[0] for asset in scripts.values()}
+    assert len(folders) == 1
+    assert re.fullmatch(r"/assets/jwt-[0-9a-f]{16}", folders.pop())
+    imported = {name for asset in scripts.values() for name in re.findall(rb'from "\./(.+?)"', asset.content)}
+    assert imported == {name.removeprefix("jwt/").encode() for name in scripts} - {b"page.js"}
+
+
+@pytest.mark.parametrize("name", ["valetkey.css", "valetkey.js", "icons.svg", "favicon.svg", "jwt.css", "jwt/page.js"])
 async def test_a_file_says_its_type_and_forbids_to_guess_another(name: str) -> None:
     asset = load_manifest().assets[name]
     response = await file(asset.path)

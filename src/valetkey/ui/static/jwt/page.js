@@ -18,19 +18,14 @@ function open(name) {
   });
 }
 
+// An address may name a pane. It is only read: nothing that is done here shows in it.
 function openHere() {
   const name = location.hash.slice(1);
   open(NAMES.includes(name) ? name : NAMES[0]);
 }
 
-function choose(name) {
-  open(name);
-  // The name of the pane, and never anything of the person's.
-  history.replaceState(null, "", `#${name}`);
-}
-
 tabs.forEach((tab, at) => {
-  tab.addEventListener("click", () => choose(NAMES[at]));
+  tab.addEventListener("click", () => open(NAMES[at]));
   tab.addEventListener("keydown", (event) => {
     const mirror = document.documentElement.dir === "rtl" && /Left|Right/.test(event.key) ? -1 : 1;
     const last = NAMES.length - 1;
@@ -38,7 +33,7 @@ tabs.forEach((tab, at) => {
     const target = event.key === "Home" ? 0 : event.key === "End" ? last : step;
     if (target === null) return;
     event.preventDefault();
-    choose(NAMES[target]);
+    open(NAMES[target]);
     tabs[target].focus();
   });
 });
@@ -46,7 +41,7 @@ tabs.forEach((tab, at) => {
 const fillVerify = startVerifying();
 const goVerify = (values) => {
   fillVerify(values);
-  choose("verify");
+  open("verify");
   byId(values.key === undefined ? "verify-key" : "verify-submit").focus();
 };
 startDecoding(goVerify);

@@ -18,14 +18,19 @@ export function startVerifying() {
   });
   field("algorithm").addEventListener("change", offerSecret);
   // What was judged is no longer what stands there.
-  byId("verify-form").addEventListener("input", () => { byId("verify-result").hidden = true; });
+  byId("verify-form").addEventListener("input", hideVerdict);
   return (values) => {
     for (const name of FIELDS) {
       if (values[name] !== undefined) field(name).value = values[name];
     }
     offerSecret();
-    byId("verify-result").hidden = true;
+    hideVerdict();
   };
+}
+
+function hideVerdict() {
+  byId("verify-result").hidden = true;
+  byId("verify-empty").hidden = false;
 }
 
 function offerSecret() {
@@ -59,6 +64,7 @@ function present(verdict, rows, remarks) {
   show(byId("verify-rows"), ...rows.map(line));
   show(byId("verify-remarks"), ...remarks);
   byId("verify-result").hidden = false;
+  byId("verify-empty").hidden = true;
 }
 
 function line({ state, name, values, at }) {
