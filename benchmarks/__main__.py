@@ -10,7 +10,14 @@ import sys
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
-NAMES = {"jose": "--json", "guard": "--json", "storage": "--output", "server": "--output", "start": "--output"}
+NAMES = {
+    "jose": "--json",
+    "guard": "--json",
+    "storage": "--output",
+    "server": "--output",
+    "start": "--output",
+    "revocation": "--output",
+}
 """Each benchmark with its flag that names the file for its figures."""
 
 
