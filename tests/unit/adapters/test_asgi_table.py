@@ -39,7 +39,7 @@ def test_a_path_names_a_row_of_a_tenant_or_nothing(raw_path: bytes, expected: tu
 
 
 # covers: HTP-12
-@pytest.mark.requirement("RFC8414-3")
+@pytest.mark.requirement("RFC8414-3/well-known")
 @pytest.mark.parametrize(
     ("table", "raw_path", "tenant"),
     [
