@@ -26,9 +26,9 @@ LONG_LIFE_SECONDS: Final = 86_400
 LONG_ACCESS_TOKEN_SECONDS: Final = 3_600
 CLOCK_SKEW_SECONDS: Final = 60
 """Two clocks may differ by this much before a time in the future is a finding."""
-_EXPECTED: Final = ("exp", "iss", "aud", "sub", "iat", "jti")
+EXPECTED_CLAIMS: Final = ("exp", "iss", "aud", "sub", "iat", "jti")
 # What a kind that is told by its typ must bear is the rule of the kind; all others should bear everything.
-_KINDS: Final = {
+CLAIMS_OF_KINDS: Final = {
     kind.typ: kind.required
     for kind in (
         *(AT_JWT, DPOP_PROOF, INTROSPECTION_RESPONSE, LOGOUT_TOKEN, REQUEST_OBJECT, SECURITY_EVENT_TOKEN),
@@ -91,8 +91,10 @@ def _times(claims: Mapping[str, object], now: int) -> Iterator[Finding]:
 
 
 def _missing(claims: Mapping[str, object], kind: str) -> Iterator[Finding]:
-    expected = _KINDS.get(kind, _EXPECTED)
-    yield from (Finding(f"{name}_missing") for name in _EXPECTED if name in expected and claims.get(name) is None)
+    expected = CLAIMS_OF_KINDS.get(kind, EXPECTED_CLAIMS)
+    yield from (
+        Finding(f"{name}_missing") for name in EXPECTED_CLAIMS if name in expected and claims.get(name) is None
+    )
 
 
 def _lifetime(claims: Mapping[str, object], kind: str, now: int) -> Iterator[Finding]:

@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from valetkey.jose.algorithms import CONTENT_ENCRYPTIONS, KEY_MANAGEMENT_ALGORITHMS, SIGNATURE_ALGORITHMS
+from valetkey.jose.claim_lints import (
+    CLAIMS_OF_KINDS,
+    CLOCK_SKEW_SECONDS,
+    EXPECTED_CLAIMS,
+    LONG_ACCESS_TOKEN_SECONDS,
+    LONG_LIFE_SECONDS,
+)
+from valetkey.jose.jwt import MAXIMUM_JWT_OCTETS
+from valetkey.jose.key_management import MAXIMUM_PBES2_COUNT
 from valetkey.jose.lint_texts import GUESSABLE_SECRETS, LINTS
+from valetkey.jose.lints import COOKIE_OCTETS, HEADER_OCTETS, LOWEST_PBES2_COUNT
 from valetkey.ui.jwt_words import JWT_WORDS
 from valetkey.ui.views import JwtDebugger
 
@@ -26,6 +36,17 @@ DEBUGGER: Final = JwtDebugger(
 )
 """The page with the algorithms that WebCrypto has."""
 
+_LIMITS: Final = {
+    "jwt": MAXIMUM_JWT_OCTETS,
+    "header": HEADER_OCTETS,
+    "cookie": COOKIE_OCTETS,
+    "lowest_pbes2": LOWEST_PBES2_COUNT,
+    "highest_pbes2": MAXIMUM_PBES2_COUNT,
+    "life": LONG_LIFE_SECONDS,
+    "access_token_life": LONG_ACCESS_TOKEN_SECONDS,
+    "clock_skew": CLOCK_SKEW_SECONDS,
+}
+
 
 def debugger_tables(translate: Callable[[str], str]) -> Mapping[str, object]:
     """Return what the scripts read, as JSON values: `lints` by code, `words` in groups, and the names they know."""
@@ -43,4 +64,7 @@ def debugger_tables(translate: Callable[[str], str]) -> Mapping[str, object]:
         "encryption_algorithms": sorted({row.header_name for row in KEY_MANAGEMENT_ALGORITHMS.values()}),
         "content_encryptions": list(CONTENT_ENCRYPTIONS),
         "guessable_secrets": list(GUESSABLE_SECRETS),
+        "expected_claims": list(EXPECTED_CLAIMS),
+        "claims_of_kinds": {typ: sorted(required) for typ, required in CLAIMS_OF_KINDS.items()},
+        "limits": _LIMITS,
     }

@@ -1,4 +1,4 @@
-"""What the debugger verifies and signs, run in Node, which has the WebCrypto of browsers: vectors and the toolkit."""
+"""What the debugger verifies and signs, in Node, which has the WebCrypto of browsers: vectors and the toolkit."""
 
 from __future__ import annotations
 

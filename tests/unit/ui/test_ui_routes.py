@@ -56,7 +56,9 @@ def test_scripts_that_import_each_other_stand_in_one_folder_named_after_them_all
     assert imported == {name.removeprefix("jwt/").encode() for name in scripts} - {b"page.js"}
 
 
-@pytest.mark.parametrize("name", ["valetkey.css", "valetkey.js", "icons.svg", "favicon.svg", "jwt.css", "jwt/page.js"])
+@pytest.mark.parametrize(
+    "name", ["valetkey.css", "valetkey.js", "icons.svg", "favicon.svg", "jwt.css", "jwt/page.js"]
+)
 async def test_a_file_says_its_type_and_forbids_to_guess_another(name: str) -> None:
     asset = load_manifest().assets[name]
     response = await file(asset.path)

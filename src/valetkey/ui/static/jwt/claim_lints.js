@@ -2,9 +2,6 @@
 
 import { has, isObject } from "./json.js";
 
-const LONG_LIFE = 86_400;
-const LONG_ACCESS_TOKEN = 3_600;
-const CLOCK_SKEW = 60;
 const MILLISECONDS = 100_000_000_000;
 const LATEST = 253_402_300_799;
 const MAXIMUM_DEPTH = 8;
@@ -21,7 +18,6 @@ const PERSONAL = new Set([
 ]);
 const WORD_START = /(?<=[a-z0-9])(?=[A-Z])|-/g;
 const NOT_A_SECRET = [null, "", false, true, 0, 1];
-const NO_EXPIRY = new Set(["dpop+jwt", "secevent+jwt", "token-introspection+jwt"]);
 
 // The media type as two are compared (RFC 7515, 4.1.9).
 export const normalTyp = (typ) => typ.toLowerCase().replace(/^application\//, "");
@@ -29,40 +25,40 @@ export const normalTyp = (typ) => typ.toLowerCase().replace(/^application\//, ""
 // The seconds since the epoch if the value is a NumericDate (RFC 7519, 2), else null.
 export const numericDate = (value) => (typeof value === "number" && value >= 0 && value <= LATEST ? value : null);
 
-export function lintClaims(claims, typ, now) {
+export function lintClaims(claims, typ, now, tables) {
   const kind = typeof typ === "string" ? normalTyp(typ) : "";
-  const found = [...times(claims, now), ...missing(claims, kind), ...lifetime(claims, kind, now)];
+  const found = [...times(claims, now, tables), ...missing(claims, kind, tables), ...lifetime(claims, kind, now, tables)];
   const isAccessToken = !has(claims, "nonce") && has(claims, "scope") && has(claims, "client_id");
   if ((kind === "" || kind === "jwt") && isAccessToken) found.push({ code: "typ_access_token" });
   return [...found, ...readable(claims, "", MAXIMUM_DEPTH)];
 }
 
-function times(claims, now) {
-  return ["exp", "nbf", "iat"].filter((name) => has(claims, name)).flatMap((name) => aboutTime(name, claims[name], now));
+function times(claims, now, { limits }) {
+  const present = ["exp", "nbf", "iat"].filter((name) => has(claims, name));
+  return present.flatMap((name) => aboutTime(name, claims[name], now, limits));
 }
 
-function aboutTime(name, value, now) {
+function aboutTime(name, value, now, limits) {
   const time = numericDate(value);
   if (typeof value === "number" && value > MILLISECONDS) return [{ code: "time_in_milliseconds", detail: `${name}: ${value}` }];
   if (time === null) return [{ code: "time_malformed", detail: `${name}: ${JSON.stringify(value)}` }];
   if (name === "exp") return now >= time ? [{ code: "exp_past", at: time }] : [];
-  return time > now + CLOCK_SKEW ? [{ code: `${name}_future`, at: time }] : [];
+  return time > now + limits.clock_skew ? [{ code: `${name}_future`, at: time }] : [];
 }
 
-function missing(claims, kind) {
+function missing(claims, kind, tables) {
   const absent = (name) => claims[name] === undefined || claims[name] === null;
-  const names = kind === "dpop+jwt" ? ["iat", "jti"] : ["iss", "aud", "sub", "iat", "jti"];
-  const expected = NO_EXPIRY.has(kind) ? names : ["exp", ...names];
-  return expected.filter(absent).map((name) => ({ code: `${name}_missing` }));
+  const required = Object.hasOwn(tables.claims_of_kinds, kind) ? tables.claims_of_kinds[kind] : tables.expected_claims;
+  return tables.expected_claims.filter((name) => required.includes(name) && absent(name)).map((name) => ({ code: `${name}_missing` }));
 }
 
-function lifetime(claims, kind, now) {
+function lifetime(claims, kind, now, { limits }) {
   const expiresAt = numericDate(claims.exp);
   const issuedAt = numericDate(claims.iat);
   if (expiresAt === null || expiresAt > MILLISECONDS) return [];
   const seconds = expiresAt - (issuedAt ?? now);
   if (issuedAt !== null && seconds <= 0) return [{ code: "exp_before_iat" }];
-  const most = kind === "at+jwt" ? LONG_ACCESS_TOKEN : LONG_LIFE;
+  const most = kind === "at+jwt" ? limits.access_token_life : limits.life;
   return seconds > most ? [{ code: "long_life", seconds }] : [];
 }
 

@@ -6,7 +6,9 @@ const DATES = new Intl.DateTimeFormat(LANGUAGE, { dateStyle: "long", timeStyle: 
 const RELATIVE = new Intl.RelativeTimeFormat(LANGUAGE, { numeric: "auto" });
 
 export const byId = (id) => document.getElementById(id);
-export const given = JSON.parse(byId("jwt-tables").textContent);
+const { dataset } = byId("jwt-debugger");
+export const given = JSON.parse(dataset.tables);
+export const { issuer, audience } = dataset;
 export const { words } = given;
 
 export const now = () => Math.floor(Date.now() / 1000);

@@ -1,7 +1,7 @@
 // The pane that makes a key and signs a token.
 
 import { isSymmetric } from "./algorithms.js";
-import { byId, element, fill, given, now, show, tell, words } from "./elements.js";
+import { audience, byId, element, fill, given, issuer, now, show, tell, words } from "./elements.js";
 import { findingsList } from "./findings_view.js";
 import { firstClaims, makeKey, readClaims, readSigningKey, sign } from "./generation.js";
 import { lintKey } from "./key_lints.js";
@@ -16,7 +16,7 @@ const isPasted = () => byId("generate-pasted").checked;
 export function startGenerating(goVerify) {
   let kept = null; // the key that was made here, with its algorithm
   let signed = null;
-  const fresh = () => firstClaims(byId("jwt-debugger").dataset.issuer, now(), crypto.randomUUID());
+  const fresh = () => firstClaims(issuer, audience, now(), crypto.randomUUID());
 
   const keyFor = async (algorithm) => {
     if (isPasted()) return readSigningKey(field("key").value, algorithm, byId("generate-secret").value);
@@ -105,10 +105,9 @@ function coloured(token) {
 
 function expectationsOf({ token, publicKey, key, algorithm }) {
   const { iss, aud } = readClaims(field("claims").value);
-  const audience = Array.isArray(aud) ? aud[0] : aud;
   const text = (value) => (typeof value === "string" ? value : "");
   return {
     token, algorithm, key: laidOut(publicKey ?? key),
-    issuer: text(iss), audience: text(audience), typ: field("typ").value.trim(),
+    issuer: text(iss), audience: text(Array.isArray(aud) ? aud[0] : aud), typ: field("typ").value.trim(),
   };
 }

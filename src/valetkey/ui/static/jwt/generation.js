@@ -9,8 +9,8 @@ import { Problem } from "./problem.js";
 const LIFETIME = 300;
 
 // The claims that a token should have; the person changes what is theirs.
-export function firstClaims(issuer, now, jti) {
-  return { iss: issuer, sub: "alice", aud: "https://api.example", iat: now, exp: now + LIFETIME, jti };
+export function firstClaims(issuer, audience, now, jti) {
+  return { iss: issuer, sub: "alice", aud: audience, iat: now, exp: now + LIFETIME, jti };
 }
 
 // Returns the claims of a text; raises a Problem for what is no JSON object.

@@ -6,11 +6,6 @@ import { COMPACT_JWE, JSON_JWE, dissect, headersOf } from "./dissection.js";
 import { toUtf8 } from "./encoding.js";
 import { has } from "./json.js";
 
-const MAXIMUM_JWT_OCTETS = 16_384;
-const HEADER_OCTETS = 8_192;
-const COOKIE_OCTETS = 4_096;
-const LOWEST_PBES2_COUNT = 100_000;
-const HIGHEST_PBES2_COUNT = 2_000_000;
 const DER_SEQUENCE = 0x30;
 const SUSPICIOUS_KID = /\.\.\/|\\|:\/\/|['";`|\x00-\x1f]|^\/|\bunion\b|\bselect\b/i;
 const DIGESTS = { HS256: "SHA-256", HS384: "SHA-384", HS512: "SHA-512" };
@@ -27,7 +22,7 @@ export const lintToken = (text, now, tables) => lintDissection(dissect(text), no
 export async function lintDissection(token, now, tables) {
   const found = token.faults.map((fault) => ({ code: "malformed", fault }));
   if (token.hadPrefix) found.push({ code: "bearer_prefix" });
-  found.push(...aboutSize(token.octets));
+  found.push(...aboutSize(token.octets, tables.limits));
   const headers = headersOf(token);
   const isEncrypted = token.form === COMPACT_JWE || token.form === JSON_JWE;
   for (const header of headers) {
@@ -36,7 +31,7 @@ export async function lintDissection(token, now, tables) {
   }
   for (const signature of token.signatures) found.push(...(await aboutSignature(signature, tables)));
   if (token.recipients.length > 0) found.push({ code: "encrypted" });
-  if (token.claims !== null) found.push(...aboutClaims(token.claims, headers[0]?.members.typ, now));
+  if (token.claims !== null) found.push(...aboutClaims(token.claims, headers[0]?.members.typ, now, tables));
   return sorted(found, tables);
 }
 
@@ -46,9 +41,9 @@ export function sorted(found, tables) {
   return [...once.values()].sort((one, other) => rank(one) - rank(other));
 }
 
-function aboutClaims(claims, typ, now) {
+function aboutClaims(claims, typ, now, tables) {
   if (!claims.isObject) return [{ code: "claims_missing", fault: claims.fault }];
-  return [...objectFaults(claims, "claims"), ...lintClaims(claims.members, typ, now)];
+  return [...objectFaults(claims, "claims"), ...lintClaims(claims.members, typ, now, tables)];
 }
 
 function objectFaults(part, place) {
@@ -56,10 +51,10 @@ function objectFaults(part, place) {
   return part.fault === null ? found : [{ code: "malformed", fault: part.fault, place }, ...found];
 }
 
-function aboutSize(octets) {
-  if (octets > MAXIMUM_JWT_OCTETS) return [{ code: "oversize_limit", octets }];
-  if (octets > HEADER_OCTETS) return [{ code: "oversize", octets }];
-  return octets > COOKIE_OCTETS ? [{ code: "oversize_cookie", octets }] : [];
+function aboutSize(octets, limits) {
+  if (octets > limits.jwt) return [{ code: "oversize_limit", octets }];
+  if (octets > limits.header) return [{ code: "oversize", octets }];
+  return octets > limits.cookie ? [{ code: "oversize_cookie", octets }] : [];
 }
 
 function aboutHeader(header, isEncrypted, tables) {
@@ -92,8 +87,8 @@ function aboutEncryption(header, tables) {
   else if (header.alg === "RSA1_5") found.push({ code: "alg_rsa1_5" });
   if (!tables.content_encryptions.includes(header.enc)) found.push({ code: "enc_unknown", detail: shown(header.enc) });
   if (has(header, "zip")) found.push({ code: "zip" });
-  if (Number.isInteger(header.p2c) && header.p2c < LOWEST_PBES2_COUNT) found.push({ code: "pbes2_count", detail: `p2c: ${header.p2c}` });
-  else if (header.p2c > HIGHEST_PBES2_COUNT) found.push({ code: "pbes2_count_high", detail: `p2c: ${header.p2c}` });
+  if (Number.isInteger(header.p2c) && header.p2c < tables.limits.lowest_pbes2) found.push({ code: "pbes2_count", detail: `p2c: ${header.p2c}` });
+  else if (header.p2c > tables.limits.highest_pbes2) found.push({ code: "pbes2_count_high", detail: `p2c: ${header.p2c}` });
   return found;
 }
 
