@@ -206,8 +206,8 @@ async def test_many_requests_wait_for_one_fetch(published: Published) -> None:
     [
         {"typ": "JWT"},
         {"typ": "at+jwt"},
-        {"key": Jwk.generate("ES256")},
-        {"key": Jwk.generate("HS256")},
+        {"key": Jwk.generate("ES256", kid="a stranger's")},
+        {"key": Jwk.generate("HS256", kid="a shared secret")},
         {"changes": {"sub": f"{ISSUER}/status/two"}},
         {"changes": {"sub": None}},
         {"changes": {"iss": "https://elsewhere.example"}},
