@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import parse_qsl
+from urllib.parse import unquote_plus
 
 from valetkey.oauth.errors import ErrorCode, OAuthError
 
@@ -80,13 +80,7 @@ def parse_front_channel(
     if _BAD_PERCENT.search(raw):
         raise _malformed()
     try:
-        pairs = parse_qsl(
-            raw.decode("ascii"),
-            keep_blank_values=True,
-            encoding="utf-8",
-            errors="strict",
-            max_num_fields=MAXIMUM_FIELDS,
-        )
+        pairs = _pairs(raw.decode("ascii"))
     except ValueError:
         raise _malformed() from None
     values: dict[str, tuple[str, ...]] = {}
@@ -106,6 +100,21 @@ def parse_front_channel(
         else None
     )
     return Parameters(values), error
+
+
+def _pairs(text: str) -> list[tuple[str, str]]:
+    """Return what `urllib.parse.parse_qsl` does, which takes twice as long where nothing is encoded."""
+    fields = text.split("&")
+    if len(fields) > MAXIMUM_FIELDS:
+        raise _malformed()
+    pairs = []
+    for field_ in fields:
+        name, _, value = field_.partition("=")
+        if "%" in field_ or "+" in field_:
+            name, value = unquote_plus(name, errors="strict"), unquote_plus(value, errors="strict")
+        if field_:
+            pairs.append((name, value))
+    return pairs
 
 
 def _malformed() -> OAuthError:

@@ -1,3 +1,5 @@
+from urllib.parse import parse_qsl
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -76,3 +78,13 @@ def test_nothing_but_an_oauth_error_escapes(raw: bytes) -> None:
         parse_form(raw)
     except OAuthError as error:
         assert error.code is ErrorCode.INVALID_REQUEST
+
+
+@given(
+    st.text(st.sampled_from("ab=&+;% \x00~"), max_size=40), st.sampled_from(["", "%26", "a=%C3%A9", "%2B+%3D=x"])
+)
+def test_fields_are_read_as_the_standard_library_reads_them(text: str, encoded: str) -> None:
+    raw = f"{text.replace('%', encoded)}&{encoded}"
+    found, _ = parse_front_channel(raw.encode(), repeatable=frozenset(name for name, _ in parse_qsl(raw)))
+    expected = parse_qsl(raw, errors="strict")
+    assert sorted(found.as_pairs()) == sorted(expected)
