@@ -30,9 +30,7 @@ SCOPES = {
     "complete": "every normative sentence",
 }
 
-_SPEC = (
-    r"(?:RFC\d{4,5}|OIDC[A-Z]*|OAUTH21|PAR|JARM|JAR|DPOP|RAR|CIBA|FAPI2-[SM][PS]-FINAL|FAPI1-ADV|OIDSSF|OIDCAEP|TSL)"
-)
+_SPEC = r"(?:RFC\d{4,5}|OIDC[A-Z]*|OAUTH21|PAR|JARM|JAR|DPOP|RAR|CIBA|FAPI2-[SM][PS]-FINAL|FAPI1-ADV|OIDSSF|OIDCAEP|TSL)"
 ID = re.compile(rf"\b{_SPEC}-[0-9A-Z]+(?:\.[0-9A-Za-z]+)*(?:/[a-z0-9-]+)?(?![\w/-])")
 
 Citations = Mapping[str, tuple[str, ...]]

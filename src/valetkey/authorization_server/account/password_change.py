@@ -27,7 +27,6 @@ from valetkey.oauth.http import see_other
 from valetkey.oauth.types import SessionId
 
 if TYPE_CHECKING:
-
     from valetkey.oauth.http import HttpRequest, HttpResponse
     from valetkey.oauth.parameters import Parameters
 
