@@ -13,7 +13,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 from support.chromium import chromium  # noqa: E402 - tests is no package of the house
 from support.page_server import page_server  # noqa: E402 - as above
-from support.sample_pages import SAMPLES  # noqa: E402 - as above
+from support.sample_pages import SAMPLE_TOKEN, SAMPLES  # noqa: E402 - as above
 
 PHONE, DESK = 360, 1440
 
@@ -27,6 +27,8 @@ class Shot:
     width: int = DESK
     height: int | None = None
     language: str = "en"
+    typed: tuple[tuple[str, str], ...] = ()
+    """What a person types before the picture is taken: into which element, and what."""
 
     @property
     def name(self) -> str:
@@ -50,6 +52,8 @@ DOCS: dict[str, Shot] = {
     "account-phone": Shot("account-wrong", width=PHONE, height=1200),
     "dev-home": Shot("home", width=1100),
     "demo-callback": Shot("callback", width=960),
+    "token-debugger": Shot("jwt", width=1200, typed=(("#decode-token", SAMPLE_TOKEN),)),
+    "token-debugger-dark": Shot("jwt", "dark", 1200, typed=(("#decode-token", SAMPLE_TOKEN),)),
 }
 
 
@@ -77,6 +81,9 @@ def take(shots: dict[str, Shot], folder: Path) -> None:
                 reduced_motion="reduce",
             )
             page.goto(f"{origin}/{shot.page}?lang={shot.language}", wait_until="networkidle")
+            for element, text in shot.typed:
+                page.locator(element).fill(text)
+                page.wait_for_selector("#decode-result", state="visible")
             page.screenshot(path=folder / f"{name}.png", full_page=shot.height is None, caret="hide")
             page.close()
             print(folder / f"{name}.png")

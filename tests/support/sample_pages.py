@@ -111,6 +111,14 @@ DEMO_CALLBACK = DemoCallback(
     "  -d redirect_uri=http://localhost:9000/demo/callback \\\n  -d code_verifier=Vb0mSampleVerifier",
 )
 
+# An access token as many are: somebody will have something to remark.
+SAMPLE_TOKEN = (
+    "eyJhbGciOiJFUzI1NiIsImtpZCI6IjIwMjMtMTEiLCJ0eXAiOiJKV1QifQ.eyJpc3MiOiJodHRwczovL2xvZ2luLmV4YW1wbGUiLCJzdWIiO"
+    "iJhbGljZSIsImF1ZCI6Imh0dHBzOi8vYXBpLmV4YW1wbGUiLCJjbGllbnRfaWQiOiJwaG90by1wcmludHMiLCJzY29wZSI6ImFsYnVtcy5yZ"
+    "WFkIiwiaWF0IjoxNzAwMDAwMDAwLCJleHAiOjE3MDAwMDAzMDB9.c2FtcGxlIHNpZ25hdHVyZTogbm9ib2R5IGhhcyBtYWRlIGl0IHdpdGgg"
+    "YW55IGtleSBvZiB0aGlzIGRlbW8uLg"
+)
+
 _NOW = 1_800_000_000
 _DAY = 86_400
 _ACCOUNT_FORM = FormTarget("/account", (("act", "sample"), ("target", ""), ("csrf", "sample-token")))
