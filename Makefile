@@ -49,6 +49,7 @@ docs: .venv/installed-test .venv/installed-docs
 	@$(BIN)/python tools/requirements.py
 	@$(BIN)/python tools/hardening.py
 	@$(BIN)/python tools/reference.py
+	@$(BIN)/python tools/performance_page.py
 	@exec $(BIN)/zensical build --clean --strict
 
 npm-clients:

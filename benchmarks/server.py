@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import re
 import shutil
 import subprocess
@@ -237,8 +236,7 @@ def main() -> None:
     report = {
         "benchmark": "server",
         "machine": conditions(load),
-        "python": f"{platform.python_implementation()} {platform.python_version()}, uvloop {version('uvloop')}, "
-        f"uvicorn {version('uvicorn')}",
+        "software": f"uvicorn {version('uvicorn')}, uvloop {version('uvloop')}",
         "peer": peer_version() if peer else None,
         "storage": "ours: SQLite, synchronous=FULL; peer: memory",
         "rounds": rounds,

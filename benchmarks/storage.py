@@ -12,14 +12,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import platform
 import subprocess
 import sys
 import tempfile
 import time
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from importlib.metadata import version
 from itertools import count
 from pathlib import Path
 from statistics import median
@@ -249,7 +247,6 @@ def main() -> None:
         "benchmark": "storage",
         "machine": conditions(load),
         "engine": f"SQLite {apsw.sqlite_lib_version()}, apsw {apsw.apsw_version()}, WAL, synchronous=FULL",
-        "python": f"{platform.python_implementation()} {platform.python_version()}, uvloop {version('uvloop')}",
         "rounds": rounds,
         "seconds": seconds,
         "tasks_per_process": TASKS,

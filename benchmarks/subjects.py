@@ -189,13 +189,21 @@ def prepare_peer() -> tuple[list[str], int]:
     return ["node", str(PEER), str(port), SECRET], port
 
 
+def environment() -> dict[str, str]:
+    """Return what a started process finds: nothing of ours is set, and Python keeps the code that it compiled."""
+    own = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("VALETKEY_") and name != "PYTHONDONTWRITEBYTECODE"
+    }
+    return {**own, "NODE_ENV": "production"}
+
+
 @contextmanager
 def running(name: str, command: list[str], port: int, core: int | None) -> Iterator[Subject]:
     """Start a server, on one core where one is named, wait until it answers, and stop it in the end."""
     pinned = ["taskset", "-c", str(core), *command] if core is not None else command
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("VALETKEY_")}
-    environment["NODE_ENV"] = "production"
-    process = subprocess.Popen(pinned, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
+    process = subprocess.Popen(pinned, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment())
     try:
         until_answers(port, process)
         authorize = "/auth" if name == "oidc-provider" else "/authorize"
