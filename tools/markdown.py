@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import ast
 import inspect
-import re
 import textwrap
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-
-
-_DESIGN: Final = re.compile(r" \(DESIGN, [^)]*\)")
-"""A pointer for who reads the code."""
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -34,7 +29,7 @@ def codes(texts: Iterable[str]) -> str:
 
 def first_clause(doc: str | None) -> str:
     """Return what a docstring's first sentence says before its colon, without the full stop."""
-    sentence = _DESIGN.sub("", " ".join((doc or "").split("\n\n")[0].split()))
+    sentence = " ".join((doc or "").split("\n\n")[0].split())
     return sentence.partition(": ")[0].removesuffix(".")
 
 

@@ -1,4 +1,4 @@
-"""Joins the requirement tables with the code and the tests that name their rows (DESIGN, 9).
+"""Joins the requirement tables with the code and the tests that name their rows.
 
 `python tools/requirements.py` writes docs/conformance.md; `--check` writes nothing and exits with 1 where a MUST
 in scope has no code or no test, an id stands in no table, an exception has no reason, or the page is out of date;
@@ -30,7 +30,10 @@ SCOPES = {
     "complete": "every normative sentence",
 }
 
-_SPEC = r"(?:RFC\d{4,5}|OIDC[A-Z]*|OAUTH21|PAR|JARM|JAR|DPOP|RAR|CIBA|FAPI2-[SM][PS]-FINAL|FAPI1-ADV|OIDSSF|OIDCAEP|TSL)"
+_SPEC = (
+    r"(?:RFC\d{4,5}|OIDC[A-Z]*|OAUTH21|PAR|JARM|JAR|DPOP|RAR|CIBA|FAPI2-[SM][PS]-FINAL|FAPI1-ADV"
+    r"|OIDSSF|OIDCAEP|TSL)"
+)
 ID = re.compile(rf"\b{_SPEC}-[0-9A-Z]+(?:\.[0-9A-Za-z]+)*(?:/[a-z0-9-]+)?(?![\w/-])")
 
 Citations = Mapping[str, tuple[str, ...]]

@@ -1,4 +1,4 @@
-"""The composition root: where ports meet adapters, and where all rooms' route rows are joined (DESIGN, 2)."""
+"""The composition root: where ports meet adapters, and where all rooms' route rows are joined."""
 
 from __future__ import annotations
 

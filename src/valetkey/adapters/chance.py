@@ -1,4 +1,4 @@
-"""The one place where the server reads the clock and draws chance: a Fresh for each request (DESIGN, 3)."""
+"""The one place where the server reads the clock and draws chance: a Fresh for each request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hands out places in status lists from memory, and keeps the published lists for a moment (DESIGN, 6)."""
+"""Hands out places in status lists from memory, and keeps the published lists for a moment."""
 
 from __future__ import annotations
 

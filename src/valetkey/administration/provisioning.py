@@ -1,4 +1,4 @@
-"""What a file declares is brought about: load, compare, and commit the difference, at every start (DESIGN, 8)."""
+"""What a file declares is brought about: load, compare, and commit the difference, at every start."""
 
 from __future__ import annotations
 

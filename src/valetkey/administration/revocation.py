@@ -1,4 +1,4 @@
-"""The kill switch in an operator's hand: each act says what dies, and returns the Changes to commit (DESIGN, 5)."""
+"""The kill switch in an operator's hand: each act says what dies, and returns the Changes to commit."""
 
 from __future__ import annotations
 

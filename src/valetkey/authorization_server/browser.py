@@ -1,4 +1,4 @@
-"""The browser at the other end: its cookie handle, its forms' tokens and the sessions in it (DESIGN, 5 and 12)."""
+"""The browser at the other end: its cookie handle, its forms' tokens and the sessions in it."""
 
 from __future__ import annotations
 

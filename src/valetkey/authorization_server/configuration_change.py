@@ -1,4 +1,4 @@
-"""Changes to what an operator keeps: each bumps the tenant's configuration_version with it (DESIGN, 7)."""
+"""Changes to what an operator keeps: each bumps the tenant's configuration_version with it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The outcome of judging, and the closed union of changes that a commit applies, all or none (DESIGN, 3)."""
+"""The outcome of judging, and the closed union of changes that a commit applies, all or none."""
 
 from __future__ import annotations
 

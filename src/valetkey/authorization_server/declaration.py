@@ -1,4 +1,4 @@
-"""What a configuration file declares: values that the reader of settings and provisioning share (DESIGN, 8)."""
+"""What a configuration file declares: values that the reader of settings and provisioning share."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from valetkey.oauth.types import Issuer
 
 ALGORITHM: Final = "ES256"
-"""Fast to sign and to verify, and every verifier has it (DESIGN, 11)."""
+"""Fast to sign and to verify, and every verifier has it."""
 PREFIX: Final = "vk_at_"
 
 
@@ -88,7 +88,7 @@ def format_for(resources: Sequence[Resource], client: Client) -> AccessTokenForm
 def access_token_claims(
     issue: Issue, client: Client, issuer: Issuer, lifetime: Seconds, fresh: Fresh
 ) -> dict[str, object]:
-    """Return the claims of an access token (RFC 9068, 2.2), with the handles that revocation names (DESIGN, 5).
+    """Return the claims of an access token (RFC 9068, 2.2), with the handles that revocation names.
 
     `gen` holds the counters [server, tenant, client, subject] of its authorization.
     """

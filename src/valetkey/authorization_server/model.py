@@ -1,4 +1,4 @@
-"""What the server knows: frozen values, a type for each stage (DESIGN, 5)."""
+"""What the server knows: frozen values, a type for each stage."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PasswordHash = NewType("PasswordHash", str)
 
 
 class ManagedBy(StrEnum):
-    """Who may change a row: what a file provisions is changed only there (DESIGN, 8)."""
+    """Who may change a row: what a file provisions is changed only there."""
 
     FILE = "file"
     OPERATOR = "operator"
@@ -158,7 +158,7 @@ class SigningKey:
 
 @dataclass(frozen=True, slots=True)
 class Generations:
-    """The counters that stamp whatever is minted: nothing from an older generation is accepted (DESIGN, 5)."""
+    """The counters that stamp whatever is minted: nothing from an older generation is accepted."""
 
     server: int = 0
     tenant: int = 0

@@ -59,7 +59,7 @@ class FormTarget:
     """A path on our origin, the tenant's path included."""
     hidden: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     redirect_source: str | None = None
-    """The verified redirect's origin or scheme, for the `form-action` directive (PAGES, Behave)."""
+    """The verified redirect's origin or scheme, for the `form-action` directive."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Where each endpoint stands, relative to its issuer (DESIGN, 12): the routes and the metadata read it here."""
+"""Where each endpoint stands, relative to its issuer: the routes and the metadata read it here."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ class AssertionAudience(StrEnum):
 
 
 class SessionBinding(StrEnum):
-    """Whether an authorization dies with the browser session that it was made in (DESIGN, 5)."""
+    """Whether an authorization dies with the browser session that it was made in."""
 
     BOUND_UNLESS_OFFLINE = "bound_unless_offline"
     """OpenID Connect without `offline_access` is bound; plain OAuth and `offline_access` outlive the session."""

@@ -1,4 +1,4 @@
-"""What an access token that came back to us says, and whether it may still be honoured (DESIGN, 5 and 6)."""
+"""What an access token that came back to us says, and whether it may still be honoured."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from valetkey.oauth.types import SecretText
 
 SHORTEST_SECRET: Final = 32
-"""Characters of a secret that we did not draw (DESIGN, 4)."""
+"""Characters of a secret that we did not draw."""
 SECRET_EXPECTED: Final = f"a secret of at least {SHORTEST_SECRET} characters"
 SHORTEST_PASSWORD: Final = 8
 LONGEST_PASSWORD: Final = 1024
@@ -33,7 +33,7 @@ MAXIMUM_NAME: Final = 100
 ID_TOKEN_ALGORITHMS: Final = ("RS256", "ES256", "Ed25519", "EdDSA")
 """Those for which every tenant has a signing key."""
 LONGEST_ACCESS_TOKEN: Final = 15 * 60
-"""Seconds (DESIGN, 5)."""
+"""Seconds."""
 RESERVED_CLAIMS: Final = frozenset(
     {"sub", "iss", "aud", "exp", "iat", "nbf", "nonce", "name", "email", "email_verified", "preferred_username",
      "updated_at"}

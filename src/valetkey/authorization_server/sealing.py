@@ -1,4 +1,4 @@
-"""Sealing of kept replies: who stole the store, but not the token, cannot read what it bought (DESIGN, 5)."""
+"""Sealing of kept replies: who stole the store, but not the token, cannot read what it bought."""
 
 from __future__ import annotations
 

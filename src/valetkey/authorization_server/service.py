@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 Outcome = TypeVar("Outcome")
 
 ROUNDS: Final = 3
-"""How often a lost race is judged again before we say 503 (DESIGN, 3)."""
+"""How often a lost race is judged again before we say 503."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The command line: one file per group of commands, imported when called, so that help is quick (DESIGN, 12)."""
+"""The command line: one file per group of commands, imported when called, so that help is quick."""
 
 from __future__ import annotations
 
@@ -67,7 +67,8 @@ class LazyGroup(click.Group):
         except ModuleNotFoundError as error:
             if error.name is None or error.name.startswith("valetkey"):
                 raise
-            fail(f"this command needs the package {error.name}: install valetkey[server]", EXIT_UNAVAILABLE)
+            extra = "dev" if ctx.invoked_subcommand == "dev" else "server"
+            fail(f"this command needs the package {error.name}: install valetkey[{extra}]", EXIT_UNAVAILABLE)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the lines of the table, without importing what they stand for."""

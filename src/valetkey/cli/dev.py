@@ -1,4 +1,4 @@
-"""`valetkey dev`: the seeded local server, on loopback only (DESIGN, 8)."""
+"""`valetkey dev`: the seeded local server, on loopback only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Secrets in a configuration: as digests, from files of their own, or from the environment (DESIGN, 4 and 8)."""
+"""Secrets in a configuration: as digests, from files of their own, or from the environment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The frozen values that a configuration turns into (DESIGN, 8)."""
+"""The frozen values that a configuration turns into."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The HTTP adapter: raw ASGI in, the routes matrix, raw ASGI out; it knows no OAuth (DESIGN, 8)."""
+"""The HTTP adapter: raw ASGI in, the routes matrix, raw ASGI out; it knows no OAuth."""

@@ -1,4 +1,4 @@
-"""The whole server as one ASGI application: scope to HttpRequest, row, endpoint, HttpResponse (DESIGN, 8)."""
+"""The whole server as one ASGI application: scope to HttpRequest, row, endpoint, HttpResponse."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The joined matrix as one look-up: a raw path to its tenant and its row (DESIGN, 12)."""
+"""The joined matrix as one look-up: a raw path to its tenant and its row."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Secrets that the server must read again, sealed under its key-encryption key (DESIGN, 4): AES-256-GCM."""
+"""Secrets that the server must read again, sealed under its key-encryption key: AES-256-GCM."""
 
 from __future__ import annotations
 

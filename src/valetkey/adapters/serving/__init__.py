@@ -1,1 +1,1 @@
-"""Running the application: sockets, workers, limits on slow peers, a drain that loses nothing (DESIGN, 8)."""
+"""Running the application: sockets, workers, limits on slow peers, a drain that loses nothing."""

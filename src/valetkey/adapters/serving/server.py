@@ -1,4 +1,4 @@
-"""Our uvicorn server: it owns the signals and drains before it stops (DESIGN, 8)."""
+"""Our uvicorn server: it owns the signals and drains before it stops."""
 
 from __future__ import annotations
 

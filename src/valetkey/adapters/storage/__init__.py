@@ -1,4 +1,4 @@
-"""Where everything durable is kept: one Protocol, and a room for each engine (DESIGN, 7)."""
+"""Where everything durable is kept: one Protocol, and a room for each engine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Changing one's password: the current one is asked and throttled as at sign-in (DESIGN, 5; ASVS 7.4)."""
+"""Changing one's password: the current one is asked and throttled as at sign-in (ASVS 7.4)."""
 
 from __future__ import annotations
 

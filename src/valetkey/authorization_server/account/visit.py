@@ -1,4 +1,4 @@
-"""A sign-in of our own: a stored interaction that leads to the account page instead of to a client (DESIGN, 8)."""
+"""A sign-in of our own: a stored interaction that leads to the account page instead of to a client."""
 
 from __future__ import annotations
 

@@ -122,7 +122,7 @@ def decide(asked: VerifiedAuthorizationRequest, facts: Facts, policy: Policy, fr
 
 
 def is_bound(asked: VerifiedAuthorizationRequest, policy: Policy) -> bool:
-    """Say whether what is granted dies with the browser's session (DESIGN, 5)."""
+    """Say whether what is granted dies with the browser's session."""
     match policy.session_binding:
         case SessionBinding.BOUND_UNLESS_OFFLINE:
             return OPENID in asked.scope and OFFLINE_ACCESS not in asked.scope

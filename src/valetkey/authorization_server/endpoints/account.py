@@ -1,4 +1,4 @@
-"""The account page: an end-user's password, their sessions, and the clients that may act for them (DESIGN, 5)."""
+"""The account page: an end-user's password, their sessions, and the clients that may act for them."""
 
 from __future__ import annotations
 

@@ -169,7 +169,7 @@ def _activity(stored: StoredSession | None, now: NumericDate) -> Changes:
 
 
 def _kept_reply(asked: Refresh, found: StoredRefreshToken, now: NumericDate) -> bytes | None:
-    """Return what the first use was answered, while it may be given again (DESIGN, 5)."""
+    """Return what the first use was answered, while it may be given again."""
     kept = found.token.kept_reply
     if found.token.superseded_at is None or kept is None or now >= kept.expires_at:
         return None

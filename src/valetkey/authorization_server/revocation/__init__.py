@@ -1,1 +1,1 @@
-"""The kill switch: how what was revoked becomes known to those who verify without asking (DESIGN, 6)."""
+"""The kill switch: how what was revoked becomes known to those who verify without asking."""

@@ -1,4 +1,4 @@
-"""Places in status lists: which are reserved, whose they are, and which are revoked (DESIGN, 6)."""
+"""Places in status lists: which are reserved, whose they are, and which are revoked."""
 
 from __future__ import annotations
 
