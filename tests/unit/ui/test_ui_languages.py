@@ -12,6 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from valetkey.jose.lint_texts import LINTS
+from valetkey.ui.jwt_words import JWT_WORDS
 from valetkey.ui.languages import TRANSLATED, Language, Languages, load_languages
 
 LANGUAGES = load_languages()
@@ -109,3 +111,19 @@ def test_no_translation_loses_a_value_or_brings_markup() -> None:
 
 def _keys(text: str | tuple[str, ...] | list[str]) -> tuple[str, ...]:
     return (text,) if isinstance(text, str) else tuple(text)
+
+
+@pytest.mark.parametrize("tag", TRANSLATED)
+def test_what_a_script_fills_into_a_sentence_stands_in_its_translation_too(tag: str) -> None:
+    language = next(language for language in LANGUAGES if language.tag == tag)
+    for sentences in JWT_WORDS.values():
+        for sentence in sentences.values():
+            translation = language.catalogue.gettext(sentence)
+            assert set(re.findall(r"\{\w+\}", translation)) == set(re.findall(r"\{\w+\}", sentence))
+
+
+@pytest.mark.parametrize("tag", TRANSLATED)
+def test_every_lint_of_the_toolkit_is_translated(tag: str) -> None:
+    language = next(language for language in LANGUAGES if language.tag == tag)
+    same = [row.code for row in LINTS.values() if language.catalogue.gettext(row.sentence) == row.sentence]
+    assert same == []

@@ -51,6 +51,8 @@ document.querySelectorAll("[data-needs-cryptography]").forEach((button) => { but
 document.querySelectorAll("[data-no-cryptography]").forEach((line) => { line.hidden = hasCryptography; });
 
 window.addEventListener("hashchange", openHere);
+// A page that the back button brings back would still hold what was pasted.
+window.addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 openHere();
 byId("jwt-without").hidden = true;
 byId("jwt-debugger").hidden = false;

@@ -9,6 +9,7 @@ import { Problem } from "./problem.js";
 import { verify } from "./verification.js";
 
 const FIELDS = ["token", "key", "algorithm", "issuer", "audience", "typ"];
+let round = 0; // which judgement counts: a later change may overtake one that is under way
 const field = (name) => byId(`verify-${name}`);
 
 export function startVerifying() {
@@ -29,6 +30,7 @@ export function startVerifying() {
 }
 
 function hideVerdict() {
+  round += 1;
   byId("verify-result").hidden = true;
   byId("verify-empty").hidden = false;
 }
@@ -39,6 +41,8 @@ function offerSecret() {
 }
 
 async function judge() {
+  round += 1;
+  const own = round;
   const algorithm = field("algorithm").value;
   for (const name of ["token", "key", "algorithm"]) tell(field(name), null);
   if (algorithm === "") {
@@ -52,7 +56,9 @@ async function judge() {
   };
   const keyText = field("key").value;
   const { verdict, rows } = await verify(field("token").value, keyText, expected, now());
-  present(verdict, rows, await aboutKey(keyText, algorithm, expected.secretIs));
+  const remarks = await aboutKey(keyText, algorithm, expected.secretIs);
+  if (own !== round) return;
+  present(verdict, rows, remarks);
   rows.filter((row) => row.state === "failed").forEach(tie);
 }
 
