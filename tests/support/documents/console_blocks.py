@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import shlex
+import signal
 import subprocess
 import sys
 import time
@@ -92,12 +93,16 @@ class Shell:
             stderr=subprocess.STDOUT,
             cwd=folder,
             env={**kept, **own, "COLUMNS": "116", **environment},
+            start_new_session=True,
         )
 
     def close(self) -> None:
-        """End the shell."""
-        self._bash.kill()
-        self._bash.communicate()
+        """End the shell, and whatever it started."""
+        os.killpg(self._bash.pid, signal.SIGKILL)
+        self._bash.wait()
+        for pipe in (self._bash.stdin, self._bash.stdout):
+            if pipe is not None:
+                pipe.close()
 
     def run(self, command: str) -> tuple[int, str]:
         """The exit code of a command and what it printed, on both streams."""
