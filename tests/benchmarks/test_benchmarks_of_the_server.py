@@ -1,4 +1,4 @@
-"""The benchmarks of the server run: a short round of each, whose figures say nothing."""
+"""The benchmarks run: a short round of each, whose figures say nothing."""
 
 import json
 import subprocess
@@ -10,15 +10,42 @@ import pytest
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 
-@pytest.mark.parametrize(
-    ("name", "figures"), [("server", {"client_credentials", "refresh", "code_flow"}), ("start", {"valetkey"})]
-)
-def test_a_short_round_reports_every_figure(name: str, figures: set[str], tmp_path: Path) -> None:
-    output = tmp_path / "figures.json"
-    command = [sys.executable, str(BENCHMARKS / f"{name}.py"), "--smoke", "--output", str(output)]
+def _report(name: str, flag: str, output: Path) -> tuple[dict[str, dict[str, object]], str]:
+    command = [sys.executable, str(BENCHMARKS / f"{name}.py"), "--smoke", flag, str(output)]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert ended.returncode == 0, ended.stderr[-2000:]
-    report = json.loads(output.read_text())
-    measured = report["operations"] if name == "server" else report["subjects"]
-    assert figures <= set(measured)
-    assert json.loads(ended.stdout) == report
+    return json.loads(output.read_text()), ended.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "measured", "figures"),
+    [
+        ("server", "operations", {"client_credentials", "refresh", "code_flow"}),
+        ("start", "subjects", {"valetkey"}),
+        ("storage", "cases", {"burn, 1 process(es)", "refresh, 2 process(es)"}),
+    ],
+)
+def test_a_short_round_reports_every_figure(name: str, measured: str, figures: set[str], tmp_path: Path) -> None:
+    report, printed = _report(name, "--output", tmp_path / "figures.json")
+    assert figures <= set(report[measured])
+    assert {"interpreter", "load_before"} <= set(report["machine"])
+    assert json.loads(printed) == report
+
+
+@pytest.mark.parametrize(
+    ("name", "operation", "subjects"),
+    [
+        ("jose", "ES256 verify", {"raw", "valetkey", "PyJWT", "joserfc"}),
+        (
+            "guard",
+            "ES256 access token",
+            {"raw", "verification", "guard, keys remote", "PyJWT", "joserfc", "Authlib"},
+        ),
+    ],
+)
+def test_a_single_round_prints_every_subject(name: str, operation: str, subjects: set[str], tmp_path: Path) -> None:
+    report, printed = _report(name, "--json", tmp_path / "figures.json")
+    row = report["operations"][operation]
+    assert isinstance(row, dict)
+    assert subjects <= set(row)
+    assert all(f"  {subject} " in printed for subject in row)
