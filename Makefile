@@ -8,7 +8,7 @@
 .PHONY: help dev test lint types bench fuzz docs format npm-clients clean
 
 BIN = .venv/bin
-CODE = src tests tools benchmarks fuzz
+CODE = src tests tools benchmarks fuzz examples
 
 help:
 	@echo "make dev      start the seeded local server (ARGS=\"...\" passes flags on)"
