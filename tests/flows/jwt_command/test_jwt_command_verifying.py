@@ -23,7 +23,7 @@ EXPECTED = ("--issuer", "https://me.example", "--audience", "you", "--typ", "JWT
 
 def token(key: Jwk = KEY, typ: str = "JWT", **claims: Any) -> str:
     """A token; a claim that is None is left out."""
-    fixed = {"iss": "https://me.example", "aud": "you", "sub": "alice", "iat": NOW, "exp": NOW + 300}
+    fixed = {"iss": "https://me.example", "aud": "you", "sub": "alice", "iat": NOW, "exp": NOW + 86_400}
     return jwt.sign({name: value for name, value in {**fixed, **claims}.items() if value is not None}, key, typ=typ)
 
 
