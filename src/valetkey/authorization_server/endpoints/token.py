@@ -121,7 +121,7 @@ async def _decide(exchange: _Exchange, client: Client, server: AuthorizationServ
     policy = server.policy_for(client)
     grant = _grant_for(exchange.grant_type, client, policy)
     asked = grant.parse(exchange.form)
-    facts = await grant.load(asked, client, server.stores)
+    facts = await grant.load(asked, client, server)
     return grant.decide(asked, facts, client, policy, exchange.fresh)
 
 

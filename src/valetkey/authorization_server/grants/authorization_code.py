@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from valetkey.authorization_server.fresh import Fresh
     from valetkey.authorization_server.model import AuthorizationCode, Client
     from valetkey.authorization_server.policy import Policy
-    from valetkey.authorization_server.ports import Stores
+    from valetkey.authorization_server.service import AuthorizationServer
     from valetkey.oauth.parameters import Parameters
 
 
@@ -63,10 +63,10 @@ class AuthorizationCodeGrant:
             code.digest(), form.get("code_verifier"), form.get("redirect_uri"), form.all("resource")
         )
 
-    async def load(self, asked: CodeRedemption, client: Client, stores: Stores) -> CodeFacts:
+    async def load(self, asked: CodeRedemption, client: Client, server: AuthorizationServer) -> CodeFacts:
         """Read the code, and the catalogue, which is cached."""
         del client
-        return CodeFacts(await stores.codes.find(asked.digest), await stores.resources.list())
+        return CodeFacts(await server.stores.codes.find(asked.digest), await server.stores.resources.list())
 
     def decide(
         self, asked: CodeRedemption, facts: CodeFacts, client: Client, policy: Policy, fresh: Fresh

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from valetkey.authorization_server.fresh import Fresh
     from valetkey.authorization_server.model import Client
     from valetkey.authorization_server.policy import Policy
-    from valetkey.authorization_server.ports import Stores
+    from valetkey.authorization_server.service import AuthorizationServer
     from valetkey.oauth.parameters import Parameters
 
 
@@ -48,10 +48,12 @@ class ClientCredentialsGrant:
         scope = form.get("scope")
         return ClientsOwnRequest(None if scope is None else Scope.parse(scope), form.all("resource"))
 
-    async def load(self, asked: ClientsOwnRequest, client: Client, stores: Stores) -> ClientFacts:
+    async def load(self, asked: ClientsOwnRequest, client: Client, server: AuthorizationServer) -> ClientFacts:
         """Read the counters; the catalogue is cached."""
         del asked
-        return ClientFacts(await stores.clients.generations(client.client_id), await stores.resources.list())
+        return ClientFacts(
+            await server.stores.clients.generations(client.client_id), await server.stores.resources.list()
+        )
 
     def decide(
         self, asked: ClientsOwnRequest, facts: ClientFacts, client: Client, policy: Policy, fresh: Fresh

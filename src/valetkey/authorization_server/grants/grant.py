@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from valetkey.authorization_server.fresh import Fresh
     from valetkey.authorization_server.model import Client, StoredAuthorization
     from valetkey.authorization_server.policy import Policy
-    from valetkey.authorization_server.ports import Stores
+    from valetkey.authorization_server.service import AuthorizationServer
     from valetkey.oauth.parameters import Parameters
     from valetkey.oauth.types import GrantType, NumericDate
 
@@ -30,7 +30,7 @@ class Grant(Protocol[Asked, Facts]):
         """Return what was asked; raises OAuthError."""
         ...
 
-    async def load(self, asked: Asked, client: Client, stores: Stores) -> Facts:
+    async def load(self, asked: Asked, client: Client, server: AuthorizationServer) -> Facts:
         """Read the facts that decide."""
         ...
 

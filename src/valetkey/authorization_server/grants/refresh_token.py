@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from valetkey.authorization_server.fresh import Fresh
     from valetkey.authorization_server.model import Authorization, Client, Confirmation
     from valetkey.authorization_server.policy import Policy
-    from valetkey.authorization_server.ports import Stores
+    from valetkey.authorization_server.service import AuthorizationServer
     from valetkey.oauth.parameters import Parameters
 
 PREFIX: Final = "vk_rt_"
@@ -77,16 +77,16 @@ class RefreshTokenGrant:
         scope = form.get("scope")
         return Refresh(token, None if scope is None else Scope.parse(scope), form.all("resource"))
 
-    async def load(self, asked: Refresh, client: Client, stores: Stores) -> RefreshFacts:
+    async def load(self, asked: Refresh, client: Client, server: AuthorizationServer) -> RefreshFacts:
         """Read the token and, where its authorization dies with a session, that session."""
         del client
-        found = await stores.refresh_tokens.find(asked.token.digest())
+        found = await server.stores.refresh_tokens.find(asked.token.digest())
         session = None
         if found is not None:
             authorization = found.stored.authorization
             if authorization.bound_to_session and authorization.sid is not None:
-                session = await stores.browsers.session(authorization.sid)
-        return RefreshFacts(found, session, await stores.resources.list())
+                session = await server.stores.browsers.session(authorization.sid)
+        return RefreshFacts(found, session, await server.stores.resources.list())
 
     def decide(self, asked: Refresh, facts: RefreshFacts, client: Client, policy: Policy, fresh: Fresh) -> Decision:
         """Judge everything that may have ended before any reply is given again."""
