@@ -17,10 +17,13 @@ from valetkey.adapters.asgi.application import Application, Parts
 from valetkey.adapters.asgi.proxies import Proxies
 from valetkey.adapters.asgi.table import RouteTable
 from valetkey.adapters.chance import draw_fresh
+from valetkey.adapters.keys.client_secrets import SealedClientSecrets
 from valetkey.adapters.keys.generation import ensure_signing_keys
 from valetkey.adapters.keys.sealing import Sealer
 from valetkey.adapters.keys.signer import LocalSigner
+from valetkey.adapters.outbound.fetcher import Guard, GuardedFetcher
 from valetkey.adapters.passwords import Argon2Passwords
+from valetkey.adapters.remote_keys import FetchedKeys
 from valetkey.adapters.statuses import PublishedStatusLists, ReservedStatuses
 from valetkey.adapters.storage.sqlite.storage import SqliteStorage
 from valetkey.authorization_server.policy import PROFILES
@@ -58,16 +61,19 @@ class Foundation:
     trusted_proxies: tuple[str, ...] = ()
     hosts: frozenset[bytes] | None = None
     """The only `Host` values that are answered; None answers all."""
+    outbound: Guard = field(default_factory=Guard)
 
 
 class TenantServers:
     """The AuthorizationServer of each tenant, made when it is first asked for and again when its row changes."""
 
-    def __init__(self, issuer: Issuer, storage: SqliteStorage, sealer: Sealer, log: EventLog) -> None:
-        self._issuer = issuer
+    def __init__(self, foundation: Foundation, storage: SqliteStorage, sealer: Sealer) -> None:
+        self._issuer = foundation.issuer
         self._storage = storage
         self._sealer = sealer
-        self._log = log
+        self._log = foundation.log
+        self.outbound = GuardedFetcher(foundation.outbound, foundation.log)
+        self._remote_keys = FetchedKeys(self.outbound, foundation.log)
         self.passwords = Argon2Passwords()
         self._slow_signatures = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="rsa")
         self._known: dict[str, AuthorizationServer] = {}
@@ -90,8 +96,9 @@ class TenantServers:
             self._known[name] = known
         return known
 
-    def close(self) -> None:
-        """End the pools of threads."""
+    async def close(self) -> None:
+        """Break off what is asked of addresses outside, and end the pools of threads."""
+        await self.outbound.close()
         self.passwords.close()
         self._slow_signatures.shutdown(wait=False, cancel_futures=True)
 
@@ -112,6 +119,8 @@ class TenantServers:
             statuses=ReservedStatuses(stores),
             published_statuses=PublishedStatusLists(issuer, stores, signer),
             passwords=self.passwords,
+            remote_keys=self._remote_keys,
+            sealed_secrets=SealedClientSecrets(self._sealer, tenant.tenant_id),
             fresh=draw_fresh,
             log=self._log,
         )
@@ -234,7 +243,7 @@ async def open_server(foundation: Foundation) -> AsyncIterator[RunningServer]:
     sealer = Sealer(foundation.key_encryption_key)
     storage = await SqliteStorage.open(str(foundation.storage_path))
     try:
-        servers = TenantServers(foundation.issuer, storage, sealer, foundation.log)
+        servers = TenantServers(foundation, storage, sealer)
         sweeper = asyncio.create_task(_purge_forever(storage, foundation.log))
         try:
             yield RunningServer(foundation, storage, sealer, servers, LateRenderer(), Health(servers))
@@ -242,7 +251,7 @@ async def open_server(foundation: Foundation) -> AsyncIterator[RunningServer]:
             sweeper.cancel()
             with suppress(asyncio.CancelledError):
                 await sweeper
-            servers.close()
+            await servers.close()
     finally:
         await storage.close()
 

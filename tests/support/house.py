@@ -10,11 +10,14 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
+from support.outside import Outside
 from valetkey.adapters.asgi.faults import answer
+from valetkey.adapters.keys.client_secrets import SealedClientSecrets
 from valetkey.adapters.keys.generation import generate_key
 from valetkey.adapters.keys.sealing import Sealer
 from valetkey.adapters.keys.signer import LocalSigner
 from valetkey.adapters.passwords import Argon2Passwords, hash_octets
+from valetkey.adapters.remote_keys import FetchedKeys
 from valetkey.adapters.statuses import PublishedStatusLists, ReservedStatuses
 from valetkey.adapters.storage.memory.storage import MemoryStorage, MemoryStores
 from valetkey.authorization_server.decision import (
@@ -231,6 +234,7 @@ class House:
     stores: MemoryStores
     clock: HouseClock
     log: HouseLog
+    outside: Outside
 
     async def commit(self, *changes: Change) -> None:
         """Commit, and fail the test when that is lost."""
@@ -453,7 +457,7 @@ async def build_house(
     changes += [PutEndUser(end_user) for end_user in end_users().values()]
     changes += [AddSigningKey(_signing_key(algorithm, tenant_id)) for algorithm in ("ES256", "RS256", "Ed25519")]
     assert await stores.commit(changes)
-    clock, log = HouseClock(), HouseLog()
+    clock, log, outside = HouseClock(), HouseLog(), Outside()
     signer = LocalSigner(stores.signing_keys, tenant_id, _SEALER, _Inline())
     server = AuthorizationServer(
         tenant=tenant,
@@ -464,7 +468,9 @@ async def build_house(
         statuses=ReservedStatuses(stores),
         published_statuses=PublishedStatusLists(issuer, stores, signer, kept=0.0),
         passwords=Argon2Passwords(1),
+        remote_keys=FetchedKeys(outside, log, clock=lambda: clock.now),
+        sealed_secrets=SealedClientSecrets(_SEALER, tenant_id),
         fresh=clock,
         log=log,
     )
-    return House(server, stores, clock, log)
+    return House(server, stores, clock, log, outside)

@@ -8,12 +8,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from valetkey.authorization_server.decision import Change
+    from valetkey.authorization_server.device.codes import StoredDeviceCode
     from valetkey.authorization_server.fresh import Fresh
     from valetkey.authorization_server.known_access_tokens import OpaqueAccessToken
     from valetkey.authorization_server.model import (
         Browser,
         BrowserId,
         Client,
+        ClientSecret,
         Consent,
         EndUser,
         Generations,
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
         StoredSession,
         Tenant,
     )
+    from valetkey.authorization_server.outbound import FetchedDocument, FetchRules, Lane, OutboundBody
     from valetkey.authorization_server.revocation.statuses import (
         OpenStatusList,
         StatusListId,
@@ -141,6 +144,13 @@ class Codes(Protocol):
     async def find(self, digest: TokenDigest) -> StoredCode | None: ...
 
 
+class DeviceCodes(Protocol):
+    """Device codes, with what was granted for them and the counters of now."""
+
+    async def find(self, digest: TokenDigest) -> StoredDeviceCode | None: ...
+    async def find_by_user_code(self, digest: TokenDigest) -> StoredDeviceCode | None: ...
+
+
 class RefreshTokens(Protocol):
     """Refresh tokens."""
 
@@ -203,6 +213,8 @@ class Stores(Protocol):
     def authorizations(self) -> Authorizations: ...
     @property
     def codes(self) -> Codes: ...
+    @property
+    def device_codes(self) -> DeviceCodes: ...
     @property
     def refresh_tokens(self) -> RefreshTokens: ...
     @property
@@ -275,6 +287,41 @@ class PasswordHasher(Protocol):
         ...
 
     async def hash(self, password: SecretText) -> PasswordHash: ...
+
+
+class OutboundFetch(Protocol):
+    """The one guarded way to addresses outside; raises `Unfetchable`, whose reason only the log is told."""
+
+    async def get(self, url: str, asked: FetchRules) -> FetchedDocument:
+        """Return a document that came with 200 and one of the media types; or a 304 where an etag was sent."""
+        ...
+
+    async def post(self, url: str, body: OutboundBody, asked: FetchRules) -> FetchedDocument:
+        """Return the answer to `body`, with any status that leads nowhere else."""
+        ...
+
+
+class RemoteKeys(Protocol):
+    """Keys that somebody else publishes, kept as long as their source lets them be."""
+
+    async def find(self, jwks_uri: str, kid: str | None, lane: Lane = ...) -> JwkSet:
+        """Return the keys of a URL, fetched anew for a `kid` that is not among them.
+
+        Raises `valetkey.jose.KeySourceUnavailable` when the source is down, slow or hostile.
+        """
+        ...
+
+
+class SealedSecrets(Protocol):
+    """Client secrets that are keys of a MAC: kept sealed under the key-encryption key, opened for one use."""
+
+    def seal(self, client_id: ClientId, secret: ClientSecret, text: SecretText) -> ClientSecret:
+        """Return `secret` with `text` sealed in it; it opens only for this client and this digest."""
+        ...
+
+    def open(self, client_id: ClientId, secret: ClientSecret) -> SecretText:
+        """Return the text of a sealed secret; raises Unavailable when the key-encryption key does not open it."""
+        ...
 
 
 class EventLog(Protocol):

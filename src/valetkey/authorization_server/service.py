@@ -11,6 +11,8 @@ from valetkey.authorization_server.ports import (
     EventLog,
     FreshSource,
     PasswordHasher,
+    RemoteKeys,
+    SealedSecrets,
     Signer,
     StatusPlaces,
     StatusPublication,
@@ -43,6 +45,8 @@ class AuthorizationServer:
     statuses: StatusPlaces
     published_statuses: StatusPublication
     passwords: PasswordHasher
+    remote_keys: RemoteKeys
+    sealed_secrets: SealedSecrets
     fresh: FreshSource
     log: EventLog
 

@@ -106,13 +106,14 @@ class AsyncRemoteJwkSet:
         """
         # Refused before any fetch: a token that no key could save must not cost the source a request.
         kid = verifier.kid_of(token)
-        return verifier.verify(token, await self._for(kid), now=now)
+        return verifier.verify(token, await self.keys_for(kid), now=now)
 
     async def find(self, token: str) -> JwkSet:
         """Returns the keys, fetched again where the header of `token` names one that is not among them."""
-        return await self._for(parse_compact(token).header.kid)
+        return await self.keys_for(parse_compact(token).header.kid)
 
-    async def _for(self, kid: str | None) -> JwkSet:
+    async def keys_for(self, kid: str | None) -> JwkSet:
+        """Returns the keys, fetched again where none of them has this `kid`; KeySourceUnavailable without any."""
         now = self._clock()
         match self._state.need(kid, now):
             case Need.FETCH:
@@ -164,13 +165,14 @@ class SyncRemoteJwkSet:
         InvalidToken as `Verifier.verify` does; KeySourceUnavailable where no usable keys are known.
         """
         kid = verifier.kid_of(token)
-        return verifier.verify(token, self._for(kid), now=now)
+        return verifier.verify(token, self.keys_for(kid), now=now)
 
     def find(self, token: str) -> JwkSet:
         """Returns the keys, fetched again where the header of `token` names one that is not among them."""
-        return self._for(parse_compact(token).header.kid)
+        return self.keys_for(parse_compact(token).header.kid)
 
-    def _for(self, kid: str | None) -> JwkSet:
+    def keys_for(self, kid: str | None) -> JwkSet:
+        """Returns the keys, fetched again where none of them has this `kid`; KeySourceUnavailable without any."""
         now = self._clock()
         need = self._state.need(kid, now)
         if need is not Need.NOTHING:
