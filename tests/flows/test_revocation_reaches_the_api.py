@@ -12,9 +12,8 @@ import pytest
 from support.dev_server import DevServer, running_dev
 from support.person import Person
 from valetkey.authorization_server.revocation.publication import TTL
-from valetkey.client.exchange import token_post
+from valetkey.client import Credentials, token_post
 from valetkey.jose import jwt
-from valetkey.oauth.types import ClientId
 
 SOON = 6 * TTL
 """Far more than the list's ttl, for the busiest of machines: a deadline, not a measurement."""
@@ -28,7 +27,8 @@ def dev(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DevServer]:
 
 def machine_token(dev: DevServer) -> str:
     form = (("grant_type", "client_credentials"), ("resource", dev.api))
-    post = token_post(dev.server(), ClientId("machine"), dev.secret("machine"), form)
+    secret: str = dev.client("machine")["client_secret"]
+    post = token_post(dev.server(), Credentials.basic("machine", secret), form)
     return token_of(httpx2.post(post.url, content=post.body, headers=dict(post.headers), trust_env=False))
 
 

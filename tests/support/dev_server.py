@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from support.person import Person
-from valetkey.client import CodeFlow, Server
-from valetkey.client.exchange import metadata_url
-from valetkey.oauth.types import ClientId, Scope, SecretText
+from valetkey.client import CodeFlow, Credentials, Server
+from valetkey.client.discovery import metadata_url
+from valetkey.oauth.types import Scope, SecretText
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -100,9 +100,9 @@ class DevServer:
         """A code flow of the demo client called `name`, with its first redirect URI."""
         client = self.client(name)
         asked = Scope(scope.split())
-        return CodeFlow(
-            self.server(), ClientId(name), client["redirect_uris"][0], asked, self.api, self.secret(name)
-        )
+        secret = client.get("client_secret")
+        credentials = Credentials.basic(name, secret) if secret else None
+        return CodeFlow(self.server(), name, client["redirect_uris"][0], asked, self.api, credentials)
 
 
 @contextmanager

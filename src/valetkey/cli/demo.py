@@ -16,15 +16,17 @@ import msgspec
 from valetkey.cli.loopback import LoopbackReceiver
 from valetkey.client import (
     CodeFlow,
+    Credentials,
     FlowError,
-    FormPost,
+    OutgoingRequest,
     Server,
     StartedCodeFlow,
     TokenResponse,
-    client_credentials_request,
+    token_post,
     verify_id_token,
 )
-from valetkey.client.exchange import metadata_url
+from valetkey.client.discovery import metadata_url
+from valetkey.client.exchange import client_credentials_form
 from valetkey.jose import JoseError, JwkSet, jwt
 from valetkey.oauth.types import ClientId, Scope, SecretText
 
@@ -121,7 +123,8 @@ def m2m(state: Path, as_json: bool) -> None:  # noqa: FBT001 - click's form
     with _failing_clearly(stage), stage.http() as http:
         server = _discover(stage, http)
         scope = Scope({"albums.read"})
-        request = client_credentials_request(server, client_id, secret, scope, stage.api)
+        credentials = Credentials.basic(client_id, secret.reveal())
+        request = token_post(server, credentials, client_credentials_form(scope, stage.api))
         tell("1", f"The client asks for a token: POST {request.url} (client_credentials, its secret by HTTP Basic)")
         tokens = _redeem(http, request, scope)
         tell("2", f"It gets an access token for {tokens.scope}, which lives {tokens.expires_in} seconds:")
@@ -169,7 +172,7 @@ def _discover(stage: Stage, http: httpx2.Client) -> Server:
     return Server.parse(http.get(metadata_url(stage.issuer)).content, stage.issuer)
 
 
-def _redeem(http: httpx2.Client, request: FormPost, asked: Scope) -> TokenResponse:
+def _redeem(http: httpx2.Client, request: OutgoingRequest, asked: Scope) -> TokenResponse:
     response = http.post(request.url, headers=list(request.headers), content=request.body)
     return TokenResponse.parse(response.status_code, response.content, asked)
 

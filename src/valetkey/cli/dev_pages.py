@@ -14,10 +14,10 @@ from valetkey.authorization_server.routes import Cache, Cors, Csrf, Face, Route
 from valetkey.cli.dev_report import Report
 from valetkey.cli.dev_seeds import CALLBACK
 from valetkey.cli.dev_state import USERS
-from valetkey.client import CodeFlow, FlowError, Server
+from valetkey.client import CodeFlow, Credentials, FlowError, Server
 from valetkey.oauth.http import HttpRequest, HttpResponse, see_other
 from valetkey.oauth.parameters import parse_form
-from valetkey.oauth.types import ClientId, Scope, SecretText
+from valetkey.oauth.types import Scope
 from valetkey.server import LateRenderer
 from valetkey.ui.jwt_debugger import DEBUGGER, DEBUGGER_PATH
 from valetkey.ui.views import ClientKind, DemoCallback, DevClient, DevHome, DevUser, LinkKind, UiPage
@@ -114,10 +114,8 @@ class DevPages:
     def _flow(self, server: AuthorizationServer) -> CodeFlow:
         issuer = server.issuer
         endpoints = Server(issuer.url, issuer.endpoint(paths.AUTHORIZATION), issuer.endpoint(paths.TOKEN), True)
-        secret = SecretText(self.report.seeds.secrets.client_secrets["web"])
-        return CodeFlow(
-            endpoints, ClientId("web"), issuer.endpoint(CALLBACK), _SCOPE, self.report.seeds.api, secret
-        )
+        credentials = Credentials.basic("web", self.report.seeds.secrets.client_secrets["web"])
+        return CodeFlow(endpoints, "web", issuer.endpoint(CALLBACK), _SCOPE, self.report.seeds.api, credentials)
 
     def _render(self, request: HttpRequest, server: AuthorizationServer, page: UiPage) -> HttpResponse:
         return self.renderer.render(

@@ -1,24 +1,64 @@
-"""The client's side of the flows, sans I/O: what to send, and what to make of the answer."""
+"""The client's side of OAuth 2.1 and OpenID Connect: flows sans I/O, and faces over HTTP, sync and async."""
 
-from valetkey.client.code_flow import CodeFlow, StartedCodeFlow
-from valetkey.client.exchange import (
-    FlowError,
-    FormPost,
-    Server,
-    TokenResponse,
-    client_credentials_request,
-    refresh_request,
+from valetkey.client.authentication import (
+    ClientAuthentication,
+    ClientSecretBasic,
+    ClientSecretJwt,
+    ClientSecretPost,
+    Credentials,
+    NoAuthentication,
+    PrivateKeyJwt,
+    Registration,
 )
+from valetkey.client.code_flow import CodeFlow, StartedCodeFlow
+from valetkey.client.device import DeviceAuthorization
+from valetkey.client.discovery import Server
+from valetkey.client.errors import (
+    FlowError,
+    ResponseRejected,
+    ServerRefused,
+    ServerUnreachable,
+    SignInNeeded,
+    StoreFailed,
+    TimedOut,
+)
+from valetkey.client.exchange import Party, TokenResponse, token_post
+from valetkey.client.flow import OutgoingRequest, TokenStore
 from valetkey.client.id_token import verify_id_token
+from valetkey.client.introspection import Introspected
+from valetkey.client.revocation import Kind
+from valetkey.client.sign_in import SignedIn
+from valetkey.client.token_exchange import Exchange, TokenType
 
 __all__ = [
+    "ClientAuthentication",
+    "ClientSecretBasic",
+    "ClientSecretJwt",
+    "ClientSecretPost",
     "CodeFlow",
+    "Credentials",
+    "DeviceAuthorization",
+    "Exchange",
     "FlowError",
-    "FormPost",
+    "Introspected",
+    "Kind",
+    "NoAuthentication",
+    "OutgoingRequest",
+    "Party",
+    "PrivateKeyJwt",
+    "Registration",
+    "ResponseRejected",
     "Server",
+    "ServerRefused",
+    "ServerUnreachable",
+    "SignInNeeded",
+    "SignedIn",
     "StartedCodeFlow",
+    "StoreFailed",
+    "TimedOut",
     "TokenResponse",
-    "client_credentials_request",
-    "refresh_request",
+    "TokenStore",
+    "TokenType",
+    "token_post",
     "verify_id_token",
 ]

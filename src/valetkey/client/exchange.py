@@ -1,152 +1,195 @@
-"""Requests to the token endpoint and what comes back (OAuth 2.1, 3.2 and 4; RFC 8414, 3.3)."""
+"""Requests to the token endpoint and what comes back (OAuth 2.1, 3.2 and 4)."""
 
 from __future__ import annotations
 
-from base64 import b64encode
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
-from urllib.parse import quote_plus, urlencode, urlsplit
+from urllib.parse import urlencode
 
 import msgspec
 
-from valetkey.oauth.types import ClientId, Scope, SecretText
+from valetkey.client.authentication import Credentials, Registration
+from valetkey.client.discovery import Server
+from valetkey.client.errors import FlowError, ResponseRejected, ServerRefused, ServerUnreachable
+from valetkey.client.flow import OutgoingRequest, send, this_moment
+from valetkey.oauth.errors import OAuthError
+from valetkey.oauth.types import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from valetkey.client.flow import Flow
+    from valetkey.oauth.http import HttpResponse
+
 _FORM: Final = ("content-type", "application/x-www-form-urlencoded")
-_ACCEPT: Final = ("accept", "application/json")
-
-
-class FlowError(Exception):
-    """A flow cannot go on: `code` is the server's error code, or ours where the answer cannot be trusted."""
-
-    def __init__(self, code: str, description: str) -> None:
-        super().__init__(f"{code}: {description}")
-        self.code = code
-        self.description = description
+JSON: Final = "application/json"
+HTTP_OK: Final = 200
+_HTTP_TOO_MANY: Final = 429
+_HTTP_SERVER_ERROR: Final = 500
+_LONGEST_PAUSE: Final = 3_600
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
-    """The endpoints of an authorization server that its metadata named."""
+class Party:
+    """Both sides of a request: the server, and the client as it knows it."""
 
-    issuer: str
-    authorization_endpoint: str
-    token_endpoint: str
-    sends_issuer: bool
-    """`authorization_response_iss_parameter_supported` (RFC 9207): then a response without `iss` is refused."""
-
-    @classmethod
-    def parse(cls, document: bytes, issuer: str) -> Server:
-        """Read a metadata document; raises FlowError unless it is the one of `issuer` exactly (RFC 8414, 3.3)."""
-        members = _members(document, "invalid_metadata")
-        if members.get("issuer") != issuer:  # RFC8414-3.3/issuer
-            raise FlowError("invalid_metadata", "The metadata names another issuer than the one that was asked.")
-        return cls(
-            issuer,
-            _text(members, "authorization_endpoint", "invalid_metadata"),
-            _text(members, "token_endpoint", "invalid_metadata"),
-            members.get("authorization_response_iss_parameter_supported") is True,
-        )
-
-
-def metadata_url(issuer: str) -> str:
-    """Return where RFC 8414, 3.1 puts the metadata of `issuer`."""
-    parts = urlsplit(issuer)  # RFC8414-3.1/terminating-slash
-    return f"{parts.scheme}://{parts.netloc}/.well-known/oauth-authorization-server{parts.path.rstrip('/')}"
-
-
-@dataclass(frozen=True, slots=True)
-class FormPost:
-    """A POST to send as it is."""
-
-    url: str
-    headers: tuple[tuple[str, str], ...] = field(repr=False)
-    body: bytes = field(repr=False)
+    server: Server
+    client: Registration
 
 
 @dataclass(frozen=True, slots=True)
 class TokenResponse:
-    """What the token endpoint issued; `expires_in` is seconds."""
+    """What the token endpoint issued; `expires_in` is seconds, None where the server does not say.
+
+    `issued_token_type` stands in answers to a token exchange alone (RFC 8693, 2.2.1).
+    """
 
     access_token: str = field(repr=False)
     scope: Scope
     expires_in: int | None
     refresh_token: str | None = field(default=None, repr=False)
     id_token: str | None = field(default=None, repr=False)
+    token_type: str = "Bearer"  # noqa: S105 - the registered name of a type
+    issued_token_type: str | None = None
 
     @classmethod
-    def parse(cls, status: int, body: bytes, asked: Scope) -> TokenResponse:
-        """Read the answer; raises FlowError with the server's code for a refusal (OAuth 2.1, 3.2.3 and 3.2.4)."""
-        members = _members(body, "invalid_response")
-        if status != 200:  # noqa: PLR2004 - the one status of success
-            code, description = members.get("error"), members.get("error_description")
-            raise FlowError(str(code or "invalid_response"), str(description or f"The server answered {status}."))
-        if str(members.get("token_type", "")).lower() != "bearer":
-            raise FlowError("invalid_response", "The server issued a token of an unknown type.")
-        scope, lifetime = members.get("scope"), members.get("expires_in")
+    def parse(cls, status: int, body: bytes, asked: Scope, *, retry_after: str | None = None) -> TokenResponse:
+        """Read the answer to a request for `asked` (OAuth 2.1, 3.2.3 and 3.2.4).
+
+        Raises ServerRefused with the server's code, ServerUnreachable for "later", ResponseRejected for an answer
+        that breaks a rule: no `access_token`, a strange `token_type`, a malformed `expires_in` or `scope`.
+        """
+        members = members_of(status, body, retry_after=retry_after)
+        token_type = required_text(members, "token_type")
+        if token_type.lower() not in _TOKEN_TYPES:
+            raise ResponseRejected("invalid_response", "The server issued a token of an unknown type.")
         return cls(
-            _text(members, "access_token", "invalid_response"),
-            Scope(scope.split()) if isinstance(scope, str) else asked,
-            lifetime if isinstance(lifetime, int) else None,
+            required_text(members, "access_token"),
+            _scope(members.get("scope"), asked),
+            _lifetime(members.get("expires_in")),
             _optional_text(members, "refresh_token"),
             _optional_text(members, "id_token"),
+            _TOKEN_TYPES[token_type.lower()],
+            _optional_text(members, "issued_token_type"),
         )
 
 
-def token_post(
-    server: Server, client_id: ClientId, secret: SecretText | None, form: Sequence[tuple[str, str]]
-) -> FormPost:
-    """Return the POST of `form`: a public client names itself in it, a confidential one uses Basic.
-
-    Both parts of the credentials are form-encoded first (RFC 6749, 2.3.1).
-    """
-    headers: tuple[tuple[str, str], ...] = (_FORM, _ACCEPT)
-    if secret is None:
-        form = (*form, ("client_id", client_id))
-    else:
-        pair = f"{quote_plus(client_id)}:{quote_plus(secret.reveal())}"
-        headers = (*headers, ("authorization", "Basic " + b64encode(pair.encode()).decode()))
-    return FormPost(server.token_endpoint, headers, urlencode(form).encode())
+NOT_APPLICABLE: Final = "N_A"
+"""The `token_type` of an issued token that is no access token (RFC 8693, 2.2.1)."""
+_TOKEN_TYPES: Final = {"bearer": "Bearer", "n_a": NOT_APPLICABLE}
 
 
-def client_credentials_request(
-    server: Server, client_id: ClientId, secret: SecretText, scope: Scope, resource: str | None
-) -> FormPost:
-    """Return the request of a client that acts for itself (OAuth 2.1, 4.2)."""
-    form = [("grant_type", "client_credentials"), *_rights(scope, resource)]
-    return token_post(server, client_id, secret, form)
+def authenticated_post(
+    url: str, credentials: Credentials, form: Sequence[tuple[str, str]], *, accept: str = JSON
+) -> OutgoingRequest:
+    """Return the POST of `form` to an endpoint, authenticated."""
+    headers = (_FORM, ("accept", accept), *credentials.headers)
+    return OutgoingRequest(url, headers, urlencode((*form, *credentials.form)).encode())
 
 
-def refresh_request(
-    server: Server, client_id: ClientId, secret: SecretText | None, refresh_token: SecretText
-) -> FormPost:
-    """Return the request that redeems a refresh token for all it stands for (OAuth 2.1, 4.3)."""
-    form = [("grant_type", "refresh_token"), ("refresh_token", refresh_token.reveal())]
-    return token_post(server, client_id, secret, form)
+def token_post(server: Server, credentials: Credentials, form: Sequence[tuple[str, str]]) -> OutgoingRequest:
+    """Return the POST of `form` to the token endpoint."""
+    return authenticated_post(server.token_endpoint, credentials, form)
 
 
-def _rights(scope: Scope, resource: str | None) -> list[tuple[str, str]]:
+def client_credentials_form(scope: Scope, resource: str | None) -> list[tuple[str, str]]:
+    """Return what a client that acts for itself asks (OAuth 2.1, 4.2)."""
+    return [("grant_type", "client_credentials"), *rights(scope, (resource,) if resource else ())]
+
+
+def refresh_form(refresh_token: str, scope: Scope = Scope(), resource: str | None = None) -> list[tuple[str, str]]:
+    """Return what redeems a refresh token, for all it stands for or for a part (OAuth 2.1, 4.3)."""
+    form = [("grant_type", "refresh_token"), ("refresh_token", refresh_token)]
+    return [*form, *rights(scope, (resource,) if resource else ())]
+
+
+def rights(scope: Scope, resources: Sequence[str]) -> list[tuple[str, str]]:
+    """Return the parameters that name rights: none for an empty scope (RFC 8707, 2)."""
     named = [("scope", str(scope))] if scope else []
-    return [*named, ("resource", resource)] if resource else named
+    return [*named, *(("resource", resource) for resource in resources)]
 
 
-def _members(document: bytes, code: str) -> Mapping[str, object]:
+def ask(party: Party, url: str, form: Sequence[tuple[str, str]], *, accept: str = JSON) -> Flow[HttpResponse]:
+    """Send `form` to an endpoint as the client, and return the response."""
+    moment = yield from this_moment()
+    client = party.client
+    credentials = client.authentication.credentials(client.client_id, party.server.issuer, moment)
+    return (yield from send(authenticated_post(url, credentials, form, accept=accept)))
+
+
+def redeem(party: Party, form: Sequence[tuple[str, str]], asked: Scope) -> Flow[TokenResponse]:
+    """Return the bearer token that `form` buys; raises as TokenResponse.parse does."""
+    response = yield from ask(party, party.server.token_endpoint, form)
+    tokens = token_response(response, asked)
+    if tokens.token_type == NOT_APPLICABLE:
+        raise ResponseRejected("invalid_response", "The server issued no bearer token.")
+    return tokens
+
+
+def token_response(response: HttpResponse, asked: Scope) -> TokenResponse:
+    """Read a response to a request for `asked`; raises as TokenResponse.parse does."""
+    retry_after = response.header("retry-after")
+    return TokenResponse.parse(response.status, response.body, asked, retry_after=retry_after)
+
+
+def members_of(status: int, body: bytes, *, retry_after: str | None = None) -> Mapping[str, object]:
+    """Return the JSON object of a 200; raises the FlowError that any other answer is."""
     try:
-        members = msgspec.json.decode(document, type=dict[str, object])
+        members = msgspec.json.decode(body, type=dict[str, object])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise FlowError(code, "The answer is not a JSON object.") from None
+        members = None
+    if status != HTTP_OK:
+        raise refusal_of(status, members or {}, retry_after)
+    if members is None:
+        raise ResponseRejected("invalid_response", "The answer is not a JSON object.")
     return members
 
 
-def _text(members: Mapping[str, object], name: str, code: str) -> str:
+def refusal_of(status: int, members: Mapping[str, object], retry_after: str | None = None) -> FlowError:
+    """Return the error that an answer other than 200 means (OAuth 2.1, 3.2.4)."""
+    code, description = members.get("error"), members.get("error_description")
+    words = description if isinstance(description, str) else f"The server answered {status}."
+    if status >= _HTTP_SERVER_ERROR or status == _HTTP_TOO_MANY:
+        return ServerUnreachable(f"The server answered {status}.", retry_after=_pause(retry_after))
+    if isinstance(code, str) and code:
+        return ServerRefused(code, words, status=status)
+    return ResponseRejected("invalid_response", f"The server answered {status} without an error code.")
+
+
+def required_text(members: Mapping[str, object], name: str) -> str:
+    """Return a member that must be a non-empty string; raises ResponseRejected where it is not."""
     value = members.get(name)
     if not isinstance(value, str) or not value:
-        raise FlowError(code, f"The answer lacks {name}.")
+        raise ResponseRejected("invalid_response", f"The answer lacks {name}.")
     return value
 
 
 def _optional_text(members: Mapping[str, object], name: str) -> str | None:
     value = members.get(name)
-    return value if isinstance(value, str) and value else None
+    if value is not None and not isinstance(value, str):
+        raise ResponseRejected("invalid_response", f"The {name} of the answer is no string.")
+    return value or None
+
+
+def _scope(value: object, asked: Scope) -> Scope:
+    if value is None:
+        # Absent means what was asked for (OAuth 2.1, 3.2.3).
+        return asked
+    if not isinstance(value, str):
+        raise ResponseRejected("invalid_response", "The scope of the answer is no string.")
+    try:
+        return Scope.parse(value)
+    except OAuthError:
+        raise ResponseRejected("invalid_response", "The scope of the answer is malformed.") from None
+
+
+def _lifetime(value: object) -> int | None:
+    if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
+        raise ResponseRejected("invalid_response", "The expires_in of the answer is no number of seconds.")
+    return value
+
+
+def _pause(retry_after: str | None) -> int | None:
+    if retry_after is None or not retry_after.isascii() or not retry_after.isdigit():
+        return None
+    return min(int(retry_after[:6]), _LONGEST_PAUSE)

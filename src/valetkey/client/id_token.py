@@ -5,16 +5,19 @@ from __future__ import annotations
 import hmac
 from typing import TYPE_CHECKING, Final
 
-from valetkey.client.exchange import FlowError
-from valetkey.jose import Verifier
+from valetkey.client.errors import ResponseRejected
+from valetkey.client.exchange import HTTP_OK, refusal_of
+from valetkey.client.flow import OutgoingRequest, send
+from valetkey.jose import InvalidKey, InvalidToken, JwkSet, Verifier
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from valetkey.client.code_flow import StartedCodeFlow
-    from valetkey.jose import JwkSet
+    from valetkey.client.discovery import Server
+    from valetkey.client.flow import Flow
 
-ALGORITHMS: Final = frozenset({"ES256", "RS256", "Ed25519", "EdDSA"})
+ALGORITHMS: Final = frozenset({"ES256", "RS256", "PS256", "Ed25519", "EdDSA"})
 """Accepted unless the client names those that it registered."""
 
 
@@ -28,15 +31,31 @@ def verify_id_token(
 ) -> Mapping[str, object]:
     """Return the claims of the ID Token that a started flow brought; `keys` are those of its issuer.
 
-    Raises InvalidToken for a signature, issuer, audience or lifetime that is not as it must be, and FlowError
-    for one that belongs to another request. `now` is seconds since the epoch.
+    Raises ResponseRejected: `invalid_id_token` for a signature, issuer, audience or lifetime that is not as it must
+    be (its cause is the InvalidToken), `nonce_mismatch` for one that belongs to another request. `now` is seconds
+    since the epoch.
     """
     flow = started.flow
     # OIDCC-3.1.3.7/issuer OIDCC-3.1.3.7/audience OIDCC-3.1.3.7/signature OIDCC-3.1.3.7/expiration
     verifier = Verifier.id_token(issuer=flow.server.issuer, client_id=flow.client_id, algorithms=algorithms)
-    claims = verifier.verify(id_token, keys, now=now).claims
+    try:
+        claims = verifier.verify(id_token, keys, now=now).claims
+    except InvalidToken as error:
+        raise ResponseRejected("invalid_id_token", f"The ID Token is not to be believed: {error.code}.") from error
     nonce = claims.get("nonce")
     if not isinstance(nonce, str) or not hmac.compare_digest(nonce.encode(), started.nonce.encode()):
         # OIDCC-3.1.3.7/nonce
-        raise FlowError("nonce_mismatch", "The ID Token belongs to another request.")
+        raise ResponseRejected("nonce_mismatch", "The ID Token belongs to another request.")
     return claims
+
+
+def keys_of(server: Server) -> Flow[JwkSet]:
+    """Return the keys that the server publishes; raises ResponseRejected where they are no sound key set."""
+    request = OutgoingRequest(server.require("jwks_uri"), (("accept", "application/json"),), method="GET")
+    response = yield from send(request)
+    if response.status != HTTP_OK:
+        raise refusal_of(response.status, {}, response.header("retry-after"))
+    try:
+        return JwkSet.parse(response.body)
+    except InvalidKey:
+        raise ResponseRejected("invalid_keys", "The server's keys are no sound key set.") from None

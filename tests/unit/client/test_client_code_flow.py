@@ -5,12 +5,23 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
-from valetkey.client import CodeFlow, FlowError, Server, StartedCodeFlow, TokenResponse
-from valetkey.client.exchange import client_credentials_request, metadata_url
-from valetkey.oauth.types import ClientId, Scope, SecretText
+from valetkey.client import (
+    CodeFlow,
+    Credentials,
+    FlowError,
+    ResponseRejected,
+    Server,
+    ServerRefused,
+    ServerUnreachable,
+    StartedCodeFlow,
+    TokenResponse,
+    token_post,
+)
+from valetkey.client.exchange import client_credentials_form
+from valetkey.oauth.types import Scope
 
 SERVER = Server("https://as.example", "https://as.example/authorize", "https://as.example/token", sends_issuer=True)
-FLOW = CodeFlow(SERVER, ClientId("native"), "http://127.0.0.1:9/callback", Scope({"openid", "albums.read"}))
+FLOW = CodeFlow(SERVER, "native", "http://127.0.0.1:9/callback", Scope({"openid", "albums.read"}))
 STARTED = FLOW.start(bytes(range(32)))
 
 
@@ -78,23 +89,33 @@ def test_a_refusal_keeps_the_code_of_the_server() -> None:
 
 
 def test_credentials_are_form_encoded_inside_basic() -> None:
-    secret = SecretText("p%ss:word ü")
-    post = client_credentials_request(SERVER, ClientId("a:b"), secret, Scope({"x"}), None)
+    credentials = Credentials.basic("a:b", "p%ss:word ü")
+    post = token_post(SERVER, credentials, client_credentials_form(Scope({"x"}), None))
     assert ("authorization", "Basic YSUzQWI6cCUyNXNzJTNBd29yZCslQzMlQkM=") in post.headers
-    assert "ss" not in repr(post).replace("class", "").replace("https", "").replace("address", "")
+    assert repr(post) == "OutgoingRequest(url='https://as.example/token', method='POST')"
+    assert repr(credentials) == "Credentials()"
 
 
-@pytest.mark.requirement("RFC8414-3.1/terminating-slash")
-def test_a_path_in_the_issuer_stands_behind_the_well_known_part() -> None:
-    assert metadata_url("https://as.example/") == "https://as.example/.well-known/oauth-authorization-server"
-    assert metadata_url("https://as.example/t/x") == "https://as.example/.well-known/oauth-authorization-server/t/x"
+def test_an_answer_without_a_code_or_an_error_is_rejected() -> None:
+    assert _refused(_answer(code="")) == "invalid_response"
 
 
-@pytest.mark.requirement("RFC8414-3.3/issuer")
-def test_metadata_of_another_issuer_is_refused() -> None:
-    document = b'{"issuer": "https://evil.example", "authorization_endpoint": "https://e/a", "token_endpoint": "https://e/t"}'
-    with pytest.raises(FlowError):
-        Server.parse(document, "https://as.example")
+def test_a_query_of_far_too_many_fields_is_rejected() -> None:
+    assert _refused(_answer() + "&x=1" * 1000) == "state_mismatch"
+
+
+def test_further_parameters_never_replace_those_of_the_flow() -> None:
+    flow = replace(FLOW, parameters=(("prompt", "login"), ("state", "chosen"), ("code_challenge_method", "plain")))
+    asked = parse_qs(urlsplit(flow.start(bytes(32)).url).query)
+    assert asked["prompt"] == ["login"]
+    assert asked["state"] == [flow.start(bytes(32)).state]
+    assert asked["code_challenge_method"] == ["S256"]
+
+
+def test_a_server_without_authorization_endpoint_has_no_code_flow() -> None:
+    flow = replace(FLOW, server=replace(SERVER, authorization_endpoint=None))
+    with pytest.raises(ResponseRejected):
+        _ = flow.start(bytes(32)).url
 
 
 @pytest.mark.parametrize(
@@ -114,7 +135,50 @@ def test_a_token_response_is_read_and_hides_its_tokens() -> None:
     assert "secret" not in repr(response)
 
 
+@pytest.mark.parametrize(
+    "members",
+    [
+        "",
+        '"token_type": "mac"',
+        '"token_type": "N_A_"',
+        '"token_type": "Bearer", "expires_in": "300"',
+        '"token_type": "Bearer", "expires_in": -1',
+        '"token_type": "Bearer", "expires_in": true',
+        '"token_type": "Bearer", "scope": 7',
+        '"token_type": "Bearer", "scope": "a  b"',
+        '"token_type": "Bearer", "refresh_token": 7',
+    ],
+)
+def test_a_token_response_that_breaks_a_rule_is_rejected(members: str) -> None:
+    body = '{"access_token": "secret-a"' + (", " if members else "") + members + "}"
+    with pytest.raises(ResponseRejected) as caught:
+        TokenResponse.parse(200, body.encode(), Scope())
+    assert caught.value.code == "invalid_response"
+    assert "secret" not in str(caught.value)
+
+
 def test_a_refused_request_names_the_code_of_the_server() -> None:
-    with pytest.raises(FlowError) as caught:
+    with pytest.raises(ServerRefused) as caught:
         TokenResponse.parse(400, b'{"error": "invalid_grant", "error_description": "used"}', Scope())
-    assert caught.value.code == "invalid_grant"
+    assert (caught.value.code, caught.value.description, caught.value.status) == ("invalid_grant", "used", 400)
+
+
+def test_what_a_server_says_cannot_write_to_a_terminal() -> None:
+    body = b'{"error": "bad\\u001b[2J", "error_description": "\\u001b]0;owned\\u0007\\n' + b"x" * 9000 + b'"}'
+    with pytest.raises(ServerRefused) as caught:
+        TokenResponse.parse(400, body, Scope())
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 700
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503])
+def test_a_server_that_is_busy_decided_nothing(status: int) -> None:
+    with pytest.raises(ServerUnreachable) as caught:
+        TokenResponse.parse(status, b"<html>", Scope(), retry_after="2")
+    assert caught.value.retry_after == 2
+
+
+@pytest.mark.parametrize("status", [301, 302, 400, 404])
+def test_an_answer_that_is_neither_tokens_nor_an_error_is_rejected(status: int) -> None:
+    with pytest.raises(ResponseRejected):
+        TokenResponse.parse(status, b"<html>", Scope())

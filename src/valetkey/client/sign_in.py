@@ -1,0 +1,43 @@
+"""The end of a sign-in: a code becomes tokens, and the ID Token says who it is (OpenID Connect Core, 3.1.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from valetkey.client.errors import ResponseRejected
+from valetkey.client.exchange import TokenResponse, redeem
+from valetkey.client.flow import present_time
+from valetkey.client.id_token import keys_of, verify_id_token
+
+if TYPE_CHECKING:
+    from valetkey.client.code_flow import StartedCodeFlow
+    from valetkey.client.exchange import Party
+    from valetkey.client.flow import Flow
+
+_OPENID: Final = "openid"
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """Who signed in, and the tokens: `claims` are those of the verified ID Token, None without `openid`."""
+
+    tokens: TokenResponse
+    claims: Mapping[str, object] | None = None
+
+
+def finish_code(party: Party, started: StartedCodeFlow, query: str) -> Flow[SignedIn]:
+    """Redeem the code of an answer, and verify the ID Token where `openid` was asked for.
+
+    Raises as StartedCodeFlow.redemption, TokenResponse.parse and verify_id_token do.
+    """
+    scope = started.flow.scope
+    tokens = yield from redeem(party, started.redemption(query), scope)
+    if _OPENID not in scope:
+        return SignedIn(tokens)
+    if tokens.id_token is None:
+        raise ResponseRejected("invalid_response", "The server issued no ID Token though openid was asked for.")
+    keys = yield from keys_of(party.server)
+    now = yield from present_time()
+    return SignedIn(tokens, verify_id_token(tokens.id_token, started, keys, now=now))
