@@ -77,6 +77,7 @@ NOW = NumericDate(1_800_000_000)
 ISSUER = Issuer("https://as.example")
 PASSWORD = "correct horse battery staple"
 SECRET = "vk_cs_" + "s" * 43
+MAC_SECRET = "vk_cs_" + "m" * 86
 VERIFIER = "v" * 43
 API = "https://api.example/albums"
 OTHER_API = "https://api.example/orders"
@@ -159,7 +160,17 @@ def clients() -> dict[str, Client]:
         grant_types=MACHINE_GRANT | CODE_AND_REFRESH,
         redirect_uris=("https://assertion.example/callback",),
     )
-    return {client.client_id: client for client in (web, spa, native, machine, post, assertion)}
+    mac_secret = ClientSecret("1", SecretDigest(SecretText(MAC_SECRET).digest()), NOW)
+    sealed = SealedClientSecrets(_SEALER, DEFAULT_TENANT).seal(ClientId("mac"), mac_secret, SecretText(MAC_SECRET))
+    mac = replace(
+        assertion,
+        client_id=ClientId("mac"),
+        authentication_method=AuthenticationMethod.CLIENT_SECRET_JWT,
+        secrets=(sealed,),
+        jwks=None,
+        redirect_uris=("https://mac.example/callback",),
+    )
+    return {client.client_id: client for client in (web, spa, native, machine, post, assertion, mac)}
 
 
 def end_users() -> dict[str, EndUser]:
@@ -304,8 +315,9 @@ class House:
             case AuthenticationMethod.CLIENT_SECRET_POST:
                 return {"client_id": client_id, "client_secret": SECRET}, {}
             case AuthenticationMethod.PRIVATE_KEY_JWT:
-                assertion = self.assertion()
-                return {"client_assertion_type": ASSERTION_TYPE, "client_assertion": assertion}, {}
+                return assertion_form(self.assertion()), {}
+            case AuthenticationMethod.CLIENT_SECRET_JWT:
+                return assertion_form(self.mac_assertion(client_id)), {}
 
     def assertion(self, changes: Mapping[str, object] | None = None, key: Jwk | None = None) -> str:
         """Return a new assertion of the client `assertion`."""
@@ -318,6 +330,13 @@ class House:
             "jti": self.clock().identifier("assertion"),
         }
         return jwt.sign(claims | dict(changes or {}), key or client_key(), typ="JWT")
+
+    def mac_assertion(
+        self, client_id: str = "mac", secret: str = MAC_SECRET, algorithm: str = "HS256", **changes: object
+    ) -> str:
+        """Return a new assertion under a MAC by a client's secret."""
+        key = Jwk.from_secret(secret.encode(), algorithm=algorithm)
+        return self.assertion({"iss": client_id, "sub": client_id, **changes}, key)
 
     async def session(self, username: str = "alice", sid: str = "session-1") -> Session:
         """Start a session of an end-user in a new browser."""
@@ -406,6 +425,11 @@ class House:
     async def bearer(self, access_token: str) -> HttpResponse:
         """Ask UserInfo with a token."""
         return await self.get("/userinfo", {"authorization": f"Bearer {access_token}"})
+
+
+def assertion_form(assertion: str) -> dict[str, str]:
+    """Return the form fields that carry a client assertion."""
+    return {"client_assertion_type": ASSERTION_TYPE, "client_assertion": assertion}
 
 
 def document(response: HttpResponse) -> Answer:

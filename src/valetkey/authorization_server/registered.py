@@ -20,6 +20,7 @@ from valetkey.oauth.types import (
     SecretDigest,
     Subject,
     TenantId,
+    TokenDigest,
 )
 
 PasswordHash = NewType("PasswordHash", str)
@@ -31,6 +32,17 @@ class ManagedBy(StrEnum):
 
     FILE = "file"
     OPERATOR = "operator"
+
+
+class RegistrationMode(StrEnum):
+    """Who may register a client at the registration endpoint (RFC 7591, 1.1 and 3)."""
+
+    CLOSED = "closed"
+    """Nobody: an operator adds clients."""
+    TOKEN = "token"  # noqa: S105 - a mode's name
+    """Whoever holds an initial access token."""
+    OPEN = "open"
+    """Everybody, within limits; what registers so is unverified."""
 
 
 class ConsentMode(StrEnum):
@@ -51,6 +63,10 @@ class Tenant:
     """Name of a policy profile."""
     accent: str = "#2454d6"
     """The accent colour of its pages, `#rrggbb`."""
+    registration: RegistrationMode | None = None
+    """Who may register clients; None means what the profile says."""
+    registration_scope: Scope | None = None
+    """What clients that register themselves may ask for; None means every scope of the tenant's resources."""
     managed_by: ManagedBy = ManagedBy.OPERATOR
     disabled: bool = False
 
@@ -63,6 +79,49 @@ class ClientSecret:
     digest: SecretDigest
     created_at: NumericDate
     expires_at: NumericDate | None = None
+    sealed: bytes | None = field(default=None, repr=False, compare=False)
+    """Sealed under the key-encryption key, where it is also the key of a MAC (client_secret_jwt)."""
+
+    def is_live(self, now: NumericDate) -> bool:
+        """Say whether it still authenticates."""
+        return self.expires_at is None or now < self.expires_at
+
+
+@dataclass(frozen=True, slots=True)
+class SelfRegistration:
+    """How a client came in that no operator added (RFC 7591): nobody vouches for what it says of itself."""
+
+    registered_at: NumericDate
+    access_token_digest: TokenDigest = field(repr=False)
+    """Of the registration access token, which reads and changes the client (RFC 7592)."""
+    token_id: str | None = None
+    """The initial access token that let it in; None for open registration."""
+    scope: Scope = Scope()
+    """What it was allowed to ask for when it came, and is when it changes its metadata."""
+    grant_types: frozenset[GrantType] = frozenset()
+    """Likewise."""
+    described: Mapping[str, object] = field(default_factory=dict)
+    """What it says of itself and nothing depends on: addresses of pages, contacts, names in other languages."""
+
+
+class ExchangeKind(StrEnum):
+    """What a client gets for another client's token (RFC 8693, 1.1)."""
+
+    DELEGATION = "delegation"
+    """A token that names who acts for its end-user."""
+    IMPERSONATION = "impersonation"
+    """A token that does not, unless an actor_token came along."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeRule:
+    """Whose tokens a client may exchange, and for which resource servers (RFC 8693): nothing else is allowed."""
+
+    subject_client_id: ClientId
+    """The client that the presented token was issued to."""
+    resources: tuple[str, ...]
+    """What the new token may be for; the first is meant when none is named."""
+    kind: ExchangeKind = ExchangeKind.DELEGATION
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +136,8 @@ class Client:
     post_logout_redirect_uris: tuple[str, ...] = ()
     secrets: tuple[ClientSecret, ...] = ()
     jwks: JwkSet | None = None
+    jwks_uri: str | None = None
+    """Where it publishes its keys, instead of `jwks`."""
     scope: Scope = Scope()
     """What it may ask for at all."""
     resources: tuple[str, ...] = ()
@@ -88,8 +149,19 @@ class Client:
     id_token_signed_response_alg: str = "RS256"  # noqa: S105 - an algorithm
     access_token_format: AccessTokenFormat | None = None
     """Of all its access tokens; None leaves it to their resources."""
+    token_exchange: tuple[ExchangeRule, ...] = ()
+    """One for each client whose tokens it may exchange."""
+    authentication_signing_alg: str | None = None
+    """The one algorithm of its client assertions; None allows all of its method (RFC 7591, 2)."""
+    registration: SelfRegistration | None = None
+    """Where it registered itself; None for what an operator or a file added."""
     managed_by: ManagedBy = ManagedBy.OPERATOR
     disabled: bool = False
+
+    @property
+    def is_unverified(self) -> bool:
+        """Whether nobody but the client itself says who it is."""
+        return self.registration is not None
 
     @property
     def is_public(self) -> bool:

@@ -12,6 +12,7 @@ class AuthenticationMethod(StrEnum):
     CLIENT_SECRET_BASIC = "client_secret_basic"  # noqa: S105 - a registered name
     CLIENT_SECRET_POST = "client_secret_post"  # noqa: S105 - a registered name
     CLIENT_SECRET_BASIC_OR_POST = "client_secret_basic_or_post"  # noqa: S105 - ours: either way, one a request
+    CLIENT_SECRET_JWT = "client_secret_jwt"  # noqa: S105 - a registered name
     PRIVATE_KEY_JWT = "private_key_jwt"
 
     @property
@@ -23,6 +24,14 @@ class AuthenticationMethod(StrEnum):
     @property
     def needs_secret(self) -> bool:
         """Whether a client registered so has secrets."""
-        return AuthenticationMethod.CLIENT_SECRET_BASIC in self.ways or (
-            self is AuthenticationMethod.CLIENT_SECRET_POST
-        )
+        return self in _WITH_SECRET
+
+
+_WITH_SECRET = frozenset(
+    {
+        AuthenticationMethod.CLIENT_SECRET_BASIC,
+        AuthenticationMethod.CLIENT_SECRET_POST,
+        AuthenticationMethod.CLIENT_SECRET_BASIC_OR_POST,
+        AuthenticationMethod.CLIENT_SECRET_JWT,
+    }
+)

@@ -9,7 +9,7 @@ from support.architecture.modules import Module, targets_of
 TABLES: MappingProxyType[str, frozenset[str]] = MappingProxyType(
     {
         "valetkey.authorization_server.grants": frozenset({"grant"}),
-        "valetkey.authorization_server.client_authentication": frozenset({"method"}),
+        "valetkey.authorization_server.client_authentication": frozenset({"assertion", "method"}),
     }
 )
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from valetkey.authorization_server.client_authentication.assertion import ALGORITHMS_OF, key_named_by
 from valetkey.authorization_server.client_authentication.client_secret_basic import ClientSecretBasic
+from valetkey.authorization_server.client_authentication.client_secret_jwt import ClientSecretJwt
 from valetkey.authorization_server.client_authentication.client_secret_post import ClientSecretPost
 from valetkey.authorization_server.client_authentication.method import (
     ClientAuthenticationMethod,
@@ -17,10 +19,12 @@ from valetkey.authorization_server.client_authentication.method import (
     invalid_request,
 )
 from valetkey.authorization_server.client_authentication.none import NoAuthentication
-from valetkey.authorization_server.client_authentication.private_key_jwt import ALGORITHMS, PrivateKeyJwt
+from valetkey.authorization_server.client_authentication.private_key_jwt import PrivateKeyJwt
 from valetkey.authorization_server.decision import BurnJti, CountAttempt
 from valetkey.authorization_server.model import AuthenticationMethod, Client
+from valetkey.authorization_server.outbound import Lane
 from valetkey.authorization_server.paths import TOKEN
+from valetkey.jose import JwkSet, KeySourceUnavailable
 from valetkey.oauth.errors import ErrorCode, OAuthError
 from valetkey.oauth.types import SecretDigest, SecretText
 
@@ -31,11 +35,12 @@ if TYPE_CHECKING:
     from valetkey.oauth.types import NumericDate
 
 METHODS: Final[dict[AuthenticationMethod, ClientAuthenticationMethod]] = {
-    method.name: method for method in (NoAuthentication(), ClientSecretBasic(), ClientSecretPost(), PrivateKeyJwt())
+    method.name: method
+    for method in (NoAuthentication(), ClientSecretBasic(), ClientSecretPost(), ClientSecretJwt(), PrivateKeyJwt())
 }
 """Every method, by its registered name."""
 
-ASSERTION_ALGORITHMS: Final = ALGORITHMS
+ASSERTION_ALGORITHMS: Final = tuple(name for names in ALGORITHMS_OF.values() for name in names)
 
 _NOBODYS_SECRET: Final = SecretDigest(bytes(32))
 
@@ -82,7 +87,13 @@ async def authenticate(
         _NOBODYS_SECRET.matches(credentials.proof or SecretText(""))
         raise _refusal(credentials, "client")
     expected = Expectation(server.issuer, server.issuer.endpoint(TOKEN), server.policy_for(client), now)
+    if credentials.method is AuthenticationMethod.CLIENT_SECRET_JWT:
+        expected = replace(expected, secrets=_opened(client, server, now))
     try:
+        if credentials.method is AuthenticationMethod.PRIVATE_KEY_JWT and client.jwks_uri is not None:
+            expected = replace(
+                expected, keys=await _published(client.jwks_uri, credentials, client, expected, server)
+            )
         used_up = METHODS[credentials.method].verify(credentials.proof, client, expected)
     except OAuthError as error:
         raise _refusal(credentials, error.detail) from None
@@ -90,6 +101,24 @@ async def authenticate(
         if await server.stores.replay_guard.is_burned(change.scope, change.jti_digest, now):
             raise _refusal(credentials, "jti")  # RFC7523-3/jti
     return AuthenticatedClient(client, used_up)
+
+
+async def _published(
+    jwks_uri: str, credentials: Credentials, client: Client, expected: Expectation, server: AuthorizationServer
+) -> JwkSet:
+    # Judged before any fetch: an assertion that no key could save must not cost the source a request.
+    kid = key_named_by(credentials.proof or SecretText(""), client, expected, credentials.method)
+    try:
+        return await server.remote_keys.find(
+            jwks_uri, kid, Lane.STRANGERS if client.is_unverified else Lane.REGISTERED
+        )
+    except KeySourceUnavailable:
+        raise invalid_client("published keys") from None
+
+
+def _opened(client: Client, server: AuthorizationServer, now: NumericDate) -> tuple[SecretText, ...]:
+    sealed = [secret for secret in client.secrets if secret.sealed is not None and secret.is_live(now)]
+    return tuple(server.sealed_secrets.open(client.client_id, secret) for secret in sealed)
 
 
 def _refusal(credentials: Credentials, reason: str) -> OAuthError:

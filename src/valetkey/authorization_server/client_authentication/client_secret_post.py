@@ -47,7 +47,5 @@ class ClientSecretPost:
 def is_secret_of(client: Client, presented: SecretText | None, now: NumericDate) -> bool:
     """Say whether `presented` is one of the secrets of `client` that have not expired (RFC 7591, 3.2.1)."""
     return presented is not None and any(
-        secret.digest.matches(presented)
-        for secret in client.secrets
-        if secret.expires_at is None or now < secret.expires_at
+        secret.digest.matches(presented) for secret in client.secrets if secret.is_live(now)
     )

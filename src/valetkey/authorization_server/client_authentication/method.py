@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
 from valetkey.authorization_server.model import AuthenticationMethod
 from valetkey.authorization_server.policy import Policy
+from valetkey.jose import JwkSet
 from valetkey.oauth.errors import ErrorCode, OAuthError
 from valetkey.oauth.types import ClientId, Issuer, NumericDate, SecretText
 
@@ -38,6 +39,10 @@ class Expectation:
     policy: Policy
     """The client's."""
     now: NumericDate
+    keys: JwkSet | None = None
+    """What stands at the `jwks_uri` of a client that has one."""
+    secrets: tuple[SecretText, ...] = field(default=(), repr=False)
+    """The live secrets of a client whose method needs them opened."""
 
 
 class ClientAuthenticationMethod(Protocol):

@@ -15,12 +15,25 @@ from valetkey.authorization_server.model import (
     ClientSecret,
     ConsentMode,
     EndUser,
+    ExchangeKind,
+    ExchangeRule,
     ManagedBy,
+    RegistrationMode,
     Resource,
+    SelfRegistration,
     Tenant,
 )
 from valetkey.jose import JwkSet
-from valetkey.oauth.types import ClientId, GrantType, NumericDate, Scope, Seconds, SecretDigest, TenantId
+from valetkey.oauth.types import (
+    ClientId,
+    GrantType,
+    NumericDate,
+    Scope,
+    Seconds,
+    SecretDigest,
+    TenantId,
+    TokenDigest,
+)
 
 
 class _TenantDocument(msgspec.Struct, frozen=True):
@@ -29,6 +42,8 @@ class _TenantDocument(msgspec.Struct, frozen=True):
     accent: str
     managed_by: ManagedBy
     disabled: bool
+    registration: RegistrationMode | None = None
+    registration_scope: str | None = None
 
 
 class _SecretDocument(msgspec.Struct, frozen=True):
@@ -36,6 +51,22 @@ class _SecretDocument(msgspec.Struct, frozen=True):
     digest: bytes
     created_at: int
     expires_at: int | None
+    sealed: bytes | None = None
+
+
+class _RegistrationDocument(msgspec.Struct, frozen=True):
+    registered_at: int
+    access_token_digest: bytes
+    token_id: str | None
+    scope: str
+    grant_types: list[str]
+    described: dict[str, object]
+
+
+class _ExchangeDocument(msgspec.Struct, frozen=True):
+    subject_client_id: str
+    resources: tuple[str, ...]
+    kind: ExchangeKind
 
 
 class _ClientDocument(msgspec.Struct, frozen=True):
@@ -54,6 +85,10 @@ class _ClientDocument(msgspec.Struct, frozen=True):
     id_token_signed_response_alg: str
     managed_by: ManagedBy
     access_token_format: AccessTokenFormat | None = None
+    jwks_uri: str | None = None
+    authentication_signing_alg: str | None = None
+    registration: _RegistrationDocument | None = None
+    token_exchange: tuple[_ExchangeDocument, ...] = ()
 
 
 class _ResourceDocument(msgspec.Struct, frozen=True):
@@ -84,7 +119,15 @@ _end_users = msgspec.json.Decoder(_EndUserDocument)
 def tenant_document(tenant: Tenant) -> str:
     """What the column `tenants.document` holds."""
     return _encode(
-        _TenantDocument(tenant.display_name, tenant.profile, tenant.accent, tenant.managed_by, tenant.disabled)
+        _TenantDocument(
+            tenant.display_name,
+            tenant.profile,
+            tenant.accent,
+            tenant.managed_by,
+            tenant.disabled,
+            tenant.registration,
+            None if tenant.registration_scope is None else str(tenant.registration_scope),
+        )
     )
 
 
@@ -92,7 +135,14 @@ def tenant_from(row: Record) -> Tenant:
     """A row of tenant, document."""
     found = _tenants.decode(row[1])
     return Tenant(
-        TenantId(row[0]), found.display_name, found.profile, found.accent, found.managed_by, found.disabled
+        tenant_id=TenantId(row[0]),
+        display_name=found.display_name,
+        profile=found.profile,
+        accent=found.accent,
+        registration=found.registration,
+        registration_scope=None if found.registration_scope is None else _scope(found.registration_scope),
+        managed_by=found.managed_by,
+        disabled=found.disabled,
     )
 
 
@@ -106,10 +156,13 @@ def client_document(client: Client) -> str:
             redirect_uris=client.redirect_uris,
             post_logout_redirect_uris=client.post_logout_redirect_uris,
             secrets=tuple(
-                _SecretDocument(secret.secret_id, secret.digest.value, secret.created_at, secret.expires_at)
+                _SecretDocument(
+                    secret.secret_id, secret.digest.value, secret.created_at, secret.expires_at, secret.sealed
+                )
                 for secret in client.secrets
             ),
             jwks=None if client.jwks is None else client.jwks.as_dict(),
+            jwks_uri=client.jwks_uri,
             scope=str(client.scope),
             resources=client.resources,
             application_type=client.application_type,
@@ -118,6 +171,12 @@ def client_document(client: Client) -> str:
             id_token_signed_response_alg=client.id_token_signed_response_alg,
             managed_by=client.managed_by,
             access_token_format=client.access_token_format,
+            authentication_signing_alg=client.authentication_signing_alg,
+            registration=None if client.registration is None else _registration_document(client.registration),
+            token_exchange=tuple(
+                _ExchangeDocument(rule.subject_client_id, rule.resources, rule.kind)
+                for rule in client.token_exchange
+            ),
         )
     )
 
@@ -134,13 +193,20 @@ def client_from(row: Record) -> Client:
         post_logout_redirect_uris=found.post_logout_redirect_uris,
         secrets=tuple(map(_secret, found.secrets)),
         jwks=None if found.jwks is None else JwkSet.parse(found.jwks),
-        scope=Scope.of(found.scope.split()),
+        jwks_uri=found.jwks_uri,
+        scope=_scope(found.scope),
         resources=found.resources,
         application_type=found.application_type,
         consent=found.consent,
         profile=found.profile,
         id_token_signed_response_alg=found.id_token_signed_response_alg,
         access_token_format=found.access_token_format,
+        authentication_signing_alg=found.authentication_signing_alg,
+        registration=None if found.registration is None else _registration(found.registration),
+        token_exchange=tuple(
+            ExchangeRule(ClientId(rule.subject_client_id), rule.resources, rule.kind)
+            for rule in found.token_exchange
+        ),
         managed_by=found.managed_by,
         disabled=bool(row[1]),
     )
@@ -209,9 +275,42 @@ def end_user_from(row: Record) -> EndUser:
     )
 
 
+def _secret_document(secret: ClientSecret) -> _SecretDocument:
+    return _SecretDocument(
+        secret.secret_id, secret.digest.value, secret.created_at, secret.expires_at, secret.sealed
+    )
+
+
 def _secret(found: _SecretDocument) -> ClientSecret:
     expires_at = None if found.expires_at is None else NumericDate(found.expires_at)
-    return ClientSecret(found.secret_id, SecretDigest(found.digest), NumericDate(found.created_at), expires_at)
+    digest = SecretDigest(found.digest)
+    return ClientSecret(found.secret_id, digest, NumericDate(found.created_at), expires_at, found.sealed)
+
+
+def _registration_document(registration: SelfRegistration) -> _RegistrationDocument:
+    return _RegistrationDocument(
+        registration.registered_at,
+        registration.access_token_digest,
+        registration.token_id,
+        str(registration.scope),
+        sorted(registration.grant_types),
+        dict(registration.described),
+    )
+
+
+def _registration(found: _RegistrationDocument) -> SelfRegistration:
+    return SelfRegistration(
+        NumericDate(found.registered_at),
+        TokenDigest(found.access_token_digest),
+        found.token_id,
+        _scope(found.scope),
+        frozenset(map(GrantType, found.grant_types)),
+        found.described,
+    )
+
+
+def _scope(text: str) -> Scope:
+    return Scope.of(text.split())
 
 
 def _encode(document: msgspec.Struct) -> str:
