@@ -19,6 +19,9 @@ class ErrorCode(StrEnum):
     INVALID_SCOPE = "invalid_scope"
     INVALID_TARGET = "invalid_target"
     ACCESS_DENIED = "access_denied"
+    AUTHORIZATION_PENDING = "authorization_pending"
+    SLOW_DOWN = "slow_down"
+    EXPIRED_TOKEN = "expired_token"  # noqa: S105 - a registered code
     SERVER_ERROR = "server_error"
     TEMPORARILY_UNAVAILABLE = "temporarily_unavailable"
     LOGIN_REQUIRED = "login_required"
@@ -53,6 +56,9 @@ ERRORS: Final[dict[ErrorCode, ErrorRow]] = {
     ErrorCode.INVALID_SCOPE: _FRONT,
     ErrorCode.INVALID_TARGET: _FRONT,
     ErrorCode.ACCESS_DENIED: _FRONT,
+    ErrorCode.AUTHORIZATION_PENDING: _DIRECT,
+    ErrorCode.SLOW_DOWN: _DIRECT,
+    ErrorCode.EXPIRED_TOKEN: _DIRECT,
     ErrorCode.SERVER_ERROR: ErrorRow(500, redirectable=True),
     ErrorCode.TEMPORARILY_UNAVAILABLE: ErrorRow(503, redirectable=True),
     ErrorCode.LOGIN_REQUIRED: _FRONT,

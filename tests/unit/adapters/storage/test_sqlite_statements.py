@@ -8,6 +8,7 @@ import pytest
 
 from valetkey.adapters.storage.sql import (
     configuration_changes,
+    device_changes,
     purge,
     queries,
     sign_in_changes,
@@ -17,7 +18,7 @@ from valetkey.adapters.storage.sql.dialect import to_sqlite
 from valetkey.adapters.storage.sqlite.connection import open_reader
 from valetkey.adapters.storage.sqlite.migrate import upgrade
 
-MODULES = (queries, token_changes, sign_in_changes, configuration_changes, purge)
+MODULES = (queries, device_changes, token_changes, sign_in_changes, configuration_changes, purge)
 SQL = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE)\b")
 OF_ONE_ROW = ("CONSTANT ROW", "configurations", "tenants")
 ALL_OF_A_TENANT = ("LIST_CLIENTS", "LIST_RESOURCES", "LIST_END_USERS", "LIST_SIGNING_KEYS")

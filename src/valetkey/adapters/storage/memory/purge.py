@@ -12,12 +12,14 @@ Key = TypeVar("Key")
 Value = TypeVar("Value")
 
 _ENDED_SESSION_KEPT = 86_400  # seconds, so that a page can still say what happened to it
+_DEVICE_CODE_KEPT = 600  # seconds, so that a device is told that its code has expired, and not that it is unknown
 
 
 def purge(state: State, now: NumericDate, limit: int) -> bool:
     """Deletes at most `limit` rows of each table that were over at `now`; True while more are left."""
     left = [
         _purge(state.codes, lambda code: code.expires_at <= now, limit),
+        _purge(state.device_codes, lambda code: code.expires_at <= now - _DEVICE_CODE_KEPT, limit),
         _purge(state.refresh_tokens, lambda token: token.expires_at <= now, limit),
         _purge(state.access_tokens, lambda token: token.expires_at <= now, limit),
         _purge(state.revoked_tokens, lambda expires_at: expires_at <= now, limit),

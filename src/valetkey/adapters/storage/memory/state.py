@@ -31,6 +31,7 @@ from valetkey.oauth.types import (
 )
 
 if TYPE_CHECKING:
+    from valetkey.authorization_server.device.codes import DeviceCode
     from valetkey.authorization_server.revocation.statuses import OpenStatusList, StatusBlock, StatusListId
 
 Key = TypeVar("Key")
@@ -100,6 +101,7 @@ class State:
         self.consents: Table[tuple[Subject, ClientId], Consent] = Table(undo)
         self.authorizations: Table[AuthorizationId, Authorization] = Table(undo)
         self.codes: Table[TokenDigest, AuthorizationCode] = Table(undo)
+        self.device_codes: Table[TokenDigest, DeviceCode] = Table(undo)
         self.refresh_tokens: Table[TokenDigest, RefreshToken] = Table(undo)
         self.predecessors: Table[TokenDigest, TokenDigest] = Table(undo)
         self.access_tokens: Table[TokenDigest, OpaqueAccessToken] = Table(undo)

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 
 from valetkey.adapters.storage.memory import (
     configuration_changes,
+    device_changes,
     sign_in_changes,
     status_changes,
     token_changes,
 )
+from valetkey.adapters.storage.memory.device_changes import MemoryDeviceCodes
 from valetkey.adapters.storage.memory.purge import purge
 from valetkey.adapters.storage.memory.sign_in_changes import SignInChange
 from valetkey.adapters.storage.memory.state import State
@@ -31,6 +33,7 @@ from valetkey.adapters.storage.memory.stores import (
 )
 from valetkey.adapters.storage.memory.token_changes import TokenChange
 from valetkey.authorization_server.decision import Change
+from valetkey.authorization_server.device.codes import DeviceChange
 from valetkey.authorization_server.revocation.statuses import StatusChange
 from valetkey.oauth.types import NumericDate, TenantId
 
@@ -50,6 +53,7 @@ class MemoryStores:
     consents: MemoryConsents
     authorizations: MemoryAuthorizations
     codes: MemoryCodes
+    device_codes: MemoryDeviceCodes
     refresh_tokens: MemoryRefreshTokens
     access_tokens: MemoryAccessTokens
     status_lists: MemoryStatusLists
@@ -95,6 +99,8 @@ def _apply(state: State, tenant: TenantId, change: Change) -> bool:
         return token_changes.apply(state, tenant, change)
     if isinstance(change, SignInChange):
         return sign_in_changes.apply(state, tenant, change)
+    if isinstance(change, DeviceChange):
+        return device_changes.apply(state, tenant, change)
     if isinstance(change, StatusChange):
         return status_changes.apply(state, tenant, change)
     return configuration_changes.apply(state, tenant, change)
@@ -113,6 +119,7 @@ def _stores(state: State, tenant: TenantId) -> MemoryStores:
         MemoryConsents(state, tenant),
         MemoryAuthorizations(state, tenant),
         MemoryCodes(state, tenant),
+        MemoryDeviceCodes(state, tenant),
         MemoryRefreshTokens(state, tenant),
         MemoryAccessTokens(state, tenant),
         MemoryStatusLists(state, tenant),

@@ -81,7 +81,7 @@ def _redeem(state: State, tenant: TenantId, change: RedeemCode) -> bool:
     if code is None or code.redeemed_at is not None or code.expires_at <= change.now:
         return False
     state.codes.put(tenant, change.digest, replace(code, redeemed_at=change.now))
-    return _is_alive(state, tenant, code.authorization_id, change.now)
+    return is_alive(state, tenant, code.authorization_id, change.now)
 
 
 def _rotate(state: State, tenant: TenantId, change: RotateRefreshToken) -> bool:
@@ -96,7 +96,7 @@ def _rotate(state: State, tenant: TenantId, change: RotateRefreshToken) -> bool:
     predecessor = None if digest is None else state.refresh_tokens.get(tenant, digest)
     if predecessor is not None:
         state.refresh_tokens.put(tenant, predecessor.digest, replace(predecessor, kept_reply=None))
-    return _is_alive(state, tenant, token.authorization_id, change.now)
+    return is_alive(state, tenant, token.authorization_id, change.now)
 
 
 def _grant(state: State, tenant: TenantId, change: GrantAuthorization) -> bool:
@@ -116,6 +116,7 @@ def _grant(state: State, tenant: TenantId, change: GrantAuthorization) -> bool:
     return True
 
 
-def _is_alive(state: State, tenant: TenantId, authorization_id: AuthorizationId, now: NumericDate) -> bool:
+def is_alive(state: State, tenant: TenantId, authorization_id: AuthorizationId, now: NumericDate) -> bool:
+    """Whether what hangs off the authorization may still be honoured."""
     found = stored(state, tenant, authorization_id)
     return found is not None and found.standing(now) is Standing.ALIVE

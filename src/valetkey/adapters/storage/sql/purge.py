@@ -8,6 +8,7 @@ from valetkey.adapters.storage.sql.step import Step
 from valetkey.oauth.types import NumericDate
 
 ENDED_SESSION_KEPT = 86_400  # seconds, so that a page can still say what happened to it
+_DEVICE_CODE_KEPT = 600  # seconds, so that a device is told that its code has expired, and not that it is unknown
 
 _EXPIRING = (
     ("codes", "tenant, digest"),
@@ -26,14 +27,15 @@ _EXPIRING = (
 )
 
 
-def _delete(table: str, key: str, date: str) -> str:
+def _delete(table: str, key: str, date: str, when: str = "$1") -> str:
     return (
         f"DELETE FROM {table} WHERE ({key}) IN "
-        f"(SELECT {key} FROM {table} WHERE {date} <= $1 ORDER BY {date} LIMIT $2)"
+        f"(SELECT {key} FROM {table} WHERE {date} <= {when} ORDER BY {date} LIMIT $2)"
     )
 
 
 _DELETIONS = tuple(_delete(table, key, "expires_at") for table, key in _EXPIRING)
+_FORGET_DEVICE_CODES = _delete("device_codes", "tenant, digest", "expires_at", f"$1 - {_DEVICE_CODE_KEPT}")
 _FORGET_ATTEMPTS = _delete("attempts", "tenant, name", "full_at")
 _FORGET_SESSIONS = _delete("sessions", "tenant, sid", "ended_at")
 _OF_EXPIRED_BROWSERS = tuple(
@@ -46,6 +48,7 @@ _LEFT = " UNION ALL ".join(
     f"SELECT 1 FROM {table} WHERE {date} <= {when}"
     for table, date, when in (
         *((table, "expires_at", "$1") for table, _ in _EXPIRING),
+        ("device_codes", "expires_at", f"$1 - {_DEVICE_CODE_KEPT}"),
         ("attempts", "full_at", "$1"),
         ("browsers", "expires_at", "$1"),
         ("sessions", "ended_at", "$2"),
@@ -56,7 +59,8 @@ IS_ANYTHING_LEFT = f"SELECT 1 WHERE EXISTS ({_LEFT})"
 
 def units(now: NumericDate, limit: int) -> Sequence[Sequence[Step]]:
     """The units of work that delete at most `limit` rows of each table that were over at `now`."""
-    expired = [[Step(deletion, (now, limit))] for deletion in (*_DELETIONS, _FORGET_ATTEMPTS)]
+    over = (*_DELETIONS, _FORGET_DEVICE_CODES, _FORGET_ATTEMPTS)
+    expired = [[Step(deletion, (now, limit))] for deletion in over]
     return (
         *expired,
         [Step(_FORGET_SESSIONS, (now - ENDED_SESSION_KEPT, limit))],

@@ -10,7 +10,7 @@ _REFRESH = (
     "r.digest, r.authorization_id, r.client_id, r.created_at, r.expires_at, r.confirmation_method, "
     "r.confirmation_thumbprint, r.superseded_at, k.sealed, k.binding, k.expires_at"
 )
-_AUTHORIZATION = (
+AUTHORIZATION = (
     "a.authorization_id, a.client_id, a.subject, a.scope, a.resources, a.auth_time, a.acr, a.amr, "
     "a.server_generation, a.tenant_generation, a.client_generation, a.subject_generation, "
     "a.created_at, a.expires_at, a.sid, a.bound_to_session, a.nonce, a.confirmation_method, "
@@ -88,19 +88,19 @@ ORDER BY c.client_id, n.kind, n.name
 """
 
 FIND_AUTHORIZATION = (
-    f"SELECT {_AUTHORIZATION} FROM authorizations_now AS a WHERE a.tenant = $1 AND a.authorization_id = $2"
+    f"SELECT {AUTHORIZATION} FROM authorizations_now AS a WHERE a.tenant = $1 AND a.authorization_id = $2"
 )
 LIST_AUTHORIZATIONS = (
-    f"SELECT {_AUTHORIZATION} FROM authorizations_now AS a "
+    f"SELECT {AUTHORIZATION} FROM authorizations_now AS a "
     "WHERE a.tenant = $1 AND a.subject = $2 AND a.revoked_at IS NULL ORDER BY a.created_at, a.authorization_id"
 )
 FIND_CODE = (
-    f"SELECT {_AUTHORIZATION}, {_CODE} FROM codes AS c "
+    f"SELECT {AUTHORIZATION}, {_CODE} FROM codes AS c "
     "JOIN authorizations_now AS a ON a.tenant = c.tenant AND a.authorization_id = c.authorization_id "
     "WHERE c.tenant = $1 AND c.digest = $2"
 )
 FIND_REFRESH = (
-    f"SELECT {_AUTHORIZATION}, {_REFRESH}, {_END_USER} FROM refresh_tokens AS r "
+    f"SELECT {AUTHORIZATION}, {_REFRESH}, {_END_USER} FROM refresh_tokens AS r "
     "JOIN authorizations_now AS a ON a.tenant = r.tenant AND a.authorization_id = r.authorization_id "
     "LEFT JOIN kept_replies AS k ON k.tenant = r.tenant AND k.digest = r.digest "
     "LEFT JOIN end_users AS u ON u.tenant = a.tenant AND u.subject = a.subject "

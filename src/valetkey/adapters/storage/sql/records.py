@@ -184,6 +184,11 @@ def confirmation_of(value: Confirmation | None) -> tuple[str | None, str | None]
     return (None, None) if value is None else (value.method, value.thumbprint)
 
 
+def decode_strings(text: str) -> tuple[str, ...]:
+    """A list of strings from the JSON text in which a column keeps it."""
+    return _strings.decode(text)
+
+
 def _scope(text: str) -> Scope:
     return Scope.of(text.split())
 

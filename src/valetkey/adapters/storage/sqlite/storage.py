@@ -9,6 +9,7 @@ from valetkey.adapters.storage.sql import purge
 from valetkey.adapters.storage.sql.changes import unit_of
 from valetkey.adapters.storage.sql.configuration_changes import WHOLE_SERVER
 from valetkey.adapters.storage.sqlite.connection import open_writer
+from valetkey.adapters.storage.sqlite.device_codes import SqliteDeviceCodes
 from valetkey.adapters.storage.sqlite.engine import SqliteEngine
 from valetkey.adapters.storage.sqlite.migrate import refuse_other_schema
 from valetkey.adapters.storage.sqlite.status_lists import SqliteStatusLists
@@ -48,6 +49,7 @@ class SqliteStores:
     consents: SqliteConsents
     authorizations: SqliteAuthorizations
     codes: SqliteCodes
+    device_codes: SqliteDeviceCodes
     refresh_tokens: SqliteRefreshTokens
     access_tokens: SqliteAccessTokens
     status_lists: SqliteStatusLists
@@ -112,6 +114,7 @@ def _stores(engine: SqliteEngine, tenant: TenantId) -> SqliteStores:
         SqliteConsents(engine, tenant),
         SqliteAuthorizations(engine, tenant),
         SqliteCodes(engine, tenant),
+        SqliteDeviceCodes(engine, tenant),
         SqliteRefreshTokens(engine, tenant),
         SqliteAccessTokens(engine, tenant),
         SqliteStatusLists(engine, tenant),
