@@ -21,11 +21,12 @@ from valetkey.adapters.keys.client_secrets import SealedClientSecrets
 from valetkey.adapters.keys.generation import ensure_signing_keys
 from valetkey.adapters.keys.sealing import Sealer
 from valetkey.adapters.keys.signer import LocalSigner
-from valetkey.adapters.outbound.fetcher import Guard, GuardedFetcher
+from valetkey.adapters.outbound.fetcher import GuardedFetcher
 from valetkey.adapters.passwords import Argon2Passwords
 from valetkey.adapters.remote_keys import FetchedKeys
 from valetkey.adapters.statuses import PublishedStatusLists, ReservedStatuses
 from valetkey.adapters.storage.sqlite.storage import SqliteStorage
+from valetkey.authorization_server.outbound_guard import Guard
 from valetkey.authorization_server.policy import PROFILES
 from valetkey.authorization_server.ports import EventLog
 from valetkey.authorization_server.preflight import preflight

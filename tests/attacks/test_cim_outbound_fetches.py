@@ -10,11 +10,10 @@ import pytest
 
 from support.hostile_server import HOST, HostileServer, Names, hostile_server, http
 from support.house import HouseLog
-from valetkey.adapters.outbound.addresses import Openings
-from valetkey.adapters.outbound.fetcher import Guard, GuardedFetcher
+from valetkey.adapters.outbound.fetcher import GuardedFetcher
 from valetkey.adapters.outbound.lanes import Lanes
-from valetkey.adapters.outbound.target import Blocks
 from valetkey.authorization_server.outbound import FetchRules, Lane, OutboundBody, Unfetchable
+from valetkey.authorization_server.outbound_guard import Blocks, Guard, Openings
 
 RULES = FetchRules(("application/json", "+json"), 5_000)
 URL = f"https://{HOST}/client.json"

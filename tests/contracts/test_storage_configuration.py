@@ -131,6 +131,12 @@ async def test_the_secrets_and_keys_of_a_client_come_back(stores: Stores) -> Non
     assert not found.secrets[0].digest.matches(SecretText("guess"))
 
 
+async def test_the_address_of_a_clients_keys_comes_back(stores: Stores) -> None:
+    published = replace(CLIENT, jwks_uri="https://web.example/jwks.json")
+    await stores.commit([PutClient(published)])
+    assert await stores.clients.find(CLIENT_ID) == published
+
+
 async def test_a_resource_comes_back_and_the_change_is_seen_at_once(stores: Stores) -> None:
     await stores.commit([PutResource(RESOURCE)])
     assert await stores.resources.find(RESOURCE.identifier) == RESOURCE

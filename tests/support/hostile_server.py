@@ -7,10 +7,12 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import trustme
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 Answer: TypeAlias = bytes | Callable[[asyncio.StreamWriter], Awaitable[None]]
 
@@ -35,7 +37,7 @@ class HostileServer:
     """What it answers by path, and what it was asked: whole request heads, and the names that TLS asked for."""
 
     port: int = 0
-    ca_file: Path = Path()
+    ca_file: str = ""
     answers: dict[str, Answer] = field(default_factory=dict)
     heads: list[str] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
@@ -104,8 +106,8 @@ async def hostile_server(folder: Path, *names: str) -> AsyncIterator[HostileServ
     authority = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert(*(names or (HOST,))).configure_cert(context)
-    found = HostileServer(ca_file=folder / "ca.pem")
-    authority.cert_pem.write_to_path(str(found.ca_file))
+    found = HostileServer(ca_file=str(folder / "ca.pem"))
+    authority.cert_pem.write_to_path(found.ca_file)
 
     def named(_connection: ssl.SSLObject, name: str | None, _context: ssl.SSLContext) -> None:
         found.names.append(name)

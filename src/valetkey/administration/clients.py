@@ -14,6 +14,7 @@ from valetkey.authorization_server.model import (
     Client,
     ClientSecret,
     ConsentMode,
+    ExchangeRule,
 )
 from valetkey.authorization_server.policy import PROFILES
 from valetkey.authorization_server.registration import client_faults
@@ -38,6 +39,8 @@ class ClientFields:
     redirect_uris: tuple[str, ...] | None = None
     post_logout_redirect_uris: tuple[str, ...] | None = None
     jwks: JwkSet | None = None
+    jwks_uri: str | None = None
+    """Instead of `jwks`: either takes the place of the other."""
     scope: Scope | None = None
     resources: tuple[str, ...] | None = None
     application_type: ApplicationType | None = None
@@ -45,6 +48,7 @@ class ClientFields:
     profile: str | None = None
     id_token_signed_response_alg: str | None = None
     access_token_format: AccessTokenFormat | None = None
+    token_exchange: tuple[ExchangeRule, ...] | None = None
     disabled: bool | None = None
 
 
@@ -121,7 +125,8 @@ def _applied(client: Client, fields: ClientFields) -> Client:
         ),
         # A secret that no longer authenticates must not come back with the next change of method.
         secrets=client.secrets if method.needs_secret else (),
-        jwks=fields.jwks or client.jwks,
+        jwks=None if fields.jwks_uri else fields.jwks or client.jwks,
+        jwks_uri=fields.jwks_uri or (None if fields.jwks else client.jwks_uri),
         scope=client.scope if fields.scope is None else fields.scope,
         resources=client.resources if fields.resources is None else fields.resources,
         application_type=fields.application_type or client.application_type,
@@ -129,6 +134,7 @@ def _applied(client: Client, fields: ClientFields) -> Client:
         profile=fields.profile or client.profile,
         id_token_signed_response_alg=(fields.id_token_signed_response_alg or client.id_token_signed_response_alg),
         access_token_format=fields.access_token_format or client.access_token_format,
+        token_exchange=client.token_exchange if fields.token_exchange is None else fields.token_exchange,
         managed_by=client.managed_by,
         disabled=client.disabled if fields.disabled is None else fields.disabled,
     )

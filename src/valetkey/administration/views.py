@@ -28,7 +28,12 @@ def client_view(client: Client, tenant_id: TenantId) -> View:
         "profile": client.profile,
         "id_token_signed_response_alg": client.id_token_signed_response_alg,
         "access_token_format": client.access_token_format and client.access_token_format.value,
+        "token_exchange": [
+            {"client": rule.subject_client_id, "resources": list(rule.resources), "kind": rule.kind.value}
+            for rule in client.token_exchange
+        ],
         "jwks": client.jwks.as_dict() if client.jwks is not None else None,
+        "jwks_uri": client.jwks_uri,
         "secrets": [
             {"secret_id": each.secret_id, "created_at": each.created_at, "expires_at": each.expires_at}
             for each in client.secrets

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Final
 from valetkey.authorization_server.model import AuthenticationMethod, normalised_username
 from valetkey.authorization_server.policy import PROFILES
 from valetkey.oauth.errors import OAuthError
+from valetkey.oauth.outward_url import outward_url_fault, own_url_fault
 from valetkey.oauth.redirect_uri import parse_registered
 from valetkey.oauth.resource import is_identifier
+from valetkey.oauth.token_exchange import GRANT_TYPE as TOKEN_EXCHANGE
 from valetkey.oauth.types import DEFAULT_TENANT, Scope
 
 if TYPE_CHECKING:
@@ -61,8 +63,10 @@ def client_faults(client: Client, policy: Policy) -> tuple[Fault, ...]:
         *_name_faults("name", client.name),
         *_identity_faults(client),
         *_authentication_faults(client),
+        *_key_source_faults(client),
         *_grant_faults(client, policy),
         *_right_faults(client),
+        *_exchange_faults(client),
     )
 
 
@@ -111,13 +115,23 @@ def _authentication_faults(client: Client) -> Iterator[Fault]:
     if not method.needs_secret and client.secrets:
         yield Fault("secret", f"a client that authenticates by {method.value} has no secret")
     keys = client.jwks
-    if method is AuthenticationMethod.PRIVATE_KEY_JWT and keys is None:
-        yield Fault("jwks", "private_key_jwt needs the client's public keys")
+    if method is AuthenticationMethod.PRIVATE_KEY_JWT and keys is None and client.jwks_uri is None:
+        yield Fault("jwks", "private_key_jwt needs the client's public keys, or the jwks_uri where they stand")
     if keys is not None:
         # A key that was left out would be missed only on the day it signs.
         yield from (Fault("jwks", f"key {bad.kid or bad.position}: {bad.reason}") for bad in keys.skipped)
         if any(kty == "oct" for kty in (*(key.kty for key in keys.keys), *(key.kty for key in keys.unbound))):
             yield Fault("jwks", "expected public keys, found a symmetric one")
+
+
+def _key_source_faults(client: Client) -> Iterator[Fault]:
+    if client.jwks_uri is None:
+        return
+    if client.jwks is not None:
+        yield Fault("jwks_uri", "a client has either jwks or jwks_uri (RFC 7591, 2)")
+    fault = outward_url_fault(client.jwks_uri) if client.is_unverified else own_url_fault(client.jwks_uri)
+    if fault is not None:
+        yield Fault("jwks_uri", fault)
 
 
 def _grant_faults(client: Client, policy: Policy) -> Iterator[Fault]:
@@ -145,6 +159,23 @@ def _right_faults(client: Client) -> Iterator[Fault]:
         for resource in client.resources
         if not is_identifier(resource)
     )
+
+
+def _exchange_faults(client: Client) -> Iterator[Fault]:
+    rules = client.token_exchange
+    if bool(rules) != (TOKEN_EXCHANGE in client.grant_types):
+        yield Fault("token_exchange", "a client with the grant type of token exchange has rules, and no other has")
+    if rules and client.is_public:
+        yield Fault("token_exchange", "only a client that authenticates may exchange tokens")
+    if len({rule.subject_client_id for rule in rules}) < len(rules):
+        yield Fault("token_exchange", "expected one rule for each client whose tokens it may exchange")
+    for rule in rules:
+        if not _CLIENT_ID.fullmatch(rule.subject_client_id):
+            yield Fault("token_exchange", f"{rule.subject_client_id[:100]!r} is no client_id")
+        if not rule.resources or not all(map(is_identifier, rule.resources)):
+            yield Fault("token_exchange", "each rule lists the resource servers that the new token may be for")
+        if client.resources and not set(rule.resources) <= set(client.resources):
+            yield Fault("token_exchange", "a rule lists a resource server that the client may not name")
 
 
 def _uri_faults(field: str, uris: tuple[str, ...], application_type: ApplicationType) -> Iterator[Fault]:

@@ -23,6 +23,8 @@ from valetkey.authorization_server.model import (
     AuthenticationMethod,
     Client,
     ConsentMode,
+    ExchangeKind,
+    ExchangeRule,
 )
 from valetkey.authorization_server.policy import PROFILES
 from valetkey.authorization_server.registration import ID_TOKEN_ALGORITHMS
@@ -69,6 +71,7 @@ def _field_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option(
             "--jwks", type=click.Path(path_type=Path), help="JSON file with its public keys, for private_key_jwt."
         ),
+        click.option("--jwks-uri", help="Where it publishes its public keys, instead of --jwks."),
         click.option("--application-type", type=click.Choice([each.value for each in ApplicationType])),
         click.option(
             "--consent",
@@ -81,6 +84,20 @@ def _field_options(command: Callable[..., None]) -> Callable[..., None]:
             "--access-token-format",
             type=click.Choice([each.value for each in AccessTokenFormat]),
             help="How all its access tokens are written; as their resources say where this is never given.",
+        ),
+        click.option(
+            "--token-exchange",
+            "delegations",
+            multiple=True,
+            metavar="CLIENT_ID RESOURCE...",
+            help="Whose tokens it may exchange, for which resource servers, as one text; repeatable.",
+        ),
+        click.option(
+            "--token-impersonation",
+            "impersonations",
+            multiple=True,
+            metavar="CLIENT_ID RESOURCE...",
+            help="The same, for tokens that do not name it as the actor; repeatable.",
         ),
     )
     for option in reversed(options):
@@ -214,6 +231,7 @@ def _fields(options: Mapping[str, Any]) -> ClientFields:
         redirect_uris=_list(options["redirect_uris"]),
         post_logout_redirect_uris=_list(options["post_logout_redirect_uris"]),
         jwks=_keys(options["jwks"]),
+        jwks_uri=options["jwks_uri"],
         scope=_scope(options["scope"]),
         resources=_list(options["resources"]),
         application_type=kind and ApplicationType(kind),
@@ -221,6 +239,7 @@ def _fields(options: Mapping[str, Any]) -> ClientFields:
         profile=options["profile"],
         id_token_signed_response_alg=options["id_token_signed_response_alg"],
         access_token_format=written and AccessTokenFormat(written),
+        token_exchange=_exchange_rules(options),
         disabled=options.get("disabled"),
     )
 
@@ -228,6 +247,17 @@ def _fields(options: Mapping[str, Any]) -> ClientFields:
 def _list(given: tuple[str, ...]) -> tuple[str, ...] | None:
     # Not given leaves the list as it is; one empty text empties it.
     return tuple(each for each in given if each) if given else None
+
+
+def _exchange_rules(options: Mapping[str, Any]) -> tuple[ExchangeRule, ...] | None:
+    given = [
+        *((text, ExchangeKind.DELEGATION) for text in options["delegations"]),
+        *((text, ExchangeKind.IMPERSONATION) for text in options["impersonations"]),
+    ]
+    if not given:
+        return None
+    written = [(text.split(), kind) for text, kind in given]
+    return tuple(ExchangeRule(ClientId(words[0]), tuple(words[1:]), kind) for words, kind in written if words)
 
 
 def _scope(given: str | None) -> Scope | None:

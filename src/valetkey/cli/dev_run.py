@@ -17,6 +17,7 @@ from valetkey.adapters.log import StderrLog, adopt_library_logs
 from valetkey.adapters.serving.server import CompanionServer, DrainingServer, Tls, configure
 from valetkey.adapters.storage.sqlite.migrate import upgrade
 from valetkey.authorization_server import paths
+from valetkey.authorization_server.outbound_guard import Guard, Openings
 from valetkey.cli import demo_api, fail
 from valetkey.cli.dev_pages import DevPages
 from valetkey.cli.dev_report import Report
@@ -90,6 +91,10 @@ async def _serve(stand: Stand, log: StderrLog, *, as_json: bool) -> None:
         key_encryption_key=stand.state.secrets.key_encryption_key,
         log=log,
         hosts=_host_names(stand.port),
+        # Who develops has their client on the same machine; nobody else reaches this server.
+        outbound=Guard(
+            Openings.parse(["localhost", "127.0.0.1", "::1"]), ca_file=None if authority is None else str(authority)
+        ),
     )
     await asyncio.to_thread(upgrade, str(stand.state.database))
     async with open_server(foundation) as running:

@@ -19,6 +19,7 @@ from valetkey.adapters.storage.sql.migrations import SchemaMismatchError
 from valetkey.adapters.storage.sqlite.connection import SqliteTooOldError
 from valetkey.adapters.storage.sqlite.migrate import upgrade
 from valetkey.administration.provisioning import Outcome, provision
+from valetkey.authorization_server.outbound_guard import Guard
 from valetkey.cli import EXIT_CONFIGURATION, EXIT_UNAVAILABLE, fail
 from valetkey.oauth.errors import Unavailable
 from valetkey.server import Foundation, RunningServer, open_server, warm_once_listening
@@ -46,6 +47,7 @@ def start(settings: Settings, sockets: list[socket.socket]) -> int:
     log = _log(settings)
     allow_many_connections()
     _try_tls(settings)
+    _try_authorities(settings)
     _migrate(settings, log)
     host, port = sockets[0].getsockname()[:2]
     workers = settings.server.workers
@@ -95,6 +97,15 @@ def _try_tls(settings: Settings) -> None:
         ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(certificate, key)
     except OSError as error:
         fail(f"server.tls_certificate and server.tls_key cannot be used: {error}", EXIT_CONFIGURATION)
+
+
+def _try_authorities(settings: Settings) -> None:
+    ca_file = settings.outbound.ca_file
+    try:
+        if ca_file is not None:
+            ssl.create_default_context(cafile=ca_file)
+    except OSError as error:
+        fail(f"outbound.ca_file cannot be used: {error}", EXIT_CONFIGURATION)
 
 
 def _migrate(settings: Settings, log: StderrLog) -> None:
@@ -168,12 +179,14 @@ async def _serve(
 
 
 def _foundation(settings: Settings, log: StderrLog) -> Foundation:
+    outbound = settings.outbound
     return Foundation(
         issuer=settings.issuer,
         storage_path=settings.storage.path,
         key_encryption_key=settings.key_encryption_key.reveal(),
         log=log,
         trusted_proxies=settings.server.trusted_proxies,
+        outbound=Guard(outbound.allow, outbound.block, None if outbound.ca_file is None else str(outbound.ca_file)),
     )
 
 

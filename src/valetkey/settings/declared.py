@@ -39,6 +39,7 @@ def client_of(found: Readings) -> DeclaredClient:
         post_logout_redirect_uris=found[rows.POST_LOGOUT_REDIRECT_URIS],
         secrets=tuple(_secret(digest) for digest in found[rows.SECRET]),
         jwks=found[rows.JWKS],
+        jwks_uri=found[rows.JWKS_URI],
         scope=found[rows.CLIENT_SCOPE],
         resources=found[rows.CLIENT_RESOURCES],
         application_type=found[rows.APPLICATION_TYPE],
@@ -46,6 +47,7 @@ def client_of(found: Readings) -> DeclaredClient:
         profile=found[rows.CLIENT_PROFILE],
         id_token_signed_response_alg=found[rows.ID_TOKEN_ALGORITHM],
         access_token_format=found[rows.CLIENT_TOKEN_FORMAT],
+        token_exchange=found[rows.TOKEN_EXCHANGE],
         managed_by=ManagedBy.FILE,
         disabled=found[rows.DISABLED],
     )

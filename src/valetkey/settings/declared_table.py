@@ -9,11 +9,13 @@ from valetkey.authorization_server.model import (
     ApplicationType,
     AuthenticationMethod,
     ConsentMode,
+    ExchangeKind,
+    ExchangeRule,
     PasswordHash,
 )
 from valetkey.authorization_server.policy import PROFILES
 from valetkey.jose import InvalidKey, JwkSet
-from valetkey.oauth.types import DEFAULT_TENANT, Scope, Seconds, SecretDigest, SecretText
+from valetkey.oauth.types import DEFAULT_TENANT, ClientId, Scope, Seconds, SecretDigest, SecretText
 from valetkey.settings import kinds
 from valetkey.settings.kinds import Kind
 from valetkey.settings.secrets import client_secret, initial_password
@@ -43,6 +45,21 @@ def _read_jwks(found: object) -> JwkSet:
         return JwkSet.parse_public(content)
     except InvalidKey as error:
         raise ValueError(f"{expected} ({error})") from None
+
+
+_EXCHANGE_EXPECTED: Final = "client, resources and kind (delegation or impersonation)"
+
+
+def _read_exchange(found: object) -> ExchangeRule:
+    if not isinstance(found, dict) or not found.keys() <= {"client", "resources", "kind"}:
+        raise ValueError(_EXCHANGE_EXPECTED)
+    client, resources = found.get("client"), found.get("resources")
+    kind = found.get("kind", ExchangeKind.DELEGATION.value)
+    if not isinstance(client, str) or not isinstance(resources, list) or kind not in list(ExchangeKind):
+        raise ValueError(_EXCHANGE_EXPECTED)
+    if not all(isinstance(each, str) for each in resources):
+        raise ValueError(_EXCHANGE_EXPECTED)
+    return ExchangeRule(ClientId(client), tuple(resources), ExchangeKind(kind))
 
 
 # --- tenants -----------------------------------------------------------------------------------------------
@@ -101,6 +118,14 @@ JWKS: Final[Setting[JwkSet | None]] = Setting(
     "Its public keys for private_key_jwt, as a JWK Set: in a JSON file, or as a table.",
     '"shop.jwks.json"',
     FromFile.PUBLIC,
+)
+JWKS_URI: Final[Setting[str | None]] = Setting(
+    "jwks_uri",
+    kinds.text("an https URL"),
+    None,
+    "Where it publishes its public keys for private_key_jwt, instead of jwks: they are fetched when it "
+    "authenticates, kept for as long as that address says, and fetched again when it signs with a new one.",
+    '"https://shop.example.com/jwks.json"',
 )
 GRANT_TYPES: Final[Setting[tuple[str, ...]]] = Setting(
     "grant_types",
@@ -165,13 +190,21 @@ CLIENT_TOKEN_FORMAT: Final[Setting[AccessTokenFormat | None]] = Setting(
     "(explained by introspection, dead the moment they are revoked).",
     '"opaque"',
 )
+TOKEN_EXCHANGE: Final[Setting[tuple[ExchangeRule, ...]]] = Setting(
+    "token_exchange",
+    kinds.list_of(Kind(_EXCHANGE_EXPECTED, _read_exchange), f"a list of tables: {_EXCHANGE_EXPECTED}"),
+    (),
+    "Whose access tokens it may exchange for its own, and for which resource servers, the first by default. The "
+    "new token names it as the actor (`delegation`), or nobody (`impersonation`).",
+    '[{ client = "shop", resources = ["https://api.example.com"], kind = "delegation" }]',
+)
 CLIENTS: Final = DeclarationTable(
     "clients",
     CLIENT_ID,
     (
-        CLIENT_ID, TENANT, CLIENT_NAME, AUTHENTICATION_METHOD, SECRET, JWKS, GRANT_TYPES, REDIRECT_URIS,
+        CLIENT_ID, TENANT, CLIENT_NAME, AUTHENTICATION_METHOD, SECRET, JWKS, JWKS_URI, GRANT_TYPES, REDIRECT_URIS,
         POST_LOGOUT_REDIRECT_URIS, CLIENT_SCOPE, CLIENT_RESOURCES, APPLICATION_TYPE, CONSENT, CLIENT_PROFILE,
-        ID_TOKEN_ALGORITHM, CLIENT_TOKEN_FORMAT, DISABLED,
+        ID_TOKEN_ALGORITHM, CLIENT_TOKEN_FORMAT, TOKEN_EXCHANGE, DISABLED,
     ),
     "Software that gets tokens.",
 )  # fmt: skip

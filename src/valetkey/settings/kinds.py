@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Generic, TypeVar
 
+from valetkey.authorization_server.outbound_guard import Blocks, Openings
 from valetkey.oauth.errors import OAuthError
 from valetkey.oauth.types import Issuer, Scope, Seconds
 
@@ -167,6 +168,20 @@ def _read_address(found: object) -> str:
 
 
 ADDRESSES = list_of(Kind("an IP address", _read_address), "a list of IP addresses to listen on, such as 127.0.0.1")
+
+
+def _openings_of(found: object) -> Openings:
+    return Openings.parse(texts(OPENINGS_EXPECTED).read(found))
+
+
+def _blocks_of(found: object) -> Blocks:
+    return Blocks.parse(texts(BLOCKS_EXPECTED).read(found))
+
+
+OPENINGS_EXPECTED = "a list of host names, IP addresses or networks such as 10.0.0.0/8"
+OPENINGS = Kind(OPENINGS_EXPECTED, _openings_of, _by_commas)
+BLOCKS_EXPECTED = "a list of host names or URLs"
+BLOCKS = Kind(BLOCKS_EXPECTED, _blocks_of, _by_commas)
 
 
 def _read_words(found: object) -> Mapping[str, str]:

@@ -19,7 +19,7 @@ from valetkey.settings.reading import Readings, read
 from valetkey.settings.secrets import is_open_to_others
 from valetkey.settings.setting import FromFile, Setting
 from valetkey.settings.sources import Found, Layer, Sources, hint, rows_by_name
-from valetkey.settings.values import LogSettings, ServerSettings, Settings, StorageSettings
+from valetkey.settings.values import LogSettings, OutboundSettings, ServerSettings, Settings, StorageSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -119,6 +119,11 @@ def _settings(found: Readings, declarations: Declarations, folder: Path) -> Sett
             tls_key=found[table.TLS_KEY],
         ),
         storage=StorageSettings(folder / found[table.STORAGE_PATH] if is_default else found[table.STORAGE_PATH]),
+        outbound=OutboundSettings(
+            allow=found[table.OUTBOUND_ALLOW],
+            block=found[table.OUTBOUND_BLOCK],
+            ca_file=found[table.OUTBOUND_CA_FILE],
+        ),
         log=LogSettings(format=found[table.LOG_FORMAT]),
         tenants=declarations.tenants,
         clients=declarations.clients,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from valetkey.authorization_server.outbound_guard import Blocks, Openings
 from valetkey.authorization_server.policy import OAUTH_2_1, PROFILES
 from valetkey.oauth.types import Issuer, Seconds
 from valetkey.settings import kinds
@@ -103,6 +104,30 @@ STORAGE_PATH: Final[Setting[Path]] = Setting(
     "The SQLite database; its folder must be writable, and on a local disk.",
     '"valetkey.db"',
 )
+OUTBOUND_ALLOW: Final[Setting[Openings]] = Setting(
+    "outbound.allow",
+    kinds.OPENINGS,
+    Openings(),
+    "The hosts, IP addresses and networks of your own that the server may ask for keys and documents, although "
+    "they are not public: a host may then have private and loopback addresses, and be asked over http on loopback.",
+    '["keys.internal.example.com", "10.20.0.0/16"]',
+)
+OUTBOUND_BLOCK: Final[Setting[Blocks]] = Setting(
+    "outbound.block",
+    kinds.BLOCKS,
+    Blocks(),
+    "The hosts, with everything beneath them, and the single URLs that the server never asks: clients that "
+    "introduce themselves from there are unknown from then on, and so are their tokens.",
+    '["bad.example", "https://apps.example/client.json"]',
+)
+OUTBOUND_CA_FILE: Final[Setting[Path | None]] = Setting(
+    "outbound.ca_file",
+    _PATH,
+    None,
+    "A PEM file with further certificate authorities that the server believes when it asks addresses outside, "
+    "such as that of a private network.",
+    '"internal-ca.pem"',
+)
 LOG_FORMAT: Final[Setting[LogFormat]] = Setting(
     "log.format",
     kinds.member_of(LogFormat),
@@ -124,6 +149,9 @@ SETTINGS: Final[tuple[Setting[object], ...]] = (
     TLS_CERTIFICATE,
     TLS_KEY,
     STORAGE_PATH,
+    OUTBOUND_ALLOW,
+    OUTBOUND_BLOCK,
+    OUTBOUND_CA_FILE,
     LOG_FORMAT,
 )
 """Every setting that stands for itself, in the order of the reference page and of `valetkey init`."""
@@ -131,5 +159,6 @@ SETTINGS: Final[tuple[Setting[object], ...]] = (
 SECTIONS: Final = {
     "server": "Where and how the server listens.",
     "storage": "Where everything is kept.",
+    "outbound": "What the server may ask of addresses outside, for keys and documents of clients.",
     "log": "How the log looks.",
 }

@@ -13,6 +13,7 @@ from valetkey.authorization_server.declaration import (
     DeclaredResource,
 )
 from valetkey.authorization_server.model import Tenant
+from valetkey.authorization_server.outbound_guard import Blocks, Openings
 from valetkey.oauth.types import Issuer, Seconds
 
 
@@ -59,6 +60,15 @@ class StorageSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class OutboundSettings:
+    """Where requests to addresses outside may lead, and whose certificates they believe."""
+
+    allow: Openings
+    block: Blocks
+    ca_file: Path | None
+
+
+@dataclass(frozen=True, slots=True)
 class LogSettings:
     """How the log looks."""
 
@@ -76,6 +86,7 @@ class Settings:
     key_encryption_key: KeyEncryptionKey
     server: ServerSettings
     storage: StorageSettings
+    outbound: OutboundSettings
     log: LogSettings
     tenants: tuple[Tenant, ...]
     """The default tenant is always the first."""

@@ -86,7 +86,25 @@ def test_a_client_brings_its_public_keys_from_a_file(operator: Operator, tmp_pat
     assert added["jwks"]["keys"][0]["crv"] == "Ed25519"
     assert "client_secret" not in added
     refusal = operator.refused(*("other" if each == "shop" else each for each in SHOP), *method)
-    assert refusal == "valetkey: jwks: private_key_jwt needs the client's public keys"
+    assert "jwks: private_key_jwt needs the client's public keys, or the jwks_uri" in refusal
+
+
+def test_a_client_says_where_it_publishes_its_keys_instead_of_handing_them_over(
+    operator: Operator, tmp_path: Path
+) -> None:
+    keys = tmp_path / "jwks.json"
+    keys.write_text('{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}')
+    published = ("--authentication-method", "private_key_jwt", "--jwks-uri", "https://shop.example.com/jwks.json")
+
+    added = operator.done(*SHOP, *published)
+
+    assert (added["jwks"], added["jwks_uri"]) == (None, "https://shop.example.com/jwks.json")
+    changed = operator.done("client", "change", "shop", "--jwks", str(keys))
+    assert (changed["jwks_uri"], len(changed["jwks"]["keys"])) == (None, 1)
+    back = operator.done("client", "change", "shop", *published[2:])
+    assert (back["jwks"], back["jwks_uri"]) == (None, "https://shop.example.com/jwks.json")
+    refusal = operator.refused("client", "change", "shop", "--jwks-uri", "http://shop.example.com/jwks.json")
+    assert refusal == "valetkey: jwks_uri: expected an https URL with a host"
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from valetkey.authorization_server.model import (
     AuthenticationMethod,
     ConsentMode,
 )
+from valetkey.authorization_server.outbound_guard import Blocks, Openings
 from valetkey.oauth.types import Issuer, Scope
 from valetkey.settings import LogFormat, load
 from valetkey.settings.declared_table import CLIENTS, DECLARATIONS, RESOURCES, TENANTS, USERS
@@ -51,6 +52,9 @@ SETTING_EXAMPLES: dict[str, tuple[str, object]] = {
     "server.tls_certificate": ('"chain.pem"', "chain.pem"),
     "server.tls_key": ('"chain.key"', "chain.key"),
     "storage.path": ('"elsewhere.db"', "elsewhere.db"),
+    "outbound.allow": ('["Keys.example", "10.0.0.0/8"]', Openings.parse(["keys.example", "10.0.0.0/8"])),
+    "outbound.block": ('["bad.example"]', Blocks.parse(["bad.example"])),
+    "outbound.ca_file": ('"internal-ca.pem"', "internal-ca.pem"),
     "log.format": ('"text"', LogFormat.TEXT),
 }
 # The others of a pair that only go together.
@@ -83,6 +87,9 @@ DECLARED_EXAMPLES: dict[str, dict[str, tuple[str, str, object]]] = {
         ),
         "secret": ('"other.secret"', "client.secrets", hashlib.sha256(SECRET[::-1].encode()).digest()),
         "jwks": ('"shop.jwks.json"', "client.jwks", JWKS),
+        "jwks_uri": (
+            '"https://shop.example.com/jwks.json"', "client.jwks_uri", "https://shop.example.com/jwks.json",
+        ),
         "grant_types": (
             '["authorization_code", "refresh_token"]',
             "client.grant_types",
@@ -101,6 +108,11 @@ DECLARED_EXAMPLES: dict[str, dict[str, tuple[str, str, object]]] = {
         "profile": ('"OPENID"', "client.profile", "OPENID"),
         "id_token_signed_response_alg": ('"ES256"', "client.id_token_signed_response_alg", "ES256"),
         "access_token_format": ('"opaque"', "client.access_token_format", AccessTokenFormat.OPAQUE),
+        "token_exchange": (
+            '[{ client = "web", resources = ["https://api.example.com"], kind = "impersonation" }]',
+            "client.token_exchange",
+            (ExchangeRule(ClientId("web"), ("https://api.example.com",), ExchangeKind.IMPERSONATION),),
+        ),
         "disabled": ("true", "client.disabled", True),
     },
     "users": {
@@ -192,6 +204,8 @@ def test_every_setting_can_come_from_a_variable_that_is_believed_over_the_file(
         "key_encryption_key": b64encode(OTHER_KEY).decode(),
         "server.trusted_proxies": "10.1.0.0/16,::1",
         "server.hosts": "127.0.0.2, ::1",
+        "outbound.allow": "keys.example,10.0.0.0/8",
+        "outbound.block": "bad.example",
     }.get(row.path, str(expected))
 
     settings = loaded(folder, _config(_key(row), row.example) + "\n", {variable_of(row.path): value})
@@ -275,7 +289,8 @@ def test_the_template_is_accepted_as_it_is(folder: Path) -> None:
 def test_the_template_is_accepted_with_every_comment_of_the_declarations_taken_away(folder: Path) -> None:
     head, _, declared = template("https://login.example.com", "valetkey.key").partition("# --- what this file")
     lines = [line.removeprefix("# ") for line in declared.splitlines()[1:]]
-    keys = [line for line in lines if line.startswith("[[") or " = " in line]
+    # Keys stand in one place: jwks_uri is the other one.
+    keys = [line for line in lines if line.startswith("[[") or (" = " in line and "jwks_uri" not in line)]
 
     settings = loaded(folder, head + "\n".join(keys))
 

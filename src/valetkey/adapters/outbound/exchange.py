@@ -9,7 +9,6 @@ from valetkey.authorization_server.outbound import FetchedDocument, Unfetchable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     import httpx2
 
@@ -26,7 +25,7 @@ _ELSEWHERE: Final = (1, 3)
 _NOT_MODIFIED: Final = 304
 
 
-def trust(ca_file: Path | None) -> ssl.SSLContext:
+def trust(ca_file: str | None) -> ssl.SSLContext:
     """Return whose certificates are believed: the system's authorities, and those of `ca_file`.
 
     Slow: it reads hundreds of certificates. Raises OSError where the file cannot be used.

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from valetkey.adapters.outbound.addresses import Openings
 from valetkey.adapters.outbound.exchange import Exchange, trust
 from valetkey.adapters.outbound.lanes import Lanes
 from valetkey.adapters.outbound.resolving import Resolver, SystemResolver
-from valetkey.adapters.outbound.target import Blocks, parse_target, places_of
+from valetkey.adapters.outbound.target import parse_target, places_of
 from valetkey.authorization_server.outbound import FetchedDocument, FetchRules, Unfetchable
 
 if TYPE_CHECKING:
@@ -19,21 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
 
     from valetkey.authorization_server.outbound import OutboundBody
+    from valetkey.authorization_server.outbound_guard import Guard
     from valetkey.authorization_server.ports import EventLog
 
 _HTTP_OK: Final = 200
 _HTTP_NOT_MODIFIED: Final = 304
 
 Outcome = FetchedDocument | Unfetchable
-
-
-@dataclass(frozen=True, slots=True)
-class Guard:
-    """What an operator opens and forbids, and whose certificates are believed beside the system's."""
-
-    openings: Openings = Openings()  # noqa: RUF009 - frozen
-    blocks: Blocks = Blocks()  # noqa: RUF009 - frozen
-    ca_file: Path | None = None
 
 
 class GuardedFetcher:

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from valetkey.adapters.outbound.addresses import HOST_NAME, Address, Openings, address_of
 from valetkey.authorization_server.outbound import Unfetchable
+from valetkey.authorization_server.outbound_guard import HOST_NAME, Address, address_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from valetkey.adapters.outbound.resolving import Resolver
+    from valetkey.authorization_server.outbound_guard import Openings
 
 LONGEST_URL: Final = 2_048
 MOST_ADDRESSES: Final = 32
@@ -50,33 +49,6 @@ class Place:
     def authority(self) -> str:
         """The address and the port as a URL has them."""
         return f"[{self.address}]:{self.port}" if self.address.version == 6 else f"{self.address}:{self.port}"  # noqa: PLR2004 - IPv6
-
-
-@dataclass(frozen=True, slots=True)
-class Blocks:
-    """What an operator forbids: hosts with everything beneath them, and single URLs."""
-
-    hosts: frozenset[str] = frozenset()
-    urls: frozenset[str] = frozenset()
-
-    @classmethod
-    def parse(cls, entries: Iterable[str]) -> Blocks:
-        """Return what a list of host names and URLs forbids; raises ValueError for anything else."""
-        hosts, urls = set[str](), set[str]()
-        for entry in entries:
-            if "://" in entry:
-                urls.add(entry)
-            elif HOST_NAME.fullmatch(entry.lower()) or address_of(entry) is not None:
-                hosts.add(entry.lower())
-            else:
-                raise ValueError(f"{entry!r} is no host name, address or URL")
-        return cls(frozenset(hosts), frozenset(urls))
-
-    def forbids(self, url: str, host: str) -> bool:
-        """Say whether `url`, whose host is `host`, must not be asked for."""
-        labels = host.split(".")
-        parents = {".".join(labels[start:]) for start in range(len(labels))}
-        return url in self.urls or not self.hosts.isdisjoint({host, *parents})
 
 
 def parse_target(url: str, openings: Openings) -> Target:

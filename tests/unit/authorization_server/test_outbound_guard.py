@@ -4,9 +4,9 @@ import ipaddress
 
 import pytest
 
-from valetkey.adapters.outbound.addresses import Openings, is_public
-from valetkey.adapters.outbound.target import Blocks, parse_target
+from valetkey.adapters.outbound.target import parse_target
 from valetkey.authorization_server.outbound import Unfetchable
+from valetkey.authorization_server.outbound_guard import Blocks, Openings, is_public
 
 INWARD = [
     "0.0.0.0", "0.1.2.3", "10.0.0.1", "100.64.0.1", "100.100.100.200", "127.0.0.1", "127.9.9.9", "168.63.129.16",

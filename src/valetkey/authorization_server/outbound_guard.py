@@ -1,10 +1,10 @@
-"""Which IP addresses a stranger's URL may lead to (RFC 6890 and the IANA special-purpose registries)."""
+"""Where outbound requests may lead: public addresses (RFC 6890), what an operator opens, not what they block."""
 
 from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 if TYPE_CHECKING:
@@ -90,6 +90,43 @@ class Openings:
         if is_public(address) or _is_in(address, self.networks):
             return True
         return host in self.hosts and _is_in(address, _PRIVATE)
+
+
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """What an operator forbids: hosts with everything beneath them, and single URLs."""
+
+    hosts: frozenset[str] = frozenset()
+    urls: frozenset[str] = frozenset()
+
+    @classmethod
+    def parse(cls, entries: Iterable[str]) -> Blocks:
+        """Return what a list of host names and URLs forbids; raises ValueError for anything else."""
+        hosts, urls = set[str](), set[str]()
+        for entry in entries:
+            if "://" in entry:
+                urls.add(entry)
+            elif HOST_NAME.fullmatch(entry.lower()) or address_of(entry) is not None:
+                hosts.add(entry.lower())
+            else:
+                raise ValueError(f"{entry!r} is no host name, address or URL")
+        return cls(frozenset(hosts), frozenset(urls))
+
+    def forbids(self, url: str, host: str) -> bool:
+        """Say whether `url`, whose host is `host`, must not be asked for."""
+        labels = host.split(".")
+        parents = {".".join(labels[start:]) for start in range(len(labels))}
+        return url in self.urls or not self.hosts.isdisjoint({host, *parents})
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """What an operator opens and blocks, and whose certificates are believed beside the system's."""
+
+    openings: Openings = field(default_factory=Openings)
+    blocks: Blocks = field(default_factory=Blocks)
+    ca_file: str | None = None
+    """The path of a PEM file."""
 
 
 def address_of(text: str) -> Address | None:
