@@ -45,7 +45,6 @@ def test_a_script_is_known_by_its_file_name_and_header() -> None:
         {"0001_first.sql": "CREATE TABLE a (x BIGINT);"},
         {"0001_first.sql": "-- works with: 2\n"},
         {"0001_first.sql": "-- works with: 0\n"},
-        {"0002_more.sql": TWO.script},
         {"0001_first.sql": ONE.script, "0001_second.sql": ONE.script},
     ],
 )
@@ -127,7 +126,8 @@ async def test_a_database_that_was_not_upgraded_is_not_opened(path: str) -> None
 async def test_a_database_of_a_newer_version_is_not_opened(path: str) -> None:
     # covers: FLT-16
     upgrade(path)
-    newer = replace(THREE, number=len(shipped()) + 1, works_with=len(shipped()) + 1, script="SELECT 1;")
+    number = shipped()[-1].number + 1
+    newer = replace(THREE, number=number, works_with=number, script="SELECT 1;")
     upgrade(path, (*shipped(), newer))
     with pytest.raises(SchemaMismatchError, match="newer version"):
         await SqliteStorage.open(path)

@@ -66,8 +66,10 @@ def parse(scripts: Mapping[str, str]) -> tuple[Migration, ...]:
             raise ValueError(f"{file_name}: a migration is NNNN_name.sql with a line '-- works with: N'.")
         migrations.append(Migration(int(name[1]), name[2], script, int(header[1])))
     migrations.sort(key=lambda migration: migration.number)
-    for expected, migration in enumerate(migrations, start=1):
-        if migration.number != expected or not 1 <= migration.works_with <= expected:
+    numbers = [migration.number for migration in migrations]
+    for migration in migrations:
+        # A number may be missing, while the branch that has it is not merged; none is there twice.
+        if numbers.count(migration.number) != 1 or not 1 <= migration.works_with <= migration.number:
             raise ValueError(f"Migration {migration.number:04} is out of order or works with an unknown one.")
     return tuple(migrations)
 
@@ -85,15 +87,16 @@ def pending(known: tuple[Migration, ...], applied: Iterable[AppliedMigration]) -
     has left a schema on which this one cannot work.
     """
     by_number = {migration.number: migration for migration in known}
+    newest = max(by_number, default=0)
     done = set()
     for line in applied:
         done.add(line.number)
         ours = by_number.get(line.number)
         if ours is None:
-            if line.works_with > len(known):
+            if line.works_with > newest:
                 raise SchemaMismatchError(
                     f"The database has migration {line.number:04}_{line.name} of a newer version, "
-                    f"and this version knows {len(known):04} at most: start the newer version."
+                    f"and this version knows {newest:04} at most: start the newer version."
                 )
         elif ours.checksum != line.checksum:
             raise SchemaMismatchError(
