@@ -39,6 +39,7 @@ COMMANDS: Final[dict[str, Command]] = {
     ),
     "tenant": Command("valetkey.cli.tenant", "tenant", "Add, list, show, change and remove tenants."),
     "revoke": Command("valetkey.cli.revoke", "revoke", "End sessions and tokens at once: the kill switch."),
+    "doctor": Command("valetkey.cli.doctor", "doctor", "Judge a configuration against a policy profile."),
     "db": Command("valetkey.cli.db", "db", "Look at the schema of the database and bring it up to date."),
 }
 

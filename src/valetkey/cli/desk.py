@@ -110,13 +110,22 @@ def at_desk(options: Mapping[str, Any], act: Callable[[Desk], Awaitable[Answer]]
     place = place_of(options)
     tenant_id = TenantId(options.get("tenant", DEFAULT_TENANT))
 
-    async def work() -> Answer:
+    async def work(storage: SqliteStorage) -> Answer:
+        tenant = await _tenant(place, storage, tenant_id)
+        return await act(Desk(storage, storage.stores(tenant_id), tenant_id, tenant, draw_fresh()))
+
+    return in_store(place, work)
+
+
+def in_store(place: Place, work: Callable[[SqliteStorage], Awaitable[Answer]]) -> Answer:
+    """Open the store for all tenants, work, close it; a refusal or an outage ends the command with its lines."""
+
+    async def opened() -> Answer:
         async with _open(place) as storage:
-            tenant = await _tenant(place, storage, tenant_id)
-            return await act(Desk(storage, storage.stores(tenant_id), tenant_id, tenant, draw_fresh()))
+            return await work(storage)
 
     try:
-        return asyncio.run(work())
+        return asyncio.run(opened())
     except DeclaredInFile as refusal:
         say_refused([_where_declared(refusal, place)])
     except ActRefused as refusal:

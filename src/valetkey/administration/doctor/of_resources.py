@@ -1,0 +1,106 @@
+"""What can be wrong with a tenant's resource servers and signing keys."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from valetkey.administration.doctor.finding import Diagnosis, Estate, Said, Severity
+from valetkey.authorization_server.mint import ALGORITHM
+from valetkey.authorization_server.model import AccessTokenFormat, KeyState
+from valetkey.authorization_server.registration import resource_faults
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+OLD_KEY: Final = 365 * 86_400
+"""Seconds."""
+
+
+def _unsound(estate: Estate) -> Iterator[Said]:
+    for resource in estate.resources:
+        for fault in () if resource.disabled else resource_faults(resource):
+            yield (
+                f"resource {resource.identifier}",
+                f"{fault.field}: {fault.message}",
+                f"change it with `valetkey resource change {resource.identifier}`",
+            )
+
+
+def _unreadable(estate: Estate) -> Iterator[Said]:
+    for resource in estate.resources:
+        is_opaque = resource.access_token_format is AccessTokenFormat.OPAQUE
+        if is_opaque and not resource.introspection_client_ids and not resource.disabled:
+            yield (
+                f"resource {resource.identifier}",
+                "its tokens are opaque, and nobody may introspect them for it",
+                "name a client that speaks for it: `--introspection-client`",
+            )
+
+
+def _spoken_for_by_nobody(estate: Estate) -> Iterator[Said]:
+    able = {client.client_id for client in estate.clients if not client.is_public and not client.disabled}
+    for resource in estate.resources:
+        for client_id in resource.introspection_client_ids:
+            if client_id not in able and not resource.disabled:
+                yield (
+                    f"resource {resource.identifier}",
+                    f"client {client_id} should speak for it, but is unknown, public or disabled",
+                    "add a confidential client of that name, or name another",
+                )
+
+
+def _long_lived(estate: Estate) -> Iterator[Said]:
+    for resource in estate.resources:
+        lifetime = resource.access_token_lifetime or 0
+        if lifetime > estate.policy.access_token_lifetime and not resource.disabled:
+            yield (
+                f"resource {resource.identifier}",
+                f"its tokens live {lifetime} seconds; the profile says {estate.policy.access_token_lifetime}",
+                "shorten it, or be sure that the resource server follows revocations",
+            )
+
+
+def _without_resources(estate: Estate) -> Iterator[Said]:
+    if not any(not resource.disabled for resource in estate.resources) and estate.clients:
+        yield (
+            f"tenant {estate.tenant.tenant_id}",
+            "no resource server is known: access tokens are good for UserInfo only",
+            "add your API with `valetkey resource add`",
+        )
+
+
+def _without_key(estate: Estate) -> Iterator[Said]:
+    active = {key.algorithm for key in estate.signing_keys if key.state is KeyState.ACTIVE}
+    # A tenant gets its keys with its first request: none at all is one that never had any.
+    if not active:
+        return
+    needed = {ALGORITHM, *(each.id_token_signed_response_alg for each in estate.clients if not each.disabled)}
+    for algorithm in sorted(needed - active):
+        if algorithm.startswith("HS"):
+            continue
+        yield (
+            f"tenant {estate.tenant.tenant_id}",
+            f"there is no active signing key for {algorithm}",
+            "start the server once, which makes what is missing, or choose another algorithm",
+        )
+
+
+def _old_key(estate: Estate) -> Iterator[Said]:
+    for key in estate.signing_keys:
+        if key.state is KeyState.ACTIVE and estate.now - key.created_at > OLD_KEY:
+            yield (
+                f"tenant {estate.tenant.tenant_id}",
+                f"key {key.kid} ({key.algorithm}) has signed for more than a year",
+                "rotate it",
+            )
+
+
+DIAGNOSES: Final[tuple[Diagnosis[Estate], ...]] = (
+    Diagnosis("resource-unsound", Severity.FAULT, "RFC 8707, 2", _unsound),
+    Diagnosis("resource-unreadable", Severity.FAULT, "RFC 7662, 2.1", _unreadable),
+    Diagnosis("resource-spoken-for-by-nobody", Severity.FAULT, "RFC 7662, 2.1", _spoken_for_by_nobody),
+    Diagnosis("signing-key-missing", Severity.FAULT, "RFC 9068, 2.1", _without_key),
+    Diagnosis("resource-long-access-tokens", Severity.WARNING, "RFC 9700, 4.10", _long_lived),
+    Diagnosis("resource-none", Severity.NOTE, "RFC 8707, 2", _without_resources),
+    Diagnosis("signing-key-old", Severity.NOTE, "NIST SP 800-57, 5.3.6", _old_key),
+)
