@@ -1,5 +1,10 @@
 """The client's side of OAuth 2.1 and OpenID Connect: flows sans I/O, and faces over HTTP, sync and async."""
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
 from valetkey.client.authentication import (
     ClientAuthentication,
     ClientSecretBasic,
@@ -27,10 +32,25 @@ from valetkey.client.flow import OutgoingRequest, TokenStore
 from valetkey.client.id_token import verify_id_token
 from valetkey.client.introspection import Introspected
 from valetkey.client.revocation import Kind
-from valetkey.client.sign_in import SignedIn
+from valetkey.client.signed_in import SignedIn
 from valetkey.client.token_exchange import Exchange, TokenType
 
+if TYPE_CHECKING:
+    from valetkey.client.async_oauth_client import AsyncOAuthClient
+    from valetkey.client.async_sources import AsyncKeptTokens, AsyncMachineTokens
+    from valetkey.client.file_store import FileTokenStore
+    from valetkey.client.httpx_auth import AsyncBearerAuth, BearerAuth
+    from valetkey.client.loopback import sign_in
+    from valetkey.client.memory_store import MemoryTokenStore
+    from valetkey.client.oauth_client import OAuthClient
+    from valetkey.client.sources import KeptTokens, MachineTokens
+
 __all__ = [
+    "AsyncBearerAuth",
+    "AsyncKeptTokens",
+    "AsyncMachineTokens",
+    "AsyncOAuthClient",
+    "BearerAuth",
     "ClientAuthentication",
     "ClientSecretBasic",
     "ClientSecretJwt",
@@ -39,10 +59,15 @@ __all__ = [
     "Credentials",
     "DeviceAuthorization",
     "Exchange",
+    "FileTokenStore",
     "FlowError",
     "Introspected",
+    "KeptTokens",
     "Kind",
+    "MachineTokens",
+    "MemoryTokenStore",
     "NoAuthentication",
+    "OAuthClient",
     "OutgoingRequest",
     "Party",
     "PrivateKeyJwt",
@@ -59,6 +84,28 @@ __all__ = [
     "TokenResponse",
     "TokenStore",
     "TokenType",
+    "sign_in",
     "token_post",
     "verify_id_token",
 ]
+
+_SHELLS: Final = {
+    "AsyncBearerAuth": "httpx_auth",
+    "AsyncKeptTokens": "async_sources",
+    "AsyncMachineTokens": "async_sources",
+    "AsyncOAuthClient": "async_oauth_client",
+    "BearerAuth": "httpx_auth",
+    "FileTokenStore": "file_store",
+    "KeptTokens": "sources",
+    "MachineTokens": "sources",
+    "MemoryTokenStore": "memory_store",
+    "OAuthClient": "oauth_client",
+    "sign_in": "loopback",
+}
+
+
+def __getattr__(name: str) -> object:
+    # The shells bring threads, event loops and an HTTP client: who only builds requests does not pay for that.
+    if name in _SHELLS:
+        return getattr(import_module(f"valetkey.client.{_SHELLS[name]}"), name)
+    raise AttributeError(name)

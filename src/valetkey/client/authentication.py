@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from urllib.parse import quote_plus
 
 from valetkey.jose import Jwk, jwt
+from valetkey.jose.jwk import signer_of
 from valetkey.jose.token_kinds import CLIENT_ASSERTION
 
 if TYPE_CHECKING:
@@ -108,9 +109,15 @@ class ClientSecretJwt:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PrivateKeyJwt:
-    """An assertion that is signed by a key of which the server knows only the public part (RFC 7523, 2.2)."""
+    """An assertion that is signed by a key of which the server knows only the public part (RFC 7523, 2.2).
+
+    Raises ConfigurationError for a key that cannot sign.
+    """
 
     key: Jwk
+
+    def __post_init__(self) -> None:
+        signer_of(self.key)
 
     def credentials(self, client_id: str, issuer: str, moment: Moment) -> Credentials:
         """Return a new assertion for `issuer`."""

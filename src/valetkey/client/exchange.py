@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode
@@ -12,6 +13,7 @@ from valetkey.client.authentication import Credentials, Registration
 from valetkey.client.discovery import Server
 from valetkey.client.errors import FlowError, ResponseRejected, ServerRefused, ServerUnreachable
 from valetkey.client.flow import OutgoingRequest, send, this_moment
+from valetkey.client.keys import KeyMemory
 from valetkey.oauth.errors import OAuthError
 from valetkey.oauth.types import Scope
 
@@ -27,14 +29,16 @@ HTTP_OK: Final = 200
 _HTTP_TOO_MANY: Final = 429
 _HTTP_SERVER_ERROR: Final = 500
 _LONGEST_PAUSE: Final = 3_600
+_TOKEN: Final = re.compile(r"[\x21-\x7e]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Party:
-    """Both sides of a request: the server, and the client as it knows it."""
+    """Both sides of a request: the server with what is known of its keys, and the client as it knows it."""
 
     server: Server
     client: Registration
+    keys: KeyMemory = field(default_factory=KeyMemory, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +67,11 @@ class TokenResponse:
         token_type = required_text(members, "token_type")
         if token_type.lower() not in _TOKEN_TYPES:
             raise ResponseRejected("invalid_response", "The server issued a token of an unknown type.")
+        access_token = required_text(members, "access_token")
+        if not _TOKEN.fullmatch(access_token):
+            raise ResponseRejected("invalid_response", "The access_token has characters that no header may hold.")
         return cls(
-            required_text(members, "access_token"),
+            access_token,
             _scope(members.get("scope"), asked),
             _lifetime(members.get("expires_in")),
             _optional_text(members, "refresh_token"),

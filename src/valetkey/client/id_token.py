@@ -6,16 +6,12 @@ import hmac
 from typing import TYPE_CHECKING, Final
 
 from valetkey.client.errors import ResponseRejected
-from valetkey.client.exchange import HTTP_OK, refusal_of
-from valetkey.client.flow import OutgoingRequest, send
-from valetkey.jose import InvalidKey, InvalidToken, JwkSet, Verifier
+from valetkey.jose import InvalidToken, JwkSet, Verifier
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from valetkey.client.code_flow import StartedCodeFlow
-    from valetkey.client.discovery import Server
-    from valetkey.client.flow import Flow
 
 ALGORITHMS: Final = frozenset({"ES256", "RS256", "PS256", "Ed25519", "EdDSA"})
 """Accepted unless the client names those that it registered."""
@@ -47,15 +43,3 @@ def verify_id_token(
         # OIDCC-3.1.3.7/nonce
         raise ResponseRejected("nonce_mismatch", "The ID Token belongs to another request.")
     return claims
-
-
-def keys_of(server: Server) -> Flow[JwkSet]:
-    """Return the keys that the server publishes; raises ResponseRejected where they are no sound key set."""
-    request = OutgoingRequest(server.require("jwks_uri"), (("accept", "application/json"),), method="GET")
-    response = yield from send(request)
-    if response.status != HTTP_OK:
-        raise refusal_of(response.status, {}, response.header("retry-after"))
-    try:
-        return JwkSet.parse(response.body)
-    except InvalidKey:
-        raise ResponseRejected("invalid_keys", "The server's keys are no sound key set.") from None

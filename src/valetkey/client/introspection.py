@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 from valetkey.client.errors import ResponseRejected
 from valetkey.client.exchange import HTTP_OK, ask, members_of
 from valetkey.client.flow import present_time
-from valetkey.client.id_token import ALGORITHMS, keys_of
+from valetkey.client.id_token import ALGORITHMS
+from valetkey.client.keys import keys_for
 from valetkey.jose import InvalidToken, Verifier
 from valetkey.jose.token_kinds import INTROSPECTION_RESPONSE
 
@@ -51,7 +52,8 @@ def introspect_signed(party: Party, token: str, *, algorithms: Collection[str] =
     kind = (response.header("content-type") or "").partition(";")[0].strip().lower()
     if kind != SIGNED:
         raise ResponseRejected("invalid_response", "The server did not sign its answer.")
-    keys = yield from keys_of(party.server)
+    answer = response.body.decode("latin-1").strip()
+    keys = yield from keys_for(answer, party.server.require("jwks_uri"), party.keys)
     now = yield from present_time()
     verifier = Verifier(
         issuer=party.server.issuer,
@@ -62,7 +64,7 @@ def introspect_signed(party: Party, token: str, *, algorithms: Collection[str] =
         kind=INTROSPECTION_RESPONSE,
     )
     try:
-        claims = verifier.verify(response.body.decode("latin-1").strip(), keys, now=now).claims
+        claims = verifier.verify(answer, keys, now=now).claims
     except InvalidToken as error:
         raise ResponseRejected(
             "invalid_response", f"The signed answer is not to be believed: {error.code}."

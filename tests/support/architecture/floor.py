@@ -29,6 +29,16 @@ SHELLS = MappingProxyType(
         "valetkey.resource_server.introspecting": frozenset({"asyncio", "httpx2"}),
         "valetkey.resource_server.status_following": frozenset({"asyncio"}),
         "valetkey.jose.fetching": frozenset({"asyncio", "httpx2", "threading"}),
+        # Loads the shells when they are first asked for.
+        "valetkey.client": frozenset({"importlib"}),
+        "valetkey.client.connection": frozenset({"httpx2", "ssl", "threading", "time"}),
+        "valetkey.client.async_connection": frozenset({"asyncio", "httpx2", "ssl"}),
+        "valetkey.client.sources": frozenset({"threading"}),
+        "valetkey.client.async_sources": frozenset({"asyncio"}),
+        "valetkey.client.httpx_auth": frozenset({"httpx2"}),
+        "valetkey.client.memory_store": frozenset({"threading"}),
+        "valetkey.client.file_store": frozenset({"fcntl", "os", "pathlib"}),
+        "valetkey.client.loopback": frozenset({"http", "queue", "threading", "webbrowser"}),
     }
 )
 

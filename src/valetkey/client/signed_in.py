@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 from valetkey.client.errors import ResponseRejected
 from valetkey.client.exchange import TokenResponse, redeem
 from valetkey.client.flow import present_time
-from valetkey.client.id_token import keys_of, verify_id_token
+from valetkey.client.id_token import verify_id_token
+from valetkey.client.keys import keys_for
 
 if TYPE_CHECKING:
     from valetkey.client.code_flow import StartedCodeFlow
@@ -38,6 +39,6 @@ def finish_code(party: Party, started: StartedCodeFlow, query: str) -> Flow[Sign
         return SignedIn(tokens)
     if tokens.id_token is None:
         raise ResponseRejected("invalid_response", "The server issued no ID Token though openid was asked for.")
-    keys = yield from keys_of(party.server)
+    keys = yield from keys_for(tokens.id_token, party.server.require("jwks_uri"), party.keys)
     now = yield from present_time()
     return SignedIn(tokens, verify_id_token(tokens.id_token, started, keys, now=now))
