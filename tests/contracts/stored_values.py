@@ -13,6 +13,7 @@ from valetkey.authorization_server.decision import (
     PutEndUser,
     StartSession,
 )
+from valetkey.authorization_server.device.codes import DeviceCode, Polling
 from valetkey.authorization_server.known_access_tokens import OpaqueAccessToken
 from valetkey.authorization_server.model import (
     AccessTokenFormat,
@@ -27,17 +28,22 @@ from valetkey.authorization_server.model import (
     Confirmation,
     Consent,
     EndUser,
+    ExchangeKind,
+    ExchangeRule,
     Generations,
     Interaction,
     KeptReply,
     KeyState,
     PasswordHash,
     RefreshToken,
+    RegistrationMode,
     Resource,
+    SelfRegistration,
     Session,
     SigningKey,
     Tenant,
 )
+from valetkey.authorization_server.self_registration.changes import RegistrationToken
 from valetkey.oauth.types import (
     AuthorizationId,
     ClientId,
@@ -91,8 +97,28 @@ CLIENT = Client(
     resources=("https://api.example",),
     profile="OPENID",
     access_token_format=AccessTokenFormat.OPAQUE,
+    authentication_signing_alg="ES256",
+    token_exchange=(ExchangeRule(ClientId("other"), ("https://api.example",), ExchangeKind.IMPERSONATION),),
 )
-SECRET = ClientSecret("first", SecretDigest(b"\x01" * 32), NOW, later(60))
+SECRET = ClientSecret("first", SecretDigest(b"\x01" * 32), NOW, later(60), b"sealed\x00")
+REGISTRATION = SelfRegistration(
+    NOW,
+    digest("vk_rat_"),
+    "token",
+    Scope.of(("openid", "read")),
+    frozenset({GrantType("authorization_code")}),
+    {"client_uri": "https://app.example/", "contacts": ["ops@app.example"], "client_name#de": "Vorschau"},
+)
+SELF_REGISTERED = replace(CLIENT, client_id=ClientId("stranger"), registration=REGISTRATION)
+REGISTRATION_TOKEN = RegistrationToken(
+    "token",
+    digest("vk_iat_"),
+    NOW,
+    later(400),
+    2,
+    Scope.of(("read", "write")),
+    frozenset({GrantType("client_credentials")}),
+)
 RESOURCE = Resource(
     "https://api.example",
     "API",
@@ -102,7 +128,14 @@ RESOURCE = Resource(
     (ClientId("api"), ClientId("gateway")),
 )
 KEY = SigningKey("k1", "ES256", '{"kty":"EC"}', b"sealed\x00", KeyState.ACTIVE, NOW)
-ACME = Tenant(TenantId("acme"), "Acme", "OAUTH_2_1", accent="#102030")
+ACME = Tenant(
+    TenantId("acme"),
+    "Acme",
+    "OAUTH_2_1",
+    accent="#102030",
+    registration=RegistrationMode.TOKEN,
+    registration_scope=Scope(("read",)),
+)
 
 BROWSER = Browser(BrowserId("browser"), digest("handle"), b"\x02" * 32, NOW, later(1000))
 SESSION = Session(SessionId("sid"), BROWSER.browser_id, SUBJECT, AUTHENTICATION, Generations(), NOW, NOW)
@@ -152,6 +185,17 @@ REFRESH_TOKEN = RefreshToken(
 SUCCESSOR = replace(REFRESH_TOKEN, digest=digest("successor"), confirmation=None)
 ACCESS_TOKEN = OpaqueAccessToken(
     digest("access"), {"sub": "alice", "aud": ["https://api.example"], "gen": [0, 0, 1, 0]}, later(70)
+)
+DEVICE_CODE = DeviceCode(
+    digest=digest("device"),
+    user_code_digest=digest("WDJBMJHT"),
+    client_id=CLIENT_ID,
+    scope=Scope.of(("openid", "read")),
+    resources=("https://api.example", "https://a.example"),
+    generations=Generations(),
+    created_at=NOW,
+    expires_at=later(60),
+    polling=Polling(Seconds(5)),
 )
 KEPT = KeptReply(b"sealed reply", b"\x03" * 32, later(30))
 

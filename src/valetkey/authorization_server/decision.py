@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from valetkey.authorization_server.configuration_change import (
@@ -17,6 +18,14 @@ from valetkey.authorization_server.configuration_change import (
     RemoveEndUser,
     RemoveResource,
     SetProvisioningRevision,
+)
+from valetkey.authorization_server.device.codes import (
+    AddDeviceCode,
+    ApproveDeviceCode,
+    DenyDeviceCode,
+    DeviceChange,
+    RecordPoll,
+    RedeemDeviceCode,
 )
 from valetkey.authorization_server.known_access_tokens import (
     AccessTokenChange,
@@ -36,7 +45,17 @@ from valetkey.authorization_server.model import (
     StoredAuthorization,
 )
 from valetkey.authorization_server.revocation.statuses import StatusChange
+from valetkey.authorization_server.self_registration.changes import (
+    AddRegistrationToken,
+    ForgetConsents,
+    KeepRegistration,
+    RegisterClient,
+    RegistrationChange,
+    RemoveRegistrationToken,
+    UseRegistrationToken,
+)
 from valetkey.oauth.errors import OAuthError
+from valetkey.oauth.token_exchange import TokenType
 from valetkey.oauth.types import (
     AuthorizationId,
     ClientId,
@@ -50,18 +69,29 @@ from valetkey.oauth.types import (
 
 __all__ = [
     "AddAccessToken",
+    "AddDeviceCode",
+    "AddRegistrationToken",
     "AddSigningKey",
+    "ApproveDeviceCode",
     "BumpGeneration",
     "ChangePassword",
+    "DenyDeviceCode",
+    "ForgetConsents",
+    "KeepRegistration",
     "PutClient",
     "PutEndUser",
     "PutResource",
     "PutTenant",
+    "RecordPoll",
+    "RedeemDeviceCode",
+    "RegisterClient",
     "RemoveClient",
     "RemoveEndUser",
+    "RemoveRegistrationToken",
     "RemoveResource",
     "RevokeAccessToken",
     "SetProvisioningRevision",
+    "UseRegistrationToken",
 ]
 
 # --- must-win changes: each is one conditional statement; losing one undoes the whole commit ---------------
@@ -255,8 +285,10 @@ Change = (
     | WithdrawConsent
     | ForgiveAttempts
     | AccessTokenChange
+    | DeviceChange
     | StatusChange
     | ConfigurationChange
+    | RegistrationChange
 )
 
 Changes = tuple[Change, ...]
@@ -294,7 +326,25 @@ class ClientIssue:
     changes: Changes = ()
 
 
-Issue = EndUserIssue | ClientIssue
+@dataclass(frozen=True, slots=True)
+class ExchangeIssue:
+    """An access token that another client got for an end-user's: it hangs off the same authorization.
+
+    `generations` stamp it with the counters of now of its own client and those of the authorization;
+    `claims` say who acts, and through which clients it came. It expires at `expires_at` at the latest.
+    """
+
+    stored: StoredAuthorization
+    scope: Scope
+    resources: tuple[str, ...]
+    generations: Generations
+    claims: Mapping[str, object]
+    expires_at: NumericDate
+    token_type: TokenType
+    changes: Changes = ()
+
+
+Issue = EndUserIssue | ClientIssue | ExchangeIssue
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,4 +363,4 @@ class Refuse:
     changes: Changes = ()
 
 
-Decision = EndUserIssue | ClientIssue | Replay | Refuse
+Decision = EndUserIssue | ClientIssue | ExchangeIssue | Replay | Refuse

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-from valetkey.authorization_server.decision import AddAccessToken, Changes, ClientIssue, Issue
+from valetkey.authorization_server.decision import (
+    AddAccessToken,
+    Changes,
+    ClientIssue,
+    ExchangeIssue,
+    Issue,
+)
 from valetkey.authorization_server.known_access_tokens import OpaqueAccessToken
 from valetkey.authorization_server.model import AccessTokenFormat
 from valetkey.authorization_server.revocation.publication import status_list_uri
@@ -46,6 +52,8 @@ async def mint_access_token(
     Raises Unavailable when no key can sign it.
     """
     lifetime = lifetime_for(resources, server.policy_for(client).access_token_lifetime)
+    if isinstance(issue, ExchangeIssue):
+        lifetime = Seconds(min(lifetime, issue.expires_at - fresh.now))
     claims = access_token_claims(issue, client, server.issuer, lifetime, fresh)
     if format_for(resources, client) is AccessTokenFormat.OPAQUE:
         opaque = fresh.token(PREFIX)
@@ -63,8 +71,13 @@ async def _place(
     if isinstance(issue, ClientIssue):
         generations = issue.generations
         return await server.statuses.take_for_client(client.client_id, generations, expires_at, fresh), ()
-    place = await server.statuses.take(expires_at, fresh)
     authorization_id = issue.stored.authorization.authorization_id
+    if isinstance(issue, ExchangeIssue):
+        # Its place is the client's and the authorization's: it dies with either.
+        stamp = replace(issue.generations, subject=0)
+        place = await server.statuses.take_for_client(client.client_id, stamp, expires_at, fresh)
+    else:
+        place = await server.statuses.take(expires_at, fresh)
     return place, (AssignStatus(*place, authorization_id, expires_at),)
 
 
@@ -90,7 +103,8 @@ def access_token_claims(
 ) -> dict[str, object]:
     """Return the claims of an access token (RFC 9068, 2.2), with the handles that revocation names.
 
-    `gen` holds the counters [server, tenant, client, subject] of its authorization.
+    `gen` holds the counters [server, tenant, client, subject] of its authorization, those of an exchanged token
+    with the counter of its own client.
     """
     claims: dict[str, object] = {  # RFC9068-2.2/claims
         "iss": issuer.url,
@@ -108,6 +122,9 @@ def access_token_claims(
     authorization = issue.stored.authorization
     claims["sub"] = authorization.subject
     claims["gen"] = _counters(authorization.generations)
+    if isinstance(issue, ExchangeIssue):
+        claims["gen"] = _counters(issue.generations)
+        claims.update(issue.claims)
     claims["authorization_id"] = authorization.authorization_id
     claims["auth_time"] = authorization.authentication.auth_time
     if authorization.authentication.acr:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
+from valetkey.oauth.token_exchange import GRANT_TYPE as TOKEN_EXCHANGE
 from valetkey.oauth.types import GrantType, Seconds
 
 
@@ -71,7 +72,13 @@ class Policy:
     name: str
     pkce: PkceRule = PkceRule.REQUIRED
     grant_types: frozenset[GrantType] = frozenset(
-        {GrantType("authorization_code"), GrantType("client_credentials"), GrantType("refresh_token")}
+        {
+            GrantType("authorization_code"),
+            GrantType("client_credentials"),
+            GrantType("refresh_token"),
+            GrantType("urn:ietf:params:oauth:grant-type:device_code"),
+            GrantType(TOKEN_EXCHANGE),
+        }
     )
     response_types: frozenset[str] = frozenset({"code"})
     assertion_audience: AssertionAudience = AssertionAudience.ISSUER
@@ -90,6 +97,9 @@ class Policy:
     replay_window: Seconds = Seconds(30)
     """How long a superseded refresh token gets the same reply again while its successor is unused."""
     interaction_lifetime: Seconds = Seconds(15 * 60)
+    device_code_lifetime: Seconds = Seconds(10 * 60)
+    device_polling_interval: Seconds = Seconds(5)
+    """How long a device waits between two polls, as long as it was not told to slow down (RFC 8628, 3.2)."""
     session_idle_lifetime: Seconds = Seconds(8 * 3_600)
     session_lifetime: Seconds = Seconds(24 * 3_600)
     consent_lifetime: Seconds = Seconds(365 * 86_400)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from valetkey.authorization_server.browser import is_live
 from valetkey.authorization_server.mint import PREFIX
-from valetkey.authorization_server.model import Client, EndUser, Generations, Standing
+from valetkey.authorization_server.model import Client, EndUser, Generations, Standing, StoredAuthorization
 from valetkey.jose import MalformedToken, TokenExpired, Verifier
 from valetkey.jose.jwt import peek
 from valetkey.oauth.access_token import PrincipalKind, access_token_from_claims
-from valetkey.oauth.types import OpaqueToken, TokenDigest
+from valetkey.oauth.types import ClientId, OpaqueToken, TokenDigest
 
 if TYPE_CHECKING:
     from valetkey.authorization_server.model import Authorization
@@ -24,10 +24,26 @@ _COUNTERS = 4
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """For whom a living access token speaks: its client, and the end-user unless the client acts for itself."""
+    """For whom a living access token speaks: its client, and the end-user unless the client acts for itself.
+
+    `stored` is the authorization that it hangs off, None where the client acts for itself.
+    """
 
     client: Client
     end_user: EndUser | None
+    stored: StoredAuthorization | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClientStamp:
+    """A client that a token came through, and the counter of it that the token is stamped with."""
+
+    client_id: ClientId
+    generation: int
+
+
+EXCHANGED_FROM: Final = "exchanged_from"
+"""The claim of an exchanged token that names the clients it came through, the authorization's own first."""
 
 
 async def genuine_access_token(presented: str, server: AuthorizationServer, now: NumericDate) -> AccessToken:
@@ -52,11 +68,35 @@ async def holder_of(token: AccessToken, server: AuthorizationServer, now: Numeri
     client = await server.stores.clients.find(token.client_id)
     if client is None or client.disabled:
         return None
+    provenance = provenance_of(token)
+    if provenance is None:
+        return None
     if token.principal is PrincipalKind.CLIENT:
-        stamp, current = _stamp(token), await server.stores.clients.generations(client.client_id)
-        return None if stamp is None or stamp.is_older_than(current) else Holder(client, None)
-    end_user = await _end_user(token, client, server, now)
-    return None if end_user is None else Holder(client, end_user)
+        return Holder(client, None) if not provenance and await _is_stamp_current(token, server) else None
+    if provenance and not await _are_hands_clean(token, provenance, server):
+        return None
+    return await _of_end_user(token, client, provenance, server, now)
+
+
+def provenance_of(token: AccessToken) -> tuple[ClientStamp, ...] | None:
+    """Return the clients that an exchanged token came through, () for one that never was exchanged.
+
+    None for what we never wrote.
+    """
+    found = token.claims.get(EXCHANGED_FROM, [])
+    if not isinstance(found, list):
+        return None
+    stamps = [_client_stamp(one) for one in found]
+    known = tuple(one for one in stamps if one is not None)
+    return known if len(known) == len(stamps) else None
+
+
+def stamp_of(token: AccessToken) -> Generations | None:
+    """Return the counters that a token is stamped with, None where it has none."""
+    counters = token.claims.get("gen")
+    if not isinstance(counters, list) or len(counters) != _COUNTERS:
+        return None
+    return Generations(*counters) if all(isinstance(each, int) for each in counters) else None
 
 
 async def is_session_live(
@@ -87,25 +127,52 @@ async def _signed(presented: str, server: AuthorizationServer, now: NumericDate)
     return access_token_from_claims(verified.claims)
 
 
-async def _end_user(
-    token: AccessToken, client: Client, server: AuthorizationServer, now: NumericDate
-) -> EndUser | None:
+async def _is_stamp_current(token: AccessToken, server: AuthorizationServer) -> bool:
+    """Say whether the counters of the server, the tenant and the token's client stand where they stood."""
+    stamp, current = stamp_of(token), await server.stores.clients.generations(token.client_id)
+    return stamp is not None and not stamp.is_older_than(current)
+
+
+async def _are_hands_clean(
+    token: AccessToken, provenance: tuple[ClientStamp, ...], server: AuthorizationServer
+) -> bool:
+    """Say whether every client that an exchanged token came through is still trusted, its own too."""
+    for stamp in provenance:
+        client = await server.stores.clients.find(stamp.client_id)
+        current = await server.stores.clients.generations(stamp.client_id)
+        if client is None or client.disabled or stamp.generation < current.client:
+            return False
+    return await _is_stamp_current(token, server)
+
+
+async def _of_end_user(
+    token: AccessToken,
+    client: Client,
+    provenance: tuple[ClientStamp, ...],
+    server: AuthorizationServer,
+    now: NumericDate,
+) -> Holder | None:
     if token.authorization_id is None:
         return None
     stored = await server.stores.authorizations.find(token.authorization_id)
     if stored is None or stored.standing(now) is not Standing.ALIVE:
         return None
     authorization = stored.authorization
-    if (authorization.subject, authorization.client_id) != (token.subject, token.client_id):
+    # An exchanged token is another client's than the authorization that it hangs off.
+    owner = provenance[0].client_id if provenance else token.client_id
+    if (authorization.subject, authorization.client_id) != (token.subject, owner):
         return None
-    if not await is_session_live(authorization, client, server, now):
+    granted_to = client if owner == client.client_id else await server.stores.clients.find(owner)
+    if granted_to is None or not await is_session_live(authorization, granted_to, server, now):
         return None
     end_user = await server.stores.end_users.find(token.subject)
-    return None if end_user is None or end_user.disabled else end_user
+    return None if end_user is None or end_user.disabled else Holder(client, end_user, stored)
 
 
-def _stamp(token: AccessToken) -> Generations | None:
-    counters = token.claims.get("gen")
-    if not isinstance(counters, list) or len(counters) != _COUNTERS:
+def _client_stamp(found: object) -> ClientStamp | None:
+    if not isinstance(found, dict):
         return None
-    return Generations(*counters) if all(isinstance(each, int) for each in counters) else None
+    client_id, generation = found.get("client_id"), found.get("gen")
+    if not isinstance(client_id, str) or not isinstance(generation, int):
+        return None
+    return ClientStamp(ClientId(client_id), generation)

@@ -163,8 +163,8 @@ def _right_faults(client: Client) -> Iterator[Fault]:
 
 def _exchange_faults(client: Client) -> Iterator[Fault]:
     rules = client.token_exchange
-    if bool(rules) != (TOKEN_EXCHANGE in client.grant_types):
-        yield Fault("token_exchange", "a client with the grant type of token exchange has rules, and no other has")
+    if TOKEN_EXCHANGE in client.grant_types and not rules:
+        yield Fault("token_exchange", "token exchange needs a rule that says whose tokens, and for what")
     if rules and client.is_public:
         yield Fault("token_exchange", "only a client that authenticates may exchange tokens")
     if len({rule.subject_client_id for rule in rules}) < len(rules):

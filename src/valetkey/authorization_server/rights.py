@@ -13,7 +13,7 @@ from valetkey.oauth.types import GrantType, Scope
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from valetkey.authorization_server.model import Authorization, Client, Resource
+    from valetkey.authorization_server.model import Authorization, Client, ExchangeRule, Resource
     from valetkey.authorization_server.policy import Policy
     from valetkey.oauth.types import Issuer
 
@@ -100,6 +100,35 @@ def narrowed(
     scope = wanted.narrowed_to(client.scope).narrowed_to(defined)
     if not scope:
         raise OAuthError(ErrorCode.INVALID_SCOPE, "No scope is left that this client may have.", "RFC6749-3.3")
+    return Rights(scope, resources)
+
+
+def exchanged(
+    held: Scope, asked: Rights, rule: ExchangeRule, client: Client, catalogue: Sequence[Resource]
+) -> Rights:
+    """Return the part of a presented token's scope that `client` gets by `rule` (RFC 8693, 2.1): never more.
+
+    Where `asked` names no scope, all that is left is meant; where it names no resource, the first of the rule.
+    What speaks of an end-user belongs to no resource server and is not handed on. Raises OAuthError
+    `invalid_target` or `invalid_scope`.
+    """
+    listed = _allowed(client, catalogue)
+    allowed = {identifier: listed[identifier] for identifier in rule.resources if identifier in listed}
+    resources = tuple(dict.fromkeys(_known(sent, allowed) for sent in asked.resources)) or tuple(allowed)[:1]
+    if not resources:
+        raise OAuthError(
+            ErrorCode.INVALID_TARGET, "No resource is left to exchange it for.", "RFC8693-2.2.2/target"
+        )
+    defined: frozenset[str] = frozenset().union(*(allowed[identifier].scopes for identifier in resources))
+    permitted = held.narrowed_to(client.scope).narrowed_to(defined - END_USER_SCOPES)
+    scope = asked.scope or permitted
+    if not scope or not scope <= permitted:
+        raise OAuthError(
+            ErrorCode.INVALID_SCOPE,
+            "The scope is more than the subject_token, the client or the resource has.",
+            "RFC8693-2.1/scope",
+            detail=str(Scope(scope - permitted)),
+        )
     return Rights(scope, resources)
 
 

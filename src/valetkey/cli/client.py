@@ -43,64 +43,64 @@ _COLUMNS: Final = ("client_id", "name", "authentication_method", "grant_types", 
 _DAY: Final = 86_400
 
 
+_FIELDS: Final = (
+    click.option("--name", help="What the consent page calls it."),
+    click.option(
+        "--authentication-method",
+        type=click.Choice([method.value for method in AuthenticationMethod]),
+        help="How it authenticates; client_secret_basic for a new one.",
+    ),
+    click.option(
+        "--grant-type",
+        "grant_types",
+        multiple=True,
+        help="A grant type it may use; repeatable. An empty text: none, for an API that only introspects.",
+    ),
+    click.option("--redirect-uri", "redirect_uris", multiple=True, help="Where browsers return to; repeatable."),
+    click.option(
+        "--post-logout-redirect-uri",
+        "post_logout_redirect_uris",
+        multiple=True,
+        help="After logout; repeatable.",
+    ),
+    click.option("--scope", help="All scopes it may ask for, separated by spaces."),
+    click.option("--resource", "resources", multiple=True, help="A resource server it may name; repeatable."),
+    click.option(
+        "--jwks", type=click.Path(path_type=Path), help="JSON file with its public keys, for private_key_jwt."
+    ),
+    click.option("--jwks-uri", help="Where it publishes its public keys, instead of --jwks."),
+    click.option("--application-type", type=click.Choice([each.value for each in ApplicationType])),
+    click.option(
+        "--consent",
+        type=click.Choice([mode.value for mode in ConsentMode]),
+        help="Whether end-users are asked every time, once, or never.",
+    ),
+    click.option("--profile", type=click.Choice(list(PROFILES)), help="A policy profile of its own."),
+    click.option("--id-token-signed-response-alg", type=click.Choice(ID_TOKEN_ALGORITHMS)),
+    click.option(
+        "--access-token-format",
+        type=click.Choice([each.value for each in AccessTokenFormat]),
+        help="How all its access tokens are written; as their resources say where this is never given.",
+    ),
+    click.option(
+        "--token-exchange",
+        "delegations",
+        multiple=True,
+        metavar="CLIENT_ID RESOURCE...",
+        help="Whose tokens it may exchange, for which resource servers, as one text; repeatable.",
+    ),
+    click.option(
+        "--token-impersonation",
+        "impersonations",
+        multiple=True,
+        metavar="CLIENT_ID RESOURCE...",
+        help="The same, for tokens that do not name it as the actor; repeatable.",
+    ),
+)
+
+
 def _field_options(command: Callable[..., None]) -> Callable[..., None]:
-    options = (
-        click.option("--name", help="What the consent page calls it."),
-        click.option(
-            "--authentication-method",
-            type=click.Choice([method.value for method in AuthenticationMethod]),
-            help="How it authenticates; client_secret_basic for a new one.",
-        ),
-        click.option(
-            "--grant-type",
-            "grant_types",
-            multiple=True,
-            help="A grant type it may use; repeatable. An empty text: none, for an API that only introspects.",
-        ),
-        click.option(
-            "--redirect-uri", "redirect_uris", multiple=True, help="Where browsers return to; repeatable."
-        ),
-        click.option(
-            "--post-logout-redirect-uri",
-            "post_logout_redirect_uris",
-            multiple=True,
-            help="After logout; repeatable.",
-        ),
-        click.option("--scope", help="All scopes it may ask for, separated by spaces."),
-        click.option("--resource", "resources", multiple=True, help="A resource server it may name; repeatable."),
-        click.option(
-            "--jwks", type=click.Path(path_type=Path), help="JSON file with its public keys, for private_key_jwt."
-        ),
-        click.option("--jwks-uri", help="Where it publishes its public keys, instead of --jwks."),
-        click.option("--application-type", type=click.Choice([each.value for each in ApplicationType])),
-        click.option(
-            "--consent",
-            type=click.Choice([mode.value for mode in ConsentMode]),
-            help="Whether end-users are asked every time, once, or never.",
-        ),
-        click.option("--profile", type=click.Choice(list(PROFILES)), help="A policy profile of its own."),
-        click.option("--id-token-signed-response-alg", type=click.Choice(ID_TOKEN_ALGORITHMS)),
-        click.option(
-            "--access-token-format",
-            type=click.Choice([each.value for each in AccessTokenFormat]),
-            help="How all its access tokens are written; as their resources say where this is never given.",
-        ),
-        click.option(
-            "--token-exchange",
-            "delegations",
-            multiple=True,
-            metavar="CLIENT_ID RESOURCE...",
-            help="Whose tokens it may exchange, for which resource servers, as one text; repeatable.",
-        ),
-        click.option(
-            "--token-impersonation",
-            "impersonations",
-            multiple=True,
-            metavar="CLIENT_ID RESOURCE...",
-            help="The same, for tokens that do not name it as the actor; repeatable.",
-        ),
-    )
-    for option in reversed(options):
+    for option in reversed(_FIELDS):
         command = option(command)
     return command
 

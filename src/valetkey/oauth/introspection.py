@@ -17,7 +17,7 @@ INACTIVE: Final[Mapping[str, object]] = {"active": False}
 """The one answer about any token that is not good, or not the caller's to know about."""
 
 # The answer itself is what the counters and the status list would lead to.
-_KEPT_BACK: Final = frozenset({"gen", "status"})
+_KEPT_BACK: Final = frozenset({"gen", "status", "exchanged_from"})
 _REQUIRED: Final = frozenset({"iss", "sub", "client_id", "aud", "exp", "iat", "jti"})
 _NUMBERS: Final = frozenset({"exp", "iat"})
 _TOKEN_TYPE_OF: Final = {"jkt": "DPoP"}

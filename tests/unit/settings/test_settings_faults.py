@@ -156,6 +156,7 @@ def test_a_bad_configuration_gives_one_clear_line(config: Path, text: str, line:
         pytest.param(
             'grant_types = ["password"]',
             "grant_types: profile OAUTH_2_1 knows authorization_code, client_credentials, refresh_token, "
+            "urn:ietf:params:oauth:grant-type:device_code, urn:ietf:params:oauth:grant-type:token-exchange, "
             "not password",
             id="grant type that the profile lacks",
         ),

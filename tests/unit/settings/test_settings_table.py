@@ -18,9 +18,11 @@ from valetkey.authorization_server.model import (
     ApplicationType,
     AuthenticationMethod,
     ConsentMode,
+    ExchangeKind,
+    ExchangeRule,
 )
 from valetkey.authorization_server.outbound_guard import Blocks, Openings
-from valetkey.oauth.types import Issuer, Scope
+from valetkey.oauth.types import ClientId, Issuer, Scope
 from valetkey.settings import LogFormat, load
 from valetkey.settings.declared_table import CLIENTS, DECLARATIONS, RESOURCES, TENANTS, USERS
 from valetkey.settings.environment import variable_of

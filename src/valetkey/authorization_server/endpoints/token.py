@@ -15,6 +15,7 @@ from valetkey.authorization_server.decision import (
     Changes,
     ClientIssue,
     EndUserIssue,
+    ExchangeIssue,
     Refuse,
     Replay,
     RevokeAuthorization,
@@ -30,7 +31,7 @@ from valetkey.authorization_server.sealing import seal
 from valetkey.authorization_server.service import commit_in_rounds
 from valetkey.oauth.errors import ErrorCode, OAuthError
 from valetkey.oauth.http import HttpRequest, HttpResponse
-from valetkey.oauth.parameters import Parameters, parse_form
+from valetkey.oauth.parameters import REPEATABLE, Parameters, parse_form, parse_front_channel
 from valetkey.oauth.types import GrantType
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ class TokenResponse(msgspec.Struct, omit_defaults=True):
     token_type: str
     expires_in: int
     scope: str
+    issued_token_type: str | None = None
     refresh_token: str | None = None
     id_token: str | None = None
 
@@ -77,7 +79,7 @@ async def respond(request: HttpRequest, server: AuthorizationServer) -> HttpResp
     """Answer a token request; raises OAuthError, and Unavailable after three lost races."""
     if request.query:
         raise _invalid_request("Parameters of a token request stand in its body.", "RFC6749-3.2/body")
-    form = parse_form(request.body)  # RFC6749-3.2/repeated
+    form = _parsed(request.body)
     credentials = parse_credentials(request, form)
     grant_type = GrantType(form.require("grant_type", "RFC6749-5.2/grant-type"))
     exchange = _Exchange(request, form, grant_type, credentials, server.fresh())
@@ -91,6 +93,15 @@ async def respond(request: HttpRequest, server: AuthorizationServer) -> HttpResp
         return outcome
     _log(outcome, request, server)
     raise outcome.error
+
+
+def _parsed(body: bytes) -> Parameters:
+    """Return the form; what the grant that it names lets come more than once, may."""
+    form, repeated = parse_front_channel(body)  # RFC6749-3.2/repeated
+    if repeated is None:
+        return form
+    grant = GRANTS.get(GrantType(form.get("grant_type") or ""))
+    return parse_form(body, REPEATABLE if grant is None else grant.repeatable)
 
 
 async def _attempt(
@@ -111,7 +122,7 @@ async def _attempt(
             return refused, (*proven.changes, *changes)
         case Replay(body, changes):
             return HttpResponse(200, headers, body), (*proven.changes, *changes)
-        case EndUserIssue() | ClientIssue():
+        case EndUserIssue() | ClientIssue() | ExchangeIssue():
             body, added = await _mint(decision, client, server, exchange.fresh)
             changes = _with_kept_reply(decision, body, exchange.fresh)
             return HttpResponse(200, headers, body), (*proven.changes, *changes, *added)
@@ -121,7 +132,7 @@ async def _decide(exchange: _Exchange, client: Client, server: AuthorizationServ
     policy = server.policy_for(client)
     grant = _grant_for(exchange.grant_type, client, policy)
     asked = grant.parse(exchange.form)
-    facts = await grant.load(asked, client, server)
+    facts = await grant.load(asked, client, server, exchange.fresh)
     return grant.decide(asked, facts, client, policy, exchange.fresh)
 
 
@@ -145,6 +156,8 @@ async def _mint(issue: Issue, client: Client, server: AuthorizationServer, fresh
     minted = await mint_access_token(issue, client, resources, server, fresh)
     scope = str(issue.scope)
     response = TokenResponse(minted.value, "Bearer", minted.expires_in, scope)  # OIDCC-3.1.3.3/token-type
+    if isinstance(issue, ExchangeIssue):
+        response.issued_token_type = issue.token_type.value  # RFC8693-2.2.1/issued-token-type
     if isinstance(issue, EndUserIssue):
         if issue.refresh_token is not None:
             response.refresh_token = issue.refresh_token.reveal()

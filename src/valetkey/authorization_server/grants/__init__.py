@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from valetkey.authorization_server.grants.authorization_code import AuthorizationCodeGrant
 from valetkey.authorization_server.grants.client_credentials import ClientCredentialsGrant
+from valetkey.authorization_server.grants.device_code import DeviceCodeGrant
 from valetkey.authorization_server.grants.refresh_token import RefreshTokenGrant
+from valetkey.authorization_server.grants.token_exchange import TokenExchangeGrant
 
 if TYPE_CHECKING:
     from valetkey.authorization_server.grants.grant import Grant
@@ -15,7 +17,9 @@ if TYPE_CHECKING:
 _ROWS: Final[tuple[Grant[Any, Any], ...]] = (
     AuthorizationCodeGrant(),
     ClientCredentialsGrant(),
+    DeviceCodeGrant(),
     RefreshTokenGrant(),
+    TokenExchangeGrant(),
 )
 
 GRANTS: Final[dict[GrantType, Grant[Any, Any]]] = {grant.grant_type: grant for grant in _ROWS}

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from valetkey.authorization_server.decision import (
-    AddRefreshToken,
     EndUserIssue,
     RedeemCode,
     Refuse,
@@ -15,16 +14,16 @@ from valetkey.authorization_server.decision import (
     SpendCode,
 )
 from valetkey.authorization_server.grants.grant import invalid_grant, is_alive
-from valetkey.authorization_server.grants.refresh_token import PREFIX, link
+from valetkey.authorization_server.grants.refresh_token import first_link
 from valetkey.authorization_server.model import Resource, StoredCode
 from valetkey.authorization_server.policy import RedirectUriRepetition
-from valetkey.authorization_server.rights import REFRESH_TOKEN, narrowed
+from valetkey.authorization_server.rights import narrowed
 from valetkey.oauth import pkce
 from valetkey.oauth.errors import OAuthError
 from valetkey.oauth.types import GrantType, OpaqueToken, TokenDigest
 
 if TYPE_CHECKING:
-    from valetkey.authorization_server.decision import Changes, Decision
+    from valetkey.authorization_server.decision import Decision
     from valetkey.authorization_server.fresh import Fresh
     from valetkey.authorization_server.model import AuthorizationCode, Client
     from valetkey.authorization_server.policy import Policy
@@ -55,6 +54,7 @@ class AuthorizationCodeGrant:
 
     grant_type = GrantType("authorization_code")
     parameters = frozenset({"code", "code_verifier", "redirect_uri", "resource"})
+    repeatable = frozenset({"resource"})
 
     def parse(self, form: Parameters) -> CodeRedemption:
         """Return what was asked; a `scope` has no meaning here and is ignored."""
@@ -63,9 +63,11 @@ class AuthorizationCodeGrant:
             code.digest(), form.get("code_verifier"), form.get("redirect_uri"), form.all("resource")
         )
 
-    async def load(self, asked: CodeRedemption, client: Client, server: AuthorizationServer) -> CodeFacts:
+    async def load(
+        self, asked: CodeRedemption, client: Client, server: AuthorizationServer, fresh: Fresh
+    ) -> CodeFacts:
         """Read the code, and the catalogue, which is cached."""
-        del client
+        del client, fresh
         return CodeFacts(await server.stores.codes.find(asked.digest), await server.stores.resources.list())
 
     def decide(
@@ -95,7 +97,7 @@ class AuthorizationCodeGrant:
             rights = narrowed(stored.authorization, None, asked.resources, client, facts.catalogue)
         except OAuthError as error:
             return Refuse(error)
-        token, changes = _first_refresh_token(found, client, policy, fresh)
+        token, changes = first_link(stored.authorization, client, policy, fresh, code.confirmation)
         return EndUserIssue(
             stored,
             rights.scope,
@@ -136,13 +138,3 @@ def _verifier_refusal(asked: CodeRedemption, code: AuthorizationCode, fresh: Fre
         invalid_grant("The code_verifier does not answer the code_challenge.", "RFC7636-4.6"),
         changes=(SpendCode(code.digest, fresh.now),),
     )
-
-
-def _first_refresh_token(
-    found: StoredCode, client: Client, policy: Policy, fresh: Fresh
-) -> tuple[OpaqueToken | None, Changes]:
-    if REFRESH_TOKEN not in client.grant_types or REFRESH_TOKEN not in policy.grant_types:
-        return None, ()
-    token = fresh.token(PREFIX)
-    first = link(token, found.stored.authorization, policy, fresh.now, found.code.confirmation)
-    return token, (AddRefreshToken(first),)

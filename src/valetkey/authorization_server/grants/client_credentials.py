@@ -42,15 +42,18 @@ class ClientCredentialsGrant:
 
     grant_type = GrantType("client_credentials")
     parameters = frozenset({"scope", "resource"})
+    repeatable = frozenset({"resource"})
 
     def parse(self, form: Parameters) -> ClientsOwnRequest:
         """Return what was asked; raises OAuthError `invalid_scope`."""
         scope = form.get("scope")
         return ClientsOwnRequest(None if scope is None else Scope.parse(scope), form.all("resource"))
 
-    async def load(self, asked: ClientsOwnRequest, client: Client, server: AuthorizationServer) -> ClientFacts:
+    async def load(
+        self, asked: ClientsOwnRequest, client: Client, server: AuthorizationServer, fresh: Fresh
+    ) -> ClientFacts:
         """Read the counters; the catalogue is cached."""
-        del asked
+        del asked, fresh
         return ClientFacts(
             await server.stores.clients.generations(client.client_id), await server.stores.resources.list()
         )

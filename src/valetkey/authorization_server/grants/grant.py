@@ -25,13 +25,15 @@ class Grant(Protocol[Asked, Facts]):
 
     grant_type: GrantType
     parameters: frozenset[str]
+    repeatable: frozenset[str]
+    """Those of `parameters` that a request may carry more than once."""
 
     def parse(self, form: Parameters) -> Asked:
         """Return what was asked; raises OAuthError."""
         ...
 
-    async def load(self, asked: Asked, client: Client, server: AuthorizationServer) -> Facts:
-        """Read the facts that decide."""
+    async def load(self, asked: Asked, client: Client, server: AuthorizationServer, fresh: Fresh) -> Facts:
+        """Read the facts that decide, at the moment `fresh.now`."""
         ...
 
     def decide(self, asked: Asked, facts: Facts, client: Client, policy: Policy, fresh: Fresh) -> Decision:

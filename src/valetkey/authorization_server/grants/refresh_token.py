@@ -11,6 +11,7 @@ import msgspec
 
 from valetkey.authorization_server.browser import TOUCH_INTERVAL, is_live
 from valetkey.authorization_server.decision import (
+    AddRefreshToken,
     EndUserIssue,
     Refuse,
     Replay,
@@ -70,6 +71,7 @@ class RefreshTokenGrant:
 
     grant_type = REFRESH_TOKEN
     parameters = frozenset({"refresh_token", "scope", "resource"})
+    repeatable = frozenset({"resource"})
 
     def parse(self, form: Parameters) -> Refresh:
         """Return what was asked; raises OAuthError."""
@@ -77,9 +79,9 @@ class RefreshTokenGrant:
         scope = form.get("scope")
         return Refresh(token, None if scope is None else Scope.parse(scope), form.all("resource"))
 
-    async def load(self, asked: Refresh, client: Client, server: AuthorizationServer) -> RefreshFacts:
+    async def load(self, asked: Refresh, client: Client, server: AuthorizationServer, fresh: Fresh) -> RefreshFacts:
         """Read the token and, where its authorization dies with a session, that session."""
-        del client
+        del client, fresh
         found = await server.stores.refresh_tokens.find(asked.token.digest())
         session = None
         if found is not None:
@@ -127,6 +129,20 @@ class RefreshTokenGrant:
             changes=(rotation, *_activity(facts.session, fresh.now)),
             keep_reply_under=asked.token,
         )
+
+
+def first_link(
+    authorization: Authorization,
+    client: Client,
+    policy: Policy,
+    fresh: Fresh,
+    confirmation: Confirmation | None,
+) -> tuple[OpaqueToken | None, Changes]:
+    """Return an authorization's first refresh token and what stores it; None for a client that may have none."""
+    if REFRESH_TOKEN not in client.grant_types or REFRESH_TOKEN not in policy.grant_types:
+        return None, ()
+    token = fresh.token(PREFIX)
+    return token, (AddRefreshToken(link(token, authorization, policy, fresh.now, confirmation)),)
 
 
 def link(
