@@ -19,6 +19,7 @@ from contracts.stored_values import (
     CLIENT_ID,
     CODE,
     CONSENT,
+    DEVICE_CODE,
     END_USER,
     GRANT,
     INTERACTION,
@@ -27,7 +28,9 @@ from contracts.stored_values import (
     NOW,
     OTHER_TENANT,
     REFRESH_TOKEN,
+    REGISTRATION_TOKEN,
     RESOURCE,
+    SELF_REGISTERED,
     SESSION,
     SUBJECT,
     SUCCESSOR,
@@ -39,25 +42,35 @@ from contracts.stored_values import (
 from valetkey.adapters.storage import Storage
 from valetkey.authorization_server.decision import (
     AddAccessToken,
+    AddDeviceCode,
+    AddRegistrationToken,
     AddSigningKey,
     AdvanceInteraction,
+    ApproveDeviceCode,
     BumpGeneration,
     BurnJti,
     Change,
     ChangePassword,
     CountAttempt,
+    DenyDeviceCode,
     EndSession,
     FinishInteraction,
+    ForgetConsents,
     ForgiveAttempts,
     GrantAuthorization,
+    KeepRegistration,
     PutClient,
     PutEndUser,
     PutResource,
     PutTenant,
+    RecordPoll,
     RedeemCode,
+    RedeemDeviceCode,
+    RegisterClient,
     RememberConsent,
     RemoveClient,
     RemoveEndUser,
+    RemoveRegistrationToken,
     RemoveResource,
     RevokeAccessToken,
     RevokeAuthorization,
@@ -67,8 +80,10 @@ from valetkey.authorization_server.decision import (
     SpendCode,
     StartSession,
     TouchSession,
+    UseRegistrationToken,
     WithdrawConsent,
 )
+from valetkey.authorization_server.device.codes import Polling
 from valetkey.authorization_server.model import Generations, PasswordHash
 from valetkey.authorization_server.revocation.statuses import (
     AssignStatus,
@@ -78,7 +93,7 @@ from valetkey.authorization_server.revocation.statuses import (
     StatusBlock,
     StatusListId,
 )
-from valetkey.oauth.types import AuthorizationId, Scope, SessionId, Subject, TenantId
+from valetkey.oauth.types import AuthorizationId, ClientId, Scope, Seconds, SessionId, Subject, TenantId
 
 LIST = StatusListId("list")
 THIRD = replace(SUCCESSOR, digest=digest("third"))
@@ -102,6 +117,18 @@ CHANGES: tuple[Change, ...] = (
     RotateRefreshToken(REFRESH_TOKEN.digest, SUCCESSOR, KEPT, later(1)),
     RotateRefreshToken(SUCCESSOR.digest, THIRD, replace(KEPT, sealed=b"other"), later(2)),
     RotateRefreshToken(SUCCESSOR.digest, THIRD, None, later(299)),
+    AddDeviceCode(DEVICE_CODE),
+    AddDeviceCode(replace(DEVICE_CODE, digest=digest("other device"))),
+    AddDeviceCode(
+        replace(DEVICE_CODE, user_code_digest=digest("other"), generations=Generations(server=1, client=1))
+    ),
+    ApproveDeviceCode(DEVICE_CODE.digest, AUTHORIZATION.authorization_id, later(3)),
+    ApproveDeviceCode(DEVICE_CODE.digest, SECOND.authorization_id, later(59)),
+    DenyDeviceCode(DEVICE_CODE.digest, later(4)),
+    RecordPoll(DEVICE_CODE.digest, DEVICE_CODE.polling, Polling(Seconds(5), NOW)),
+    RecordPoll(DEVICE_CODE.digest, Polling(Seconds(5), NOW), Polling(Seconds(10), later(1))),
+    RedeemDeviceCode(DEVICE_CODE.digest, later(5)),
+    RedeemDeviceCode(DEVICE_CODE.digest, later(59)),
     BurnJti("a", digest("jti"), later(60), NOW),
     BurnJti("a", digest("jti"), later(90), later(60)),
     CountAttempt("login", 10, 2, NOW),
@@ -119,13 +146,26 @@ CHANGES: tuple[Change, ...] = (
     AddAccessToken(ACCESS_TOKEN),
     AddAccessToken(replace(ACCESS_TOKEN, expires_at=later(500))),
     RevokeAccessToken(digest("jti"), later(70)),
-    RevokeAccessToken(digest("jti"), later(500)),
+    RevokeAccessToken(digest("jti"), later(500), ("https://api.example",)),
     RememberConsent(CONSENT),
     RememberConsent(replace(CONSENT, scope=Scope.of(("write",)), granted_at=later(1), resources=())),
     RememberConsent(replace(CONSENT, scope=Scope(), granted_at=later(600), expires_at=later(900))),
     WithdrawConsent(SUBJECT, CLIENT_ID, later(10)),
     PutTenant(ACME),
     PutClient(replace(CLIENT, disabled=True)),
+    RegisterClient(SELF_REGISTERED, later(400), 2),
+    RegisterClient(replace(SELF_REGISTERED, client_id=ClientId("third")), None, 2),
+    RegisterClient(replace(SELF_REGISTERED, client_id=CLIENT_ID), later(400), 3),
+    KeepRegistration(SELF_REGISTERED.client_id, later(660), later(1)),
+    KeepRegistration(SELF_REGISTERED.client_id, later(90_000), later(86_401)),
+    ForgetConsents(CLIENT_ID),
+    AddRegistrationToken(REGISTRATION_TOKEN),
+    AddRegistrationToken(replace(REGISTRATION_TOKEN, token_id="endless", digest=digest("endless"), uses_left=None)),
+    UseRegistrationToken(REGISTRATION_TOKEN.digest, later(1)),
+    UseRegistrationToken(digest("endless"), later(399)),
+    UseRegistrationToken(digest("endless"), later(400)),
+    RemoveRegistrationToken(REGISTRATION_TOKEN.token_id),
+    RemoveClient(SELF_REGISTERED.client_id),
     RemoveClient(CLIENT_ID),
     PutEndUser(replace(END_USER, password_hash=PasswordHash("$argon2id$2"))),
     PutEndUser(replace(END_USER, disabled=True)),
@@ -158,6 +198,11 @@ async def everything(storage: Storage, tenant: TenantId) -> list[object]:
         await stores.clients.list(),
         await stores.clients.find(CLIENT_ID),
         await stores.clients.generations(CLIENT_ID),
+        await stores.clients.find(SELF_REGISTERED.client_id),
+        list(await stores.registrations.uses()),
+        list(await stores.registrations.tokens()),
+        await stores.registrations.find_token(REGISTRATION_TOKEN.digest),
+        await stores.registrations.count(),
         await stores.resources.list(),
         await stores.resources.find(RESOURCE.identifier),
         list(await stores.signing_keys.list()),
@@ -177,11 +222,15 @@ async def everything(storage: Storage, tenant: TenantId) -> list[object]:
         [await stores.authorizations.find(one.authorization_id) for one in (AUTHORIZATION, SECOND)],
         await stores.authorizations.current(CLIENT_ID, SUBJECT),
         [await stores.codes.find(code) for code in (CODE.digest, digest("second"))],
+        [await stores.device_codes.find(one) for one in (DEVICE_CODE.digest, digest("other device"))],
+        [await stores.device_codes.find_by_user_code(digest(one)) for one in ("WDJBMJHT", "other")],
         [await stores.refresh_tokens.find(one.digest) for one in (REFRESH_TOKEN, SUCCESSOR, THIRD)],
         await stores.access_tokens.find(ACCESS_TOKEN.digest),
         await stores.access_tokens.is_revoked(digest("jti")),
         await stores.status_lists.open(1, NOW),
         await stores.status_lists.find(LIST, NOW),
+        await stores.security_events.after(0, 1_000),
+        await stores.security_events.last(),
         await stores.replay_guard.is_burned("a", digest("jti"), later(60)),
         await stores.attempts.wait("login", 10, 2, later(5)),
     ]
@@ -217,7 +266,7 @@ COMMITS = st.lists(
 
 
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None)
-@given(commits=COMMITS, purged_at=st.sampled_from([0, 31, 61, 301, 401, 501, 901, 1001, 90_000]))
+@given(commits=COMMITS, purged_at=st.sampled_from([0, 31, 61, 301, 401, 501, 660, 901, 1001, 90_000]))
 def test_memory_and_sqlite_agree(commits: Commits, purged_at: int) -> None:
     memory = asyncio.run(history("memory", commits, purged_at))
     assert asyncio.run(history("sqlite", commits, purged_at)) == memory

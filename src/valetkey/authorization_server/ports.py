@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from valetkey.authorization_server.decision import Change
     from valetkey.authorization_server.device.codes import StoredDeviceCode
@@ -30,12 +30,15 @@ if TYPE_CHECKING:
         Tenant,
     )
     from valetkey.authorization_server.outbound import FetchedDocument, FetchRules, Lane, OutboundBody
+    from valetkey.authorization_server.revocation.events import StoredSecurityEvent
     from valetkey.authorization_server.revocation.statuses import (
         OpenStatusList,
         StatusListId,
         StoredStatusList,
     )
+    from valetkey.authorization_server.self_registration.changes import RegistrationToken, RegistrationUse
     from valetkey.jose import JwkSet
+    from valetkey.oauth.client_metadata import ClientMetadata
     from valetkey.oauth.types import (
         AuthorizationId,
         ClientId,
@@ -54,6 +57,20 @@ class Clients(Protocol):
     async def list(self) -> Sequence[Client]: ...
     async def generations(self, client_id: ClientId) -> Generations:
         """Return the current counters for a client acting for itself (`subject` is 0)."""
+        ...
+
+
+class Registrations(Protocol):
+    """Clients of one tenant that registered themselves, and the initial access tokens that let them in."""
+
+    async def find_token(self, digest: TokenDigest) -> RegistrationToken | None: ...
+    async def tokens(self) -> Sequence[RegistrationToken]: ...
+    async def uses(self) -> Sequence[RegistrationUse]:
+        """Return, by client_id, when each was used and how long it is kept."""
+        ...
+
+    async def count(self) -> int:
+        """Return how many there are."""
         ...
 
 
@@ -178,6 +195,22 @@ class StatusLists(Protocol):
         ...
 
 
+class SecurityEvents(Protocol):
+    """The outbox of revocations: written in the transaction of each, numbered in the order of the commits."""
+
+    async def after(self, position: int, limit: int) -> Sequence[StoredSecurityEvent]:
+        """Return the events behind a position, oldest first."""
+        ...
+
+    async def last(self) -> int:
+        """Return the position of the newest event: cheap enough to be asked many times a second."""
+        ...
+
+    def on_written(self, wake: Callable[[], None]) -> None:
+        """Call `wake` after each commit of this process that may have written events."""
+        ...
+
+
 class ReplayGuard(Protocol):
     """Single-use identifiers (`jti`)."""
 
@@ -197,6 +230,8 @@ class Stores(Protocol):
 
     @property
     def clients(self) -> Clients: ...
+    @property
+    def registrations(self) -> Registrations: ...
     @property
     def resources(self) -> Resources: ...
     @property
@@ -221,6 +256,8 @@ class Stores(Protocol):
     def access_tokens(self) -> AccessTokens: ...
     @property
     def status_lists(self) -> StatusLists: ...
+    @property
+    def security_events(self) -> SecurityEvents: ...
     @property
     def replay_guard(self) -> ReplayGuard: ...
     @property
@@ -309,6 +346,30 @@ class RemoteKeys(Protocol):
 
         Raises `valetkey.jose.KeySourceUnavailable` when the source is down, slow or hostile.
         """
+        ...
+
+
+class ClientDocuments(Protocol):
+    """Documents in which clients introduce themselves, each at the URL that is its client_id."""
+
+    def is_possible(self, url: str) -> bool:
+        """Say whether `url` has the form of a client id, and is not blocked."""
+        ...
+
+    def is_fresh(self, url: str, now: NumericDate) -> bool:
+        """Say whether `find` need not fetch the document."""
+        ...
+
+    def known(self, url: str) -> ClientMetadata | None:
+        """Return what was read last, however long ago, without fetching anything."""
+        ...
+
+    def name_origin(self, origin: str) -> bool:
+        """Say whether a document that was read names a redirect URI of that origin."""
+        ...
+
+    async def find(self, url: str, now: NumericDate) -> ClientMetadata:
+        """Return what the document says; raises `Unfetchable` or `UnfitDocument`."""
         ...
 
 

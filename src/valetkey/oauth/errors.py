@@ -33,6 +33,10 @@ class ErrorCode(StrEnum):
     REGISTRATION_NOT_SUPPORTED = "registration_not_supported"
     INVALID_TOKEN = "invalid_token"  # noqa: S105 - a registered code
     INSUFFICIENT_SCOPE = "insufficient_scope"
+    INVALID_REDIRECT_URI = "invalid_redirect_uri"
+    INVALID_CLIENT_METADATA = "invalid_client_metadata"
+    INVALID_SOFTWARE_STATEMENT = "invalid_software_statement"
+    UNAPPROVED_SOFTWARE_STATEMENT = "unapproved_software_statement"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,10 @@ ERRORS: Final[dict[ErrorCode, ErrorRow]] = {
     ErrorCode.REGISTRATION_NOT_SUPPORTED: _FRONT,
     ErrorCode.INVALID_TOKEN: ErrorRow(401, redirectable=False),
     ErrorCode.INSUFFICIENT_SCOPE: ErrorRow(403, redirectable=False),
+    ErrorCode.INVALID_REDIRECT_URI: _DIRECT,
+    ErrorCode.INVALID_CLIENT_METADATA: _DIRECT,
+    ErrorCode.INVALID_SOFTWARE_STATEMENT: _DIRECT,
+    ErrorCode.UNAPPROVED_SOFTWARE_STATEMENT: _DIRECT,
 }
 
 

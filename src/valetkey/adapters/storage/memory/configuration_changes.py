@@ -109,6 +109,7 @@ def _put_client(state: State, tenant: TenantId, client: Client) -> None:
 def _remove_client(state: State, tenant: TenantId, client_id: ClientId) -> None:
     _bump(state, tenant, "client", client_id)
     state.clients.remove(tenant, client_id)
+    state.registrations.remove(tenant, client_id)
     for consent, _ in state.consents.of(tenant):
         if consent[1] == client_id:
             state.consents.remove(tenant, consent)

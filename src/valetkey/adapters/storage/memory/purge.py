@@ -4,8 +4,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
 
+from valetkey.adapters.storage.memory import registrations
 from valetkey.adapters.storage.memory.state import State, Table
 from valetkey.authorization_server.revocation.statuses import StatusListId
+from valetkey.oauth.security_event import REMEMBERED_SECONDS
 from valetkey.oauth.types import NumericDate
 
 Key = TypeVar("Key")
@@ -17,6 +19,7 @@ _DEVICE_CODE_KEPT = 600  # seconds, so that a device is told that its code has e
 
 def purge(state: State, now: NumericDate, limit: int) -> bool:
     """Deletes at most `limit` rows of each table that were over at `now`; True while more are left."""
+    _date_events(state, now)
     left = [
         _purge(state.codes, lambda code: code.expires_at <= now, limit),
         _purge(state.device_codes, lambda code: code.expires_at <= now - _DEVICE_CODE_KEPT, limit),
@@ -27,6 +30,7 @@ def purge(state: State, now: NumericDate, limit: int) -> bool:
         _purge_by_key(state.revoked_statuses, now, limit),
         _purge(state.status_blocks, lambda block: block.expires_at <= now, limit),
         _purge(state.status_lists, lambda found: found.expires_at <= now, limit),
+        _purge(state.security_events, lambda row: row[1] is not None and row[1] <= now, limit),
         _purge(state.burned_jtis, lambda expires_at: expires_at <= now, limit),
         _purge(state.interactions, lambda interaction: interaction.expires_at <= now, limit),
         _purge(state.consents, lambda consent: consent.expires_at <= now, limit),
@@ -37,6 +41,8 @@ def purge(state: State, now: NumericDate, limit: int) -> bool:
             lambda one: one.ended_at is not None and one.ended_at <= now - _ENDED_SESSION_KEPT,
             limit,
         ),
+        _purge(state.registration_tokens, lambda token: token.expires_at <= now, limit),
+        registrations.purge(state, now, limit),
         _purge_browsers(state, now, limit),
     ]
     _erase_replies(state, now)
@@ -55,6 +61,12 @@ def _purge_by_key(table: Table[tuple[StatusListId, NumericDate, int], Value], no
     for tenant, key in over[:limit]:
         table.remove(tenant, key)
     return len(over) > limit
+
+
+def _date_events(state: State, now: NumericDate) -> None:
+    for tenant, sequence, (event, expires_at) in state.security_events:
+        if expires_at is None:
+            state.security_events.put(tenant, sequence, (event, NumericDate(now + REMEMBERED_SECONDS)))
 
 
 def _purge_browsers(state: State, now: NumericDate, limit: int) -> bool:

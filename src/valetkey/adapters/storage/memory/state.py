@@ -32,7 +32,9 @@ from valetkey.oauth.types import (
 
 if TYPE_CHECKING:
     from valetkey.authorization_server.device.codes import DeviceCode
+    from valetkey.authorization_server.revocation.events import StoredSecurityEvent
     from valetkey.authorization_server.revocation.statuses import OpenStatusList, StatusBlock, StatusListId
+    from valetkey.authorization_server.self_registration.changes import RegistrationToken, RegistrationUse
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
@@ -91,6 +93,8 @@ class State:
         self.revisions: Table[str, int] = Table(undo)
         self.tenants: Table[str, Tenant] = Table(undo)
         self.clients: Table[ClientId, Client] = Table(undo)
+        self.registrations: Table[ClientId, RegistrationUse] = Table(undo)
+        self.registration_tokens: Table[TokenDigest, RegistrationToken] = Table(undo)
         self.resources: Table[str, Resource] = Table(undo)
         self.signing_keys: Table[str, SigningKey] = Table(undo)
         self.end_users: Table[Subject, EndUser] = Table(undo)
@@ -112,6 +116,10 @@ class State:
         self.revoked_statuses: Table[tuple[StatusListId, NumericDate, int], None] = Table(undo)
         self.burned_jtis: Table[tuple[str, TokenDigest], NumericDate] = Table(undo)
         self.attempts: Table[str, NumericDate] = Table(undo)
+        self.announced: Table[tuple[str, str], int] = Table(undo)
+        self.event_counters: Table[str, int] = Table(undo)
+        self.security_events: Table[int, tuple[StoredSecurityEvent, NumericDate | None]] = Table(undo)
+        self.listeners: dict[TenantId, list[Callable[[], None]]] = {}
 
     def begin(self) -> None:
         """Forgets how to undo what was written until now."""

@@ -6,12 +6,16 @@ from dataclasses import dataclass
 from valetkey.adapters.storage.memory import (
     configuration_changes,
     device_changes,
+    registrations,
+    security_events,
     sign_in_changes,
     status_changes,
     token_changes,
 )
 from valetkey.adapters.storage.memory.device_changes import MemoryDeviceCodes
 from valetkey.adapters.storage.memory.purge import purge
+from valetkey.adapters.storage.memory.registrations import MemoryRegistrations
+from valetkey.adapters.storage.memory.security_events import MemorySecurityEvents
 from valetkey.adapters.storage.memory.sign_in_changes import SignInChange
 from valetkey.adapters.storage.memory.state import State
 from valetkey.adapters.storage.memory.status_changes import MemoryStatusLists
@@ -34,7 +38,9 @@ from valetkey.adapters.storage.memory.stores import (
 from valetkey.adapters.storage.memory.token_changes import TokenChange
 from valetkey.authorization_server.decision import Change
 from valetkey.authorization_server.device.codes import DeviceChange
+from valetkey.authorization_server.revocation.deaths import deaths_of, kills
 from valetkey.authorization_server.revocation.statuses import StatusChange
+from valetkey.authorization_server.self_registration.changes import RegistrationChange
 from valetkey.oauth.types import NumericDate, TenantId
 
 
@@ -45,6 +51,7 @@ class MemoryStores:
     _state: State
     _tenant: TenantId
     clients: MemoryClients
+    registrations: MemoryRegistrations
     resources: MemoryResources
     signing_keys: MemorySigningKeys
     end_users: MemoryEndUsers
@@ -57,6 +64,7 @@ class MemoryStores:
     refresh_tokens: MemoryRefreshTokens
     access_tokens: MemoryAccessTokens
     status_lists: MemoryStatusLists
+    security_events: MemorySecurityEvents
     replay_guard: MemoryReplayGuard
     attempts: MemoryAttempts
 
@@ -71,6 +79,8 @@ class MemoryStores:
             raise
         if not won:
             state.undo()
+        elif kills(changes):
+            self.security_events.announce()
         return won
 
 
@@ -95,6 +105,16 @@ class MemoryStorage:
 
 
 def _apply(state: State, tenant: TenantId, change: Change) -> bool:
+    deaths = deaths_of(change)
+    for death in deaths:
+        security_events.tell_before(state, tenant, death)
+    won = _make(state, tenant, change)
+    for death in deaths:
+        security_events.tell_after(state, tenant, death)
+    return won
+
+
+def _make(state: State, tenant: TenantId, change: Change) -> bool:
     if isinstance(change, TokenChange):
         return token_changes.apply(state, tenant, change)
     if isinstance(change, SignInChange):
@@ -103,6 +123,8 @@ def _apply(state: State, tenant: TenantId, change: Change) -> bool:
         return device_changes.apply(state, tenant, change)
     if isinstance(change, StatusChange):
         return status_changes.apply(state, tenant, change)
+    if isinstance(change, RegistrationChange):
+        return registrations.apply(state, tenant, change)
     return configuration_changes.apply(state, tenant, change)
 
 
@@ -111,6 +133,7 @@ def _stores(state: State, tenant: TenantId) -> MemoryStores:
         state,
         tenant,
         MemoryClients(state, tenant),
+        MemoryRegistrations(state, tenant),
         MemoryResources(state, tenant),
         MemorySigningKeys(state, tenant),
         MemoryEndUsers(state, tenant),
@@ -123,6 +146,7 @@ def _stores(state: State, tenant: TenantId) -> MemoryStores:
         MemoryRefreshTokens(state, tenant),
         MemoryAccessTokens(state, tenant),
         MemoryStatusLists(state, tenant),
+        MemorySecurityEvents(state, tenant),
         MemoryReplayGuard(state, tenant),
         MemoryAttempts(state, tenant),
     )

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from valetkey.adapters.storage.sql import (
     configuration_changes,
     device_changes,
+    registration_changes,
+    security_events,
     sign_in_changes,
     status_changes,
     token_changes,
@@ -14,13 +16,24 @@ from valetkey.adapters.storage.sql.step import Step
 from valetkey.adapters.storage.sql.token_changes import TokenChange
 from valetkey.authorization_server.decision import Change
 from valetkey.authorization_server.device.codes import DeviceChange
+from valetkey.authorization_server.revocation.deaths import deaths_of
 from valetkey.authorization_server.revocation.statuses import StatusChange
+from valetkey.authorization_server.self_registration.changes import RegistrationChange
 from valetkey.oauth.types import TenantId
 
 
 def unit_of(tenant: TenantId, changes: Sequence[Change]) -> list[Step]:
     """The statements of all changes, in their order: one unit of work."""
-    return [step for change in changes for step in _steps(tenant, change)]
+    return [step for change in changes for step in _told(tenant, change)]
+
+
+def _told(tenant: TenantId, change: Change) -> tuple[Step, ...]:
+    """The change, with the security events that tell of it."""
+    deaths = deaths_of(change)
+    steps = _steps(tenant, change)
+    if not deaths:
+        return steps
+    return (*security_events.before(tenant, deaths), *steps, *security_events.after(tenant, deaths))
 
 
 def _steps(tenant: TenantId, change: Change) -> tuple[Step, ...]:
@@ -32,4 +45,6 @@ def _steps(tenant: TenantId, change: Change) -> tuple[Step, ...]:
         return device_changes.steps(tenant, change)
     if isinstance(change, StatusChange):
         return status_changes.steps(tenant, change)
+    if isinstance(change, RegistrationChange):
+        return registration_changes.steps(tenant, change)
     return configuration_changes.steps(tenant, change)

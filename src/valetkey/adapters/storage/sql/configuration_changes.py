@@ -41,7 +41,7 @@ ConfigurationChange = (
 
 WHOLE_SERVER = ""  # stands where a row belongs to no tenant
 
-_TOUCH = """
+TOUCH = """
 INSERT INTO configurations (tenant, version) VALUES ($1, 1)
 ON CONFLICT (tenant) DO UPDATE SET version = configurations.version + 1
 """
@@ -65,6 +65,7 @@ INSERT INTO clients (tenant, client_id, disabled, document) VALUES ($1, $2, $3, 
 ON CONFLICT (tenant, client_id) DO UPDATE SET disabled = excluded.disabled, document = excluded.document
 """
 _REMOVE_CLIENT = "DELETE FROM clients WHERE tenant = $1 AND client_id = $2"
+_REMOVE_REGISTRATION = "DELETE FROM registrations WHERE tenant = $1 AND client_id = $2"
 _REMOVE_CONSENTS_TO_CLIENT = "DELETE FROM consents WHERE tenant = $1 AND client_id = $2"
 _REMOVE_AUTHORIZATIONS_OF_CLIENT = "DELETE FROM authorizations WHERE tenant = $1 AND client_id = $2"
 _BUMP_IF_END_USER_LOSES_TRUST = """
@@ -122,11 +123,11 @@ def steps(tenant: TenantId, change: ConfigurationChange) -> tuple[Step, ...]:
     match change:
         case PutTenant(put):
             written = Step(_PUT_TENANT, (put.tenant_id, tenant_document(put)))
-            return (written, Step(_TOUCH, (put.tenant_id,)), Step(_TOUCH, (WHOLE_SERVER,)))
+            return (written, Step(TOUCH, (put.tenant_id,)), Step(TOUCH, (WHOLE_SERVER,)))
         case BumpGeneration("server"):
             return (Step(_BUMP, (WHOLE_SERVER, "server", "")), Step(_TOUCH_ALL, ()))
         case _:
-            return (*_of_tenant(tenant, change), Step(_TOUCH, (tenant,)))
+            return (*_of_tenant(tenant, change), Step(TOUCH, (tenant,)))
 
 
 def _of_tenant(  # noqa: C901 - a case for each member
@@ -147,7 +148,12 @@ def _of_tenant(  # noqa: C901 - a case for each member
             return _put_client(tenant, client)
         case RemoveClient(client_id):
             key = (tenant, client_id)
-            removals = (_REMOVE_CLIENT, _REMOVE_CONSENTS_TO_CLIENT, _REMOVE_AUTHORIZATIONS_OF_CLIENT)
+            removals = (
+                _REMOVE_CLIENT,
+                _REMOVE_REGISTRATION,
+                _REMOVE_CONSENTS_TO_CLIENT,
+                _REMOVE_AUTHORIZATIONS_OF_CLIENT,
+            )
             return (Step(_BUMP, (tenant, "client", client_id)), *(Step(each, key) for each in removals))
         case PutEndUser(end_user):
             return _put_end_user(tenant, end_user)

@@ -4,7 +4,10 @@
 
 from collections.abc import Sequence
 
+from valetkey.adapters.storage.sql import registration_changes
+from valetkey.adapters.storage.sql.security_events import DATE_EVENTS
 from valetkey.adapters.storage.sql.step import Step
+from valetkey.oauth.security_event import REMEMBERED_SECONDS
 from valetkey.oauth.types import NumericDate
 
 ENDED_SESSION_KEPT = 86_400  # seconds, so that a page can still say what happened to it
@@ -20,10 +23,12 @@ _EXPIRING = (
     ("status_blocks", "tenant, list_id, expires_at, first_position"),
     ("revoked_statuses", "tenant, list_id, expires_at, list_index"),
     ("status_lists", "tenant, list_id"),
+    ("security_events", "tenant, sequence"),
     ("burned_jtis", "tenant, scope, digest"),
     ("interactions", "tenant, digest"),
     ("consents", "tenant, subject, client_id"),
     ("authorizations", "tenant, authorization_id"),
+    ("registration_tokens", "tenant, token_id"),
 )
 
 
@@ -54,7 +59,7 @@ _LEFT = " UNION ALL ".join(
         ("sessions", "ended_at", "$2"),
     )
 )
-IS_ANYTHING_LEFT = f"SELECT 1 WHERE EXISTS ({_LEFT})"
+IS_ANYTHING_LEFT = f"SELECT 1 WHERE EXISTS ({_LEFT} UNION ALL SELECT 1 {registration_changes.UNUSED})"
 
 
 def units(now: NumericDate, limit: int) -> Sequence[Sequence[Step]]:
@@ -62,7 +67,9 @@ def units(now: NumericDate, limit: int) -> Sequence[Sequence[Step]]:
     over = (*_DELETIONS, _FORGET_DEVICE_CODES, _FORGET_ATTEMPTS)
     expired = [[Step(deletion, (now, limit))] for deletion in over]
     return (
+        [Step(DATE_EVENTS, (now + REMEMBERED_SECONDS,))],
         *expired,
+        registration_changes.purge_steps(now, limit),
         [Step(_FORGET_SESSIONS, (now - ENDED_SESSION_KEPT, limit))],
         [Step(deletion, (now, limit)) for deletion in _OF_EXPIRED_BROWSERS],
     )

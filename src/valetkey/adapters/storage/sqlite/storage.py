@@ -12,6 +12,8 @@ from valetkey.adapters.storage.sqlite.connection import open_writer
 from valetkey.adapters.storage.sqlite.device_codes import SqliteDeviceCodes
 from valetkey.adapters.storage.sqlite.engine import SqliteEngine
 from valetkey.adapters.storage.sqlite.migrate import refuse_other_schema
+from valetkey.adapters.storage.sqlite.registrations import SqliteRegistrations
+from valetkey.adapters.storage.sqlite.security_events import SqliteSecurityEvents
 from valetkey.adapters.storage.sqlite.status_lists import SqliteStatusLists
 from valetkey.adapters.storage.sqlite.stores import (
     SqliteAccessTokens,
@@ -31,6 +33,7 @@ from valetkey.adapters.storage.sqlite.stores import (
     VersionedCache,
 )
 from valetkey.authorization_server.decision import Change
+from valetkey.authorization_server.revocation.deaths import kills
 from valetkey.oauth.types import NumericDate, TenantId
 
 
@@ -41,6 +44,7 @@ class SqliteStores:
     _engine: SqliteEngine
     _tenant: TenantId
     clients: SqliteClients
+    registrations: SqliteRegistrations
     resources: SqliteResources
     signing_keys: SqliteSigningKeys
     end_users: SqliteEndUsers
@@ -53,12 +57,18 @@ class SqliteStores:
     refresh_tokens: SqliteRefreshTokens
     access_tokens: SqliteAccessTokens
     status_lists: SqliteStatusLists
+    security_events: SqliteSecurityEvents
     replay_guard: SqliteReplayGuard
     attempts: SqliteAttempts
 
     async def commit(self, changes: Sequence[Change]) -> bool:
         """Applies all changes durably, or none: False where one lost that must win; Unavailable in an outage."""
-        return await self._engine.commit(unit_of(self._tenant, changes)) if changes else True
+        if not changes:
+            return True
+        won = await self._engine.commit(unit_of(self._tenant, changes))
+        if won and kills(changes):
+            self.security_events.announce()
+        return won
 
 
 class SqliteStorage:
@@ -106,6 +116,7 @@ def _stores(engine: SqliteEngine, tenant: TenantId) -> SqliteStores:
         engine,
         tenant,
         SqliteClients(engine, tenant, VersionedCache(engine, tenant), VersionedCache(engine, tenant)),
+        SqliteRegistrations(engine, tenant),
         SqliteResources(engine, tenant, VersionedCache(engine, tenant), VersionedCache(engine, tenant)),
         SqliteSigningKeys(engine, tenant, VersionedCache(engine, tenant)),
         SqliteEndUsers(engine, tenant),
@@ -118,6 +129,7 @@ def _stores(engine: SqliteEngine, tenant: TenantId) -> SqliteStores:
         SqliteRefreshTokens(engine, tenant),
         SqliteAccessTokens(engine, tenant),
         SqliteStatusLists(engine, tenant),
+        SqliteSecurityEvents(engine, tenant),
         SqliteReplayGuard(engine, tenant),
         SqliteAttempts(engine, tenant),
     )
