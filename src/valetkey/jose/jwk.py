@@ -19,7 +19,7 @@ from valetkey.jose.errors import ConfigurationError, InvalidKey, InvalidToken
 from valetkey.jose.key_types import KEY_TYPES, material_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable  # noqa: TC004 - annotations only
 
     from valetkey.jose.key_management import BoundEncryption  # noqa: TC004 - annotations only
     from valetkey.jose.key_material import BoundKey, Material, Members  # noqa: TC004 - annotations only
@@ -47,7 +47,9 @@ class Jwk:
     _bound: BoundKey | None = field(repr=False, kw_only=True)
     _encryption: BoundEncryption | None = field(repr=False, kw_only=True, default=None)
     _carried: Mapping[str, object] = field(repr=False, kw_only=True)
-    _header_segments: dict[str, bytes] = field(repr=False, kw_only=True, default_factory=dict)
+    _headers: dict[str, tuple[bytes, Callable[[bytes], bytes]]] = field(
+        repr=False, kw_only=True, default_factory=dict
+    )
 
     @classmethod
     def parse(cls, value: Mapping[str, object] | str | bytes, *, algorithm: str | None = None) -> Jwk:
@@ -132,7 +134,7 @@ class Jwk:
             _material=material,
             _bound=signature,
             _encryption=encryption,
-            _header_segments={},
+            _headers={},
         )
 
     def thumbprint(self) -> str:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 MAXIMUM_TOKEN_OCTETS: Final = 65_536
 MAXIMUM_HEADER_OCTETS: Final = 16_384
 
+_DOT: Final = ord(".")
 _KNOWN_HEADERS: Final = 512
 _KNOWN_HEADER_LENGTH: Final = 512
 _known_headers: Final[dict[bytes, ProtectedHeader]] = {}
@@ -71,21 +72,25 @@ def parse_header(segment: bytes) -> ProtectedHeader:
         raise TokenTooLarge("The header is larger than the limit.")
     members = parse_json_object(decode_segment(segment))
     header = sound_header(members)
-    # Only headers without inner objects are shared: nobody can change what others will see.
-    if len(segment) <= _KNOWN_HEADER_LENGTH and all(isinstance(part, str) for part in members.values()):
+    if may_be_shared(segment, members):
         if len(_known_headers) >= _KNOWN_HEADERS:
             _known_headers.clear()
         _known_headers[segment] = header
     return header
 
 
+def may_be_shared(segment: bytes, members: Mapping[str, object]) -> bool:
+    """Tells whether a header may be remembered: it is short, and nobody can change what others will see."""
+    return len(segment) <= _KNOWN_HEADER_LENGTH and all(isinstance(part, str) for part in members.values())
+
+
 def sound_header(members: Mapping[str, object], unprotected: frozenset[str] = frozenset()) -> ProtectedHeader:
     """Returns the header of its members, or MalformedToken (RFC 7515, 4.1); no `unprotected` one is critical."""
     algorithm, kid, typ = members.get("alg"), members.get("kid", _ABSENT), members.get("typ", _ABSENT)
     if not isinstance(algorithm, str):
-        raise MalformedToken("The header names no algorithm.")
+        raise MalformedToken("The header names no algorithm.")  # RFC7515-4.1.1/alg
     if not (kid is _ABSENT or isinstance(kid, str)) or not (typ is _ABSENT or isinstance(typ, str)):
-        raise MalformedToken("The header's kid or typ is not a string.")
+        raise MalformedToken("The header's kid or typ is not a string.")  # RFC7515-4.1.4/kid
     is_encoded = True
     if "crit" in members or "b64" in members:
         # RFC 7797 is the one extension that is understood: critical, protected, and a boolean.
@@ -110,26 +115,32 @@ _ABSENT: Final = object()
 
 def normal_typ(typ: str) -> str:
     """Returns a media type as two are compared: lower case, without "application/" (RFC 7515, 4.1.9)."""
-    return typ.lower().removeprefix("application/")
+    return typ.lower().removeprefix("application/")  # RFC7515-4.1.9/application
 
 
 def parse_compact(token: str, maximum_octets: int = MAXIMUM_TOKEN_OCTETS) -> CompactJws:
     """Returns the parts of a compact JWS; MalformedToken or TokenTooLarge where it is none."""
+    header_segment, payload_segment, signature_segment, signed = split_compact(token, maximum_octets)
+    return CompactJws(parse_header(header_segment), payload_segment, signature_segment, signed)
+
+
+def split_compact(token: str, maximum_octets: int) -> tuple[bytes, bytes, bytes, bytes]:
+    """Returns the segments of header, payload and signature, and the octets that are signed; nothing is decoded.
+
+    MalformedToken or TokenTooLarge where the text is no compact JWS.
+    """
     if not isinstance(token, str):
         raise MalformedToken("A compact token is a string.")
     if len(token) > maximum_octets:
         raise TokenTooLarge("The token is larger than the limit.")
-    if token.count(".") != 2:  # noqa: PLR2004 - three segments
-        raise MalformedToken("A compact JWS has three segments.")
     try:
         signed, _, signature_segment = token.encode("ascii").rpartition(b".")
     except UnicodeEncodeError:
         raise MalformedToken("A compact token is ASCII text.") from None
-    header_segment, _, payload_segment = signed.partition(b".")
-    header = _known_headers.get(header_segment)
-    if header is None:
-        header = parse_header(header_segment)
-    return CompactJws(header, payload_segment, signature_segment, signed)
+    header_segment, dot, payload_segment = signed.partition(b".")
+    if not dot or _DOT in payload_segment:
+        raise MalformedToken("A compact JWS has three segments.")
+    return header_segment, payload_segment, signature_segment, signed
 
 
 def verify_with(candidates: tuple[Jwk, ...], signature: bytes, signed: bytes) -> Jwk:

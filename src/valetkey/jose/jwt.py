@@ -29,12 +29,20 @@ from valetkey.jose.errors import (
 )
 from valetkey.jose.jwe import encrypt
 from valetkey.jose.jwk import Jwk, signer_of
-from valetkey.jose.jws import ProtectedHeader, normal_typ, parse_compact, verify_with
+from valetkey.jose.jws import (
+    ProtectedHeader,
+    may_be_shared,
+    normal_typ,
+    parse_compact,
+    parse_header,
+    split_compact,
+    verify_with,
+)
 from valetkey.jose.token_kinds import AT_JWT as _AT_JWT
 from valetkey.jose.token_kinds import CLIENT_ASSERTION, ID_TOKEN, TokenKind, plain_kind
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping  # noqa: TC004 - annotations only
+    from collections.abc import Callable, Collection, Mapping  # noqa: TC004 - annotations only
 
     from valetkey.jose.jwe import Decrypter
     from valetkey.jose.jwk_set import JwkSet
@@ -43,7 +51,7 @@ AT_JWT: Final = _AT_JWT.typ
 
 MAXIMUM_JWT_OCTETS: Final = 16_384
 MAXIMUM_LEEWAY: Final = 60
-_KNOWN_SEGMENTS: Final = 32
+_KNOWN_HEADERS: Final = 32
 
 
 class VerifiedJwt(msgspec.Struct, frozen=True):
@@ -72,10 +80,8 @@ def sign(claims: Mapping[str, object], key: Jwk, *, typ: str) -> str:
 
     ConfigurationError where a claim is no JSON value (NaN, a time that is no NumericDate) or the key cannot sign.
     """
-    segment = key._header_segments.get(typ)  # noqa: SLF001 - the key remembers its own headers
-    if segment is None:
-        segment = _header_segment(key, typ)
-    signer = signer_of(key)
+    header = key._headers.get(typ)  # noqa: SLF001 - the key remembers its own headers
+    segment, signer = _header_of(key, typ) if header is None else header
     signed = segment + encode_segment(json_octets(claims))
     return (signed + b"." + encode_segment(signer(signed))).decode("ascii")
 
@@ -84,18 +90,26 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str) and value != ""
 
 
-def _header_segment(key: Jwk, typ: str) -> bytes:
+def _header_of(key: Jwk, typ: str) -> tuple[bytes, Callable[[bytes], bytes]]:
+    signer = signer_of(key)
     if not _is_text(typ):
         raise ConfigurationError("A JWT says of which kind it is: typ is a non-empty string.")
     members: dict[str, object] = {"alg": key.algorithm}
     if key.kid is not None:
         members["kid"] = key.kid
     segment = encode_segment(json_octets(members | {"typ": typ})) + b"."
-    known = key._header_segments  # noqa: SLF001 - the key remembers its own headers
-    if len(known) >= _KNOWN_SEGMENTS:
+    known = key._headers  # noqa: SLF001 - the key remembers its own headers
+    if len(known) >= _KNOWN_HEADERS:
         known.clear()
-    known[typ] = segment
-    return segment
+    known[typ] = segment, signer
+    return segment, signer
+
+
+class _Recognised(msgspec.Struct, frozen=True):
+    # A header that was judged, and those of `keys` that it may mean.
+    keys: JwkSet
+    candidates: tuple[Jwk, ...]
+    members: Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +131,7 @@ class Verifier:
     clock: Clock = system_clock
     maximum_octets: int = MAXIMUM_JWT_OCTETS
     kind: TokenKind | None = None
+    _recognised: dict[bytes, _Recognised] = field(init=False, repr=False, compare=False, default_factory=dict)
     _kind: TokenKind = field(init=False, repr=False, compare=False)
     _allowed: frozenset[str] = field(init=False, repr=False, compare=False)
     _audiences: frozenset[str] = field(init=False, repr=False, compare=False)
@@ -170,16 +185,30 @@ class Verifier:
 
         `now` is in seconds since the epoch; without it the verifier's clock is read.
         """
-        parts = parse_compact(token, self.maximum_octets)
-        header = parts.header
-        self._judge_header(header)
-        signature = decode_segment(parts.signature_segment)
-        payload = decode_segment(parts.payload_segment)
-        candidates = keys.candidates(header.kid, header.algorithm, self._allowed)
-        key = verify_with(candidates, signature, parts.signed)
+        segment, payload_segment, signature_segment, signed = split_compact(token, self.maximum_octets)
+        recognised = self._recognised.get(segment)
+        if recognised is None or recognised.keys is not keys:
+            recognised = self._recognise(segment, keys)
+        signature = decode_segment(signature_segment)
+        payload = decode_segment(payload_segment)
+        key = verify_with(recognised.candidates, signature, signed)
+        # Remembered only now that a key has signed it: nobody else can crowd out what is remembered.
+        if self._recognised.get(segment) is not recognised:
+            self._remember(segment, recognised)
         claims = parse_json_object(payload)
         self._judge(claims, self.clock() if now is None else now)
-        return VerifiedJwt(claims, header.members, key)
+        return VerifiedJwt(claims, recognised.members, key)
+
+    def _recognise(self, segment: bytes, keys: JwkSet) -> _Recognised:
+        header = parse_header(segment)
+        self._judge_header(header)
+        return _Recognised(keys, keys.candidates(header.kid, header.algorithm, self._allowed), header.members)
+
+    def _remember(self, segment: bytes, recognised: _Recognised) -> None:
+        if may_be_shared(segment, recognised.members):
+            if len(self._recognised) >= _KNOWN_HEADERS:
+                self._recognised.clear()
+            self._recognised[segment] = recognised
 
     def kid_of(self, token: str) -> str | None:
         """Returns the `kid` of a token whose header could be believed, or raises; nothing is verified by it."""
@@ -210,8 +239,6 @@ class Verifier:
         _judge_times(claims, now, now + self.leeway)
         if self.max_age is not None and now - _time(claims, "iat") > self.max_age:
             raise ClaimInvalid("The token was issued too long ago.", "iat")
-        if type(claims.get("sub", "")) is not str or type(claims.get("jti", "")) is not str:
-            raise ClaimInvalid("The claims 'sub' and 'jti' are strings.", "sub")
         if kind.forbidden and not claims.keys().isdisjoint(kind.forbidden):
             raise ClaimInvalid(f"The token has a claim that marks it as something else than {kind.name}.")
         kind.rule(claims)
@@ -262,8 +289,13 @@ def decrypt_then_verify(
     token: str, decrypter: Decrypter, verifier: Verifier, keys: JwkSet, *, now: int | None = None
 ) -> VerifiedJwt:
     """Returns the verified JWT inside of an encrypted one; MalformedToken where there is none (RFC 7519, 7.2)."""
+    return verifier.verify(opened_jwt(token, decrypter), keys, now=now)
+
+
+def opened_jwt(token: str, decrypter: Decrypter) -> str:
+    """Returns the signed JWT inside of an encrypted one, not verified yet; MalformedToken where there is none."""
     opened = decrypter.decrypt(token)
     content = opened.header.get("cty")
     if not isinstance(content, str) or normal_typ(content) != "jwt":
         raise MalformedToken("The encrypted token says of no JWT inside of it.")  # RFC7519-5.2/nested
-    return verifier.verify(opened.plaintext.decode("latin-1"), keys, now=now)
+    return opened.plaintext.decode("latin-1")
