@@ -111,7 +111,7 @@ _KEYS: dict[tuple[str, str], Jwk] = {}
 
 
 def _encryption_key(algorithm: str, curve: str) -> Jwk:
-    return _KEYS.setdefault((algorithm, curve), Jwk.generate_on(curve, algorithm, kid="e"))
+    return _KEYS.setdefault((algorithm, curve), Jwk.generate(algorithm, kid="e", curve=curve or None))
 
 
 def _decrypter(key: Jwk) -> Decrypter:

@@ -48,7 +48,7 @@ def _classes(name: str) -> tuple[_PrivateClass, _PublicClass]:
         "ML-DSA-87": (mldsa.MLDSA87PrivateKey, mldsa.MLDSA87PublicKey),
     }
     if name not in found:
-        raise InvalidKey("An AKP key must name its algorithm.")
+        raise InvalidKey("An AKP key must name its algorithm.")  # RFC9964-3/alg
     return cast("tuple[_PrivateClass, _PublicClass]", found[name])
 
 
@@ -64,6 +64,7 @@ def load(members: Members) -> Material:
         seed = octets_member(members, "priv")
         private = private_class.from_seed_bytes(seed)
     except ValueError:
+        # RFC9964-4/seed, RFC9964-7.3/seed-length
         raise InvalidKey("The key has another length than its algorithm's.") from None
     except UnsupportedAlgorithm:
         raise AlgorithmUnavailable("The installed cryptography has no ML-DSA.") from None
@@ -110,7 +111,7 @@ def bind(material: Material) -> BoundKey:
     verify = cast("_Public", material.public).verify
     sign: Callable[[bytes], bytes] | None = None
     if material.private is not None:
-        sign = cast("_Private", material.private).sign
+        sign = cast("_Private", material.private).sign  # RFC9964-5/context: the library's default is the empty one
 
     def verify_or_raise(signature: bytes, signed: bytes) -> None:
         try:

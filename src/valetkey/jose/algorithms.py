@@ -66,6 +66,7 @@ SIGNATURE_ALGORITHMS: Final[Mapping[str, SignatureAlgorithm]] = {
         SignatureAlgorithm("ES384", "EC", ecdsa_with(SHA384()), ("P-384",)),
         SignatureAlgorithm("ES512", "EC", ecdsa_with(SHA512()), ("P-521",)),
         SignatureAlgorithm("ES256K", "EC", ecdsa_with(SHA256()), ("secp256k1",)),
+        # RFC8037-3.2/not-signing
         SignatureAlgorithm("EdDSA", "OKP", bind_eddsa, ("Ed25519", "Ed448")),
         SignatureAlgorithm("Ed25519", "OKP", bind_eddsa, ("Ed25519",)),
         SignatureAlgorithm("Ed448", "OKP", bind_eddsa, ("Ed448",)),
@@ -117,6 +118,7 @@ CONTENT_ENCRYPTIONS: Final[Mapping[str, ContentEncryption]] = {
     )
 }
 
+# RFC8037-3.1/not-agreement
 _AGREEMENT_ROWS: Final = tuple(
     KeyManagementAlgorithm(name, kty, ecdh_es(name, octets), curves)
     for name, octets in _AGREEMENT
@@ -182,6 +184,7 @@ def _chosen(names: object, known: Collection[str]) -> frozenset[str]:
         raise ConfigurationError("The algorithms are a non-empty collection of names.")
     unknown = [name for name in names if not isinstance(name, str) or name not in known]
     if unknown:
+        # RFC7518-3.6/none
         raise ConfigurationError(f"Unknown algorithm: {unknown[0]!r}.")
     return frozenset(names)
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from base64 import b64decode
 from datetime import UTC, datetime
+from hashlib import sha1, sha256
 from typing import TYPE_CHECKING, Final
 
+from valetkey.jose.encoding import b64url_encode
 from valetkey.jose.errors import ConfigurationError, InvalidKey
 from valetkey.jose.jwk import Jwk
 
@@ -27,6 +29,31 @@ def key_of_chain(
     and local configuration. InvalidKey where the chain is malformed, expired or of somebody else. Which names the
     certificate may bear is the caller's to know.
     """
+    leaf = _verified_leaf(_chain(x5c), trust_anchors, now)
+    return Jwk.from_key(leaf.public_key(), algorithm=algorithm, kid=kid)  # RFC7515-4.1.6/first
+
+
+def verify_chain_of(key: Jwk, *, trust_anchors: Sequence[str | bytes], now: int) -> None:
+    """Returns where the key's own `x5c` bears this very key and ends at a trust anchor at `now` (RFC 7517, 4.7).
+
+    InvalidKey where it has none, or one that is malformed, expired, of somebody else or of another key, or where
+    `x5t` or `x5t#S256` are not the first certificate's. ConfigurationError for anchors that are no certificates.
+    """
+    carried = key._carried  # noqa: SLF001 - one room: what a JWK says of certificates is read here
+    x5c = carried.get("x5c")
+    if not isinstance(x5c, list):
+        raise InvalidKey("The key carries no certificate chain.")
+    leaf = _verified_leaf(_chain(x5c), trust_anchors, now)
+    if Jwk.from_key(leaf.public_key(), algorithm=key.algorithm).thumbprint() != key.thumbprint():
+        raise InvalidKey("The first certificate is that of another key.")  # RFC7517-4.7/match
+    der = b64decode(x5c[0])
+    # SHA-1 only names the certificate here, which the chain has proven: nothing is believed because of it.
+    digests = {"x5t": sha1(der, usedforsecurity=False).digest(), "x5t#S256": sha256(der).digest()}
+    if any(carried.get(name, b64url_encode(digest)) != b64url_encode(digest) for name, digest in digests.items()):
+        raise InvalidKey("The certificate thumbprint is that of another certificate.")
+
+
+def _verified_leaf(chain: list[Certificate], trust_anchors: Sequence[str | bytes], now: int) -> Certificate:
     from cryptography.x509.verification import (  # noqa: PLC0415 - dear to import, seldom wanted
         ExtensionPolicy,
         PolicyBuilder,
@@ -35,7 +62,7 @@ def key_of_chain(
     )
 
     anchors = _anchors(trust_anchors)
-    leaf, *others = _chain(x5c)
+    leaf, *others = chain
     builder = (
         PolicyBuilder().store(Store(anchors)).time(datetime.fromtimestamp(now, UTC)).max_chain_depth(MAXIMUM_CHAIN)
     )
@@ -46,8 +73,9 @@ def key_of_chain(
     try:
         policy.build_client_verifier().verify(leaf, others)
     except VerificationError:
+        # RFC7515-4.1.6/chain
         raise InvalidKey("The certificate chain does not end at a trust anchor, or is not valid now.") from None
-    return Jwk.from_key(leaf.public_key(), algorithm=algorithm, kid=kid)
+    return leaf
 
 
 def _anchors(texts: Sequence[str | bytes]) -> list[Certificate]:

@@ -250,6 +250,6 @@ def encrypt(
         members["zip"] = compression.value
         plaintext = deflated(plaintext)
     protected = b64url_encode(json_octets(members))
-    iv = random_octets(enc.iv_octets)
+    iv = random_octets(enc.iv_octets)  # RFC7518-8.4/iv
     ciphertext, tag = enc.prepare(wrapped.cek).seal(iv, plaintext, protected.encode("ascii"))
     return ".".join([protected, *map(b64url_encode, (wrapped.encrypted_key, iv, ciphertext, tag))])

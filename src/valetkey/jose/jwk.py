@@ -75,17 +75,18 @@ class Jwk:
         return cls.parse(members, algorithm=algorithm)
 
     @classmethod
-    def generate(cls, algorithm: str, *, kid: str | None = None) -> Jwk:
-        """Returns a new private key for `algorithm`; `kid` is the thumbprint unless given."""
-        return cls.generate_on(_first_curve(algorithm), algorithm, kid=kid)
+    def generate(cls, algorithm: str, *, kid: str | None = None, curve: str | None = None) -> Jwk:
+        """Returns a new private key for `algorithm`; `kid` is the thumbprint unless given.
 
-    @classmethod
-    def generate_on(cls, curve: str, algorithm: str, *, kid: str | None = None) -> Jwk:
-        """Returns a new private key for `algorithm` on `curve`, one of several that it goes with."""
-        rows = [row for row in _rows(algorithm) if curve in row.curves or not row.curves]
-        if not rows:
-            raise InvalidKey("The algorithm is unknown, or does not go with the curve.")
-        return _from_material(rows[0], KEY_TYPES[rows[0].kty].generate(curve, rows[0].size), kid)
+        `curve` chooses among those that the algorithm goes with, of which the first is taken otherwise. InvalidKey
+        where the algorithm is unknown or does not go with the curve; AlgorithmUnavailable where the installed
+        cryptography lacks it.
+        """
+        for row in _rows(algorithm):
+            if curve is None or curve in row.curves:
+                chosen = curve or next(iter(row.curves), "")
+                return _from_material(row, KEY_TYPES[row.kty].generate(chosen, row.size), kid)
+        raise InvalidKey("The algorithm is unknown, or does not go with the curve.")
 
     @classmethod
     def from_secret(cls, secret: bytes, *, algorithm: str, kid: str | None = None) -> Jwk:
@@ -96,15 +97,27 @@ class Jwk:
         return _from_material(row, KEY_TYPES["oct"].load({"k": b64url_encode(secret)}), kid)
 
     @classmethod
-    def from_pem(cls, pem: str | bytes, *, algorithm: str, kid: str | None = None) -> Jwk:
-        """Returns the key of a PEM text: PKCS #8, PKCS #1, SEC 1, SPKI or a certificate; InvalidKey otherwise."""
+    def from_pem(
+        cls, pem: str | bytes, *, algorithm: str, kid: str | None = None, password: bytes | None = None
+    ) -> Jwk:
+        """Returns the key of a PEM text: PKCS #8, PKCS #1, SEC 1, SPKI or a certificate; InvalidKey otherwise.
+
+        `password` opens an encrypted private key; one that is not needed is an error too.
+        """
         from valetkey.jose.key_parsing import load_pem  # noqa: PLC0415 - the parsers are dear to import
 
-        return cls.from_key(load_pem(pem), algorithm=algorithm, kid=kid)
+        return cls.from_key(load_pem(pem, password), algorithm=algorithm, kid=kid)
+
+    @classmethod
+    def from_der(cls, der: bytes, *, algorithm: str, kid: str | None = None, password: bytes | None = None) -> Jwk:
+        """As `from_pem`, but of the DER octets that a PEM text wraps."""
+        from valetkey.jose.key_parsing import load_der  # noqa: PLC0415 - the parsers are dear to import
+
+        return cls.from_key(load_der(der, password), algorithm=algorithm, kid=kid)
 
     @classmethod
     def from_key(cls, key: object, *, algorithm: str, kid: str | None = None) -> Jwk:
-        """Returns the Jwk of a key object of the cryptography library."""
+        """Returns the Jwk of a key object of the cryptography library; InvalidKey where it is unsound."""
         kty, material = material_of(key)
         row = row_for(algorithm, kty)
         if row is None or not row.fits(kty, material.curve):
@@ -158,7 +171,7 @@ class Jwk:
         return {**members, **KEY_TYPES[self.kty].dump_public(self._material), **self._carried}
 
     def as_private_dict(self) -> dict[str, object]:
-        """Returns the JWK with its private members: the one way to export them. InvalidKey for a public key."""
+        """Returns the JWK with its private members; InvalidKey for a public key. Files: `key_files`."""
         if not self.is_private:
             raise InvalidKey("The key has no private part.")
         return self.as_dict() | KEY_TYPES[self.kty].dump_private(self._material)
@@ -181,6 +194,7 @@ def encryption_of(key: Jwk) -> BoundEncryption:
 def refuse_private(members: Members) -> None:
     """Returns, or raises InvalidKey where a key that is meant to be public holds a private member."""
     if not _PRIVATE_NAMES.isdisjoint(members):
+        # RFC7517-9.2/private, RFC8037-2/public-only, RFC9964-3/public-only
         raise InvalidKey("A public key is expected, and this one holds a private member.")
 
 
@@ -204,11 +218,6 @@ def _rows(name: str) -> list[SignatureAlgorithm | KeyManagementAlgorithm]:
     return found + [row for row in KEY_MANAGEMENT_ALGORITHMS.values() if row.name == name]
 
 
-def _first_curve(name: str) -> str:
-    rows = _rows(name)
-    return rows[0].curves[0] if rows and rows[0].curves else ""
-
-
 def _only_algorithm(members: Members) -> str:
     if members.get("use") == "enc":
         raise InvalidKey("The key names no algorithm.")
@@ -224,7 +233,7 @@ def _build(members: Members, algorithm: str) -> Jwk:
     kty, kid, use = members.get("kty"), members.get("kid"), members.get("use")
     key_type = KEY_TYPES.get(kty) if isinstance(kty, str) else None
     if key_type is None:
-        raise InvalidKey("The key's type is unknown.")
+        raise InvalidKey("The key's type is unknown.")  # RFC7517-4.1/kty
     if not (kid is None or isinstance(kid, str)) or not (use is None or use in _USES):
         raise InvalidKey("The key's kid or use is not what it may be.")
     row = row_for(algorithm, kty)
@@ -234,6 +243,8 @@ def _build(members: Members, algorithm: str) -> Jwk:
     own_use, own_operations = _PURPOSES[type(row)]
     if use not in {None, own_use} or (operations is not None and operations.isdisjoint(own_operations)):
         raise InvalidKey("The key is for another use than its algorithm's.")
+    if use is not None and operations is not None and operations & (_OPERATIONS - own_operations):
+        raise InvalidKey("The key's use and key_ops contradict each other.")  # RFC7517-4.3/consistent
     material = key_type.load(members)
     signature, encryption = _bound(algorithm, key_type.kty, material, operations)
     return Jwk(
@@ -256,6 +267,9 @@ _PURPOSES: Final[Mapping[type, tuple[str, frozenset[str]]]] = {
         frozenset({"encrypt", "decrypt", "wrapKey", "unwrapKey", "deriveKey", "deriveBits"}),
     ),
 }
+
+
+_OPERATIONS: Final = frozenset().union(*(operations for _, operations in _PURPOSES.values()))
 
 
 def _operations(members: Members) -> frozenset[str] | None:

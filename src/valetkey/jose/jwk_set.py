@@ -166,7 +166,7 @@ class JwkSet:
             found = (*found, key.bind(algorithm))
         if not found:
             if is_known or any(key.kid == kid or kid is None for key in self.keys):
-                # RFC8725-3.1/one-algorithm
+                # RFC8725-3.1/one-algorithm, RFC9864-7/one-algorithm
                 raise AlgorithmNotAllowed("The key is for another algorithm than the header's.")
             raise UnknownKey("No key of the set has the header's kid.")
         return found
@@ -180,6 +180,7 @@ def _key_list(value: Mapping[str, object] | str | bytes) -> list[object]:
         try:
             value = parse_json_object(octets)
         except InvalidToken:
+            # RFC7517-5/unique-members
             raise InvalidKey("The text is not a JSON object with distinct members.") from None
     members = value.get("keys")
     if not isinstance(members, (list, tuple)) or len(members) > MAXIMUM_KEYS:

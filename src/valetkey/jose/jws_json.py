@@ -43,6 +43,13 @@ class Signatures(StrEnum):
     ONE = "one"
 
 
+class PayloadEncoding(StrEnum):
+    """How the payload is signed and sent: as base64url, or as the text that it is (RFC 7797, 3)."""
+
+    BASE64URL = "base64url"
+    NONE = "none"
+
+
 class JwsSigner(msgspec.Struct, frozen=True, kw_only=True):
     """One signature to make: `header` is protected with the key's own parameters, `unprotected` is not."""
 
@@ -74,24 +81,45 @@ class _Part(msgspec.Struct, frozen=True):
     signature: bytes
 
 
-def sign_flattened(payload: bytes, signer: JwsSigner) -> dict[str, object]:
-    """Returns the flattened JSON serialization of one signature (RFC 7515, 7.2.2)."""
-    return {"payload": b64url_encode(payload)} | _signed(payload, signer)
+def sign_flattened(
+    payload: bytes, signer: JwsSigner, *, encoding: PayloadEncoding = PayloadEncoding.BASE64URL
+) -> dict[str, object]:
+    """Returns the flattened JSON serialization of one signature (RFC 7515, 7.2.2).
+
+    ConfigurationError where the key cannot sign, a header parameter stands twice or is one that the key gives, or a
+    payload without encoding is no UTF-8 text. Without its member `payload` the result is a detached JWS.
+    """
+    text = _payload_text(payload, encoding)
+    return {"payload": text} | _signed(text, signer, encoding)
 
 
-def sign_general(payload: bytes, signers: Sequence[JwsSigner]) -> dict[str, object]:
-    """Returns the general JSON serialization of several signatures (RFC 7515, 7.2.1)."""
+def sign_general(
+    payload: bytes, signers: Sequence[JwsSigner], *, encoding: PayloadEncoding = PayloadEncoding.BASE64URL
+) -> dict[str, object]:
+    """Returns the general JSON serialization of 1 to 16 signatures (RFC 7515, 7.2.1); else as `sign_flattened`."""
     if not 0 < len(signers) <= MAXIMUM_SIGNATURES:
         raise ConfigurationError(f"A JWS has 1 to {MAXIMUM_SIGNATURES} signatures.")
-    return {"payload": b64url_encode(payload), "signatures": [_signed(payload, signer) for signer in signers]}
+    text = _payload_text(payload, encoding)
+    return {"payload": text, "signatures": [_signed(text, signer, encoding) for signer in signers]}
 
 
-def _signed(payload: bytes, signer: JwsSigner) -> dict[str, object]:
+def _payload_text(payload: bytes, encoding: PayloadEncoding) -> str:
+    if encoding is PayloadEncoding.BASE64URL:
+        return b64url_encode(payload)
+    try:
+        return payload.decode("utf-8")
+    except UnicodeDecodeError:
+        raise ConfigurationError("A payload that is not encoded is UTF-8 text.") from None
+
+
+def _signed(payload: str, signer: JwsSigner, encoding: PayloadEncoding) -> dict[str, object]:
     members = own_header(signer.key, signer.header)
+    if encoding is PayloadEncoding.NONE:
+        members |= {"b64": False, "crit": ["b64"]}  # RFC7797-6/crit
     if not members.keys().isdisjoint(signer.unprotected) or "crit" in signer.unprotected:
         raise ConfigurationError("A header parameter stands once, and crit only where it is protected.")
     protected = b64url_encode(json_octets(members))
-    signature = signer_of(signer.key)(f"{protected}.{b64url_encode(payload)}".encode("ascii"))
+    signature = signer_of(signer.key)(f"{protected}.{payload}".encode())
     result: dict[str, object] = {"protected": protected}
     if signer.unprotected:
         json_octets(signer.unprotected)
@@ -176,7 +204,7 @@ def _parts(members: Mapping[str, object]) -> list[_Part]:
         if not isinstance(listed, list) or not 0 < len(listed) <= MAXIMUM_SIGNATURES:
             raise MalformedToken(f"A JWS has 1 to {MAXIMUM_SIGNATURES} signatures.")
         if not _FLATTENED.isdisjoint(members):
-            raise MalformedToken("A JWS is either flattened or general.")
+            raise MalformedToken("A JWS is either flattened or general.")  # RFC7515-7.2.2/signatures
     else:
         listed = [members]
     parts = [_part(one) for one in listed]

@@ -23,7 +23,7 @@ def agree(material: Material, algorithm: str, octets: int) -> tuple[bytes, dict[
     """Returns a key agreed with the public key of `material`, and the JWK of the ephemeral key that was drawn."""
     kty = "EC" if isinstance(material.public, ec.EllipticCurvePublicKey) else "OKP"
     row = KEY_TYPES[kty]
-    ephemeral = row.generate(material.curve or "", 0)
+    ephemeral = row.generate(material.curve or "", 0)  # RFC7518-4.6/ephemeral
     shared = _shared(ephemeral, material)
     return _derived(shared, algorithm, octets, b"", b""), {"kty": kty} | row.dump_public(ephemeral)
 
@@ -34,7 +34,10 @@ def agreed_with(  # noqa: PLR0917 - the inputs of the derivation, each once
     """Returns the key agreed with the sender's ephemeral key `epk`; MalformedToken where that is unsound."""
     kty = epk.get("kty") if isinstance(epk, Mapping) else None
     if not isinstance(epk, Mapping) or kty not in {"EC", "OKP"} or epk.get("crv") != material.curve or "d" in epk:
+        # RFC7518-4.6.1.1/public-only, RFC7518-4.6.1.1/present
         raise MalformedToken(_BAD_EPK)
+    if apu and apu == apv:
+        raise MalformedToken("The header's apu and apv name one party twice.")  # RFC7518-4.6.2/distinct
     try:
         # The point is proven to be on the curve before the private key touches it (RFC 8725, 2.5).
         other = KEY_TYPES[str(kty)].load(cast("Mapping[str, object]", epk))
@@ -57,6 +60,7 @@ def _shared(private: Material, public: Material) -> bytes:
 
 
 def _derived(shared: bytes, algorithm: str, octets: int, apu: bytes, apv: bytes) -> bytes:
+    # RFC7518-4.6/length
     info = b"".join(len(part).to_bytes(4, "big") + part for part in (algorithm.encode("ascii"), apu, apv))
     hashed = shared + info + (octets * 8).to_bytes(4, "big")
     # The one-step derivation of NIST SP 800-56A, 5.8.1: a counter, then a hash of it all, as often as needed.

@@ -56,6 +56,7 @@ def header_octets(header: Mapping[str, object], name: str, longest: int = 512) -
     """Returns the octets of a base64url header parameter, or raises MalformedToken."""
     value = header.get(name)
     if not isinstance(value, str) or len(value) > longest:
+        # RFC7518-4.7.1/present
         raise MalformedToken(f"The header's {name} is absent or no string of sensible length.")
     return b64url_decode(value)
 
@@ -139,6 +140,7 @@ def aes_gcm_kw(octets: int) -> Callable[[Material], BoundEncryption]:
             enc: ContentEncryption, header: Mapping[str, object], encrypted_key: bytes, _most: int
         ) -> ContentCipher:
             iv, tag = header_octets(header, "iv"), header_octets(header, "tag")
+            # RFC7518-4.7/lengths
             if len(iv) != 12 or len(tag) != 16:  # noqa: PLR2004 - 96 and 128 bits
                 raise decryption_failed()
             try:
@@ -162,7 +164,7 @@ def pbes2(name: str, algorithm: HashAlgorithm, octets: int) -> Callable[[Materia
             return PBKDF2HMAC(algorithm, octets, salted, count).derive(password)
 
         def wrap(enc: ContentEncryption, cek: bytes | None) -> Wrapped:
-            cek, salt = _fresh(enc, cek), random_octets(_SALT_OCTETS)
+            cek, salt = _fresh(enc, cek), random_octets(_SALT_OCTETS)  # RFC7518-4.8.1.1/fresh
             encrypted_key = aes_key_wrap(stretched(salt, DEFAULT_PBES2_COUNT), cek)
             return Wrapped(cek, encrypted_key, {"p2s": b64url_encode(salt), "p2c": DEFAULT_PBES2_COUNT})
 
@@ -170,6 +172,7 @@ def pbes2(name: str, algorithm: HashAlgorithm, octets: int) -> Callable[[Materia
             enc: ContentEncryption, header: Mapping[str, object], encrypted_key: bytes, most: int
         ) -> ContentCipher:
             salt, count = header_octets(header, "p2s"), header.get("p2c")
+            # RFC7518-4.8.1.1/salt, RFC7518-4.8.1.2/present
             # Looked at before any work is done: the sender chose this number.
             if type(count) is not int or not MINIMUM_PBES2_COUNT <= count <= most or len(salt) < 8:  # noqa: PLR2004 - 4.8.1.1
                 raise MalformedToken("The header's p2c or p2s is outside of the limits.")

@@ -79,6 +79,7 @@ def integer_member(members: Members, name: str, maximum_octets: int) -> int:
     """Returns the positive number of a Base64urlUInt member in its shortest form, or InvalidKey (RFC 7518, 2)."""
     octets = octets_member(members, name)
     if not octets or octets[0] == 0 or len(octets) > maximum_octets:
+        # RFC7518-2/minimal
         raise InvalidKey(f"The key's member {name!r} is not a minimal base64url integer.")
     return int.from_bytes(octets, "big")
 

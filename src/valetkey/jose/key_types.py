@@ -62,13 +62,14 @@ def _generate_oct(_curve: str, octets: int) -> Material:
 
 def _load_rsa(members: Members) -> Material:
     if "oth" in members:
-        raise InvalidKey("Keys with more than two primes are not supported.")
+        raise InvalidKey("Keys with more than two primes are not supported.")  # RFC7518-6.3.2.7/oth
     numbers = rsa.RSAPublicNumbers(
         integer_member(members, "e", _RSA_OCTETS), integer_member(members, "n", _RSA_OCTETS)
     )
     try:
         if "d" not in members:
             return rsa_material(numbers.public_key())
+        # RFC7518-6.3.2/all
         parts = {name: integer_member(members, name, _RSA_OCTETS) for name in ("p", "q", "d", "dp", "dq", "qi")}
         private = rsa.RSAPrivateNumbers(
             parts["p"], parts["q"], parts["d"], parts["dp"], parts["dq"], parts["qi"], numbers
@@ -144,7 +145,7 @@ def _load_ec(members: Members) -> Material:
             return Material(public=public, curve=str(name))
         d = octets_member(members, "d")
         if len(d) != width:
-            raise InvalidKey("The private part has another length than its curve's.")
+            raise InvalidKey("The private part has another length than its curve's.")  # RFC7518-6.2.2.1/length
         private = ec.derive_private_key(int.from_bytes(d, "big"), curve)
     except (ValueError, UnsupportedAlgorithm):
         raise InvalidKey("The point is not on its curve, or the private part is out of range.") from None
@@ -194,6 +195,7 @@ _OKP: Final[Mapping[str, tuple[type[OkpPrivate], type[OkpPublic]]]] = {
 
 
 def _load_okp(members: Members) -> Material:
+    # RFC8037-2/curve, RFC8037-2/public
     curve = members.get("crv")
     classes = _OKP.get(curve) if isinstance(curve, str) else None
     if classes is None:

@@ -175,6 +175,38 @@ def test_a_key_goes_from_jwk_to_pem_and_der_and_back(desk: Desk, alg: str) -> No
     assert desk.done("key", "thumbprint", "-", typed=public) == thumbprint
 
 
+def test_a_key_is_encrypted_by_a_password_that_only_a_file_holds(desk: Desk) -> None:
+    password = desk.write("password.txt", "correct horse battery staple\n")
+    wrong = desk.write("wrong.txt", "hunter2")
+    source, written = desk.key(KEY, "source.jwk"), desk.folder / "key.pem"
+    desk.done("key", "convert", source, "--to", "pem", "--new-password-file", password, "--output", written)
+    assert written.read_text().startswith("-----BEGIN ENCRYPTED PRIVATE KEY-----")
+    assert stat.S_IMODE(written.stat().st_mode) == 0o600
+    assert desk.done("key", "thumbprint", written, "--password-file", password) == KEY.thumbprint()
+    assert "--password-file" in desk.ended(4, "key", "thumbprint", written)
+    assert "hunter2" not in desk.ended(4, "key", "thumbprint", written, "--password-file", wrong)
+    assert "empty" in desk.ended(4, "key", "thumbprint", written, "--password-file", desk.write("empty.txt", "\n"))
+    der = desk.folder / "key.der"
+    asked = ("--password-file", password, "--new-password-file", wrong)
+    desk.done("key", "convert", written, "--to", "der", *asked, "--output", der)
+    back = desk.done("key", "convert", der, "--password-file", wrong, "--output", "-")
+    assert Jwk.parse(back).thumbprint() == KEY.thumbprint()
+    token = desk.done("sign", "--key", written, "--password-file", password, "--issuer", "me", "--audience", "you")
+    assert token.count(".") == 2
+    desk.done("key", "inspect", written, "--password-file", password)
+
+
+def test_a_key_can_be_generated_encrypted_but_a_jwk_has_no_password(desk: Desk) -> None:
+    password = desk.write("password.txt", "correct horse battery staple")
+    written = desk.folder / "key.pem"
+    asked = ("--new-password-file", password)
+    desk.done("key", "generate", "Ed25519", "--to", "pem", *asked, "--output", written)
+    assert "ENCRYPTED" in written.read_text()
+    assert "--to pem" in desk.ended(2, "key", "generate", "Ed25519", *asked, "--output", desk.folder / "k.jwk")
+    public = desk.public(KEY)
+    assert "and no other" in desk.ended(4, "key", "convert", public, "--to", "pem", *asked)
+
+
 def test_several_public_keys_make_a_set(desk: Desk) -> None:
     old, new = desk.key(KEY, "old.jwk"), desk.key(Jwk.generate("Ed25519"), "new.jwk")
     written = desk.done("key", "convert", old, new, "--public", "--to", "jwks")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from valetkey.jose import Jwk, JwkSet, jwt
+from valetkey.jose import Jwk, JwkSet, jwe, jwt
 from valetkey.jose.key_files import to_der, to_pem
 
 if TYPE_CHECKING:
@@ -242,3 +242,32 @@ def test_keys_are_fetched_by_https_only(desk: Desk, provider: Provider) -> None:
     )
     expected = ("--issuer", "me", "--audience", "you", "--typ", "JWT")
     assert "--key or --jwks" in desk.ended(2, "verify", token(iss="me"), *expected)
+
+
+def test_an_encrypted_token_is_opened_with_ones_own_key_and_what_is_inside_is_verified(desk: Desk) -> None:
+    mine = Jwk.generate("ECDH-ES+A256KW")
+    nested = jwe.encrypt(token().encode(), mine.public(), encryption="A256GCM", header={"cty": "JWT"})
+    asked = ("--decrypt-key", desk.key(mine, "mine.jwk"), "--key", desk.public(KEY), *EXPECTED)
+    assert desk.document("verify", nested, *asked)["claims"]["sub"] == "alice"
+    password = desk.write("password.txt", "correct horse battery staple\n")
+    pem = desk.write("mine.pem", to_pem(mine, password=b"correct horse battery staple"))
+    encrypted = ("--decrypt-key", pem, "--decrypt-alg", "ECDH-ES+A256KW", "--password-file", password)
+    desk.done("verify", nested, *encrypted, "--key", desk.public(KEY), *EXPECTED)
+    # What is inside is judged like any other token, and so are keys that do not fit.
+    forged = jwe.encrypt(token(RSA).encode(), mine.public(), encryption="A256GCM", header={"cty": "JWT"})
+    assert "not valid" in desk.ended(1, "verify", forged, *asked)
+    bare = jwe.encrypt(b"{}", mine.public(), encryption="A256GCM")
+    assert "says of no JWT" in desk.ended(1, "verify", bare, *asked)
+    other = desk.key(Jwk.generate("ECDH-ES+A256KW", kid=mine.kid), "other.jwk")
+    assert "decryption_failed" in desk.ended(1, "verify", nested, "--decrypt-key", other, *asked[2:])
+    assert "which signs" in desk.ended(4, "verify", nested, "--decrypt-key", desk.key(KEY, "k.jwk"), *asked[2:])
+
+
+def test_a_token_is_encrypted_where_a_key_to_open_it_is_named_and_nowhere_else(desk: Desk) -> None:
+    mine = Jwk.generate("A256KW")
+    nested = jwe.encrypt(token().encode(), mine, encryption="A128GCM", header={"cty": "JWT"})
+    public = desk.public(KEY)
+    assert "--decrypt-key" in desk.ended(1, "verify", nested, "--key", public, *EXPECTED)
+    asked = ("--decrypt-key", desk.key(mine, "mine.jwk"), "--key", public, *EXPECTED)
+    desk.done("verify", nested, *asked)
+    assert "malformed_token" in desk.ended(1, "verify", token(), *asked)

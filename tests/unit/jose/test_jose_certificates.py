@@ -2,6 +2,7 @@
 
 from base64 import b64encode
 from datetime import UTC, datetime, timedelta
+from hashlib import sha1, sha256
 
 import pytest
 from cryptography import x509
@@ -9,9 +10,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from support.jose import NOW
-from valetkey.jose import ConfigurationError, InvalidKey
-from valetkey.jose.certificates import key_of_chain
+from support.jose import NOW, b64
+from valetkey.jose import ConfigurationError, InvalidKey, Jwk
+from valetkey.jose.certificates import key_of_chain, verify_chain_of
 
 Signer = tuple[ec.EllipticCurvePrivateKey, x509.Certificate]
 
@@ -48,6 +49,7 @@ def _x5c(*signers: Signer) -> list[str]:
     return [b64encode(signer[1].public_bytes(Encoding.DER)).decode() for signer in signers]
 
 
+@pytest.mark.requirement("RFC7515-4.1.6/first")
 def test_the_key_of_a_chain_that_ends_at_an_anchor_is_believed() -> None:
     key = key_of_chain(_x5c(LEAF, MIDDLE), trust_anchors=ANCHORS, algorithm="ES256", now=NOW)
     assert not key.is_private
@@ -55,6 +57,7 @@ def test_the_key_of_a_chain_that_ends_at_an_anchor_is_believed() -> None:
     key_of_chain(_x5c(LEAF, MIDDLE, ROOT), trust_anchors=[ANCHORS[0].decode()], algorithm="ES256", now=NOW)
 
 
+@pytest.mark.requirement("RFC7515-4.1.6/chain")
 def test_a_chain_that_does_not_end_at_an_anchor_or_out_of_its_time_is_refused() -> None:
     stranger = _issued("root", None, ca=True)
     late = _issued("late", MIDDLE, ca=False, days=1)
@@ -87,3 +90,34 @@ def test_without_sound_anchors_nothing_is_believed(anchors: list[str | bytes]) -
 def test_the_key_of_a_chain_goes_with_its_algorithm() -> None:
     with pytest.raises(InvalidKey):
         key_of_chain(_x5c(LEAF, MIDDLE), trust_anchors=ANCHORS, algorithm="ES384", now=NOW)
+
+
+def _jwk(signer: Signer, **members: object) -> Jwk:
+    public = Jwk.from_key(signer[0].public_key(), algorithm="ES256").as_dict()
+    return Jwk.parse(public | members)
+
+
+@pytest.mark.requirement("RFC7517-4.7/match")
+def test_the_chain_of_a_key_bears_this_very_key() -> None:
+    chain = _x5c(LEAF, MIDDLE)
+    der = LEAF[1].public_bytes(Encoding.DER)
+    named = {"x5t": b64(sha1(der, usedforsecurity=False).digest()), "x5t#S256": b64(sha256(der).digest())}
+    verify_chain_of(_jwk(LEAF, x5c=chain), trust_anchors=ANCHORS, now=NOW)
+    verify_chain_of(_jwk(LEAF, x5c=chain, **named), trust_anchors=ANCHORS, now=NOW)
+    for key, now in (
+        (_jwk(LEAF), NOW),
+        (_jwk(LEAF, x5c="text"), NOW),
+        (_jwk(LEAF, x5c=[]), NOW),
+        (_jwk(LEAF, x5c=[7]), NOW),
+        (_jwk(LEAF, x5c=chain), NOW + 86_400 * 30),
+        (_jwk(LEAF, x5c=_x5c(LEAF)), NOW),
+        (_jwk(MIDDLE, x5c=chain), NOW),
+        (_jwk(LEAF, x5c=_x5c(MIDDLE, LEAF)), NOW),
+        (_jwk(LEAF, x5c=chain, x5t=named["x5t#S256"]), NOW),
+        (_jwk(LEAF, x5c=chain, **{"x5t#S256": "A" * 43}), NOW),
+        (_jwk(LEAF, x5c=chain, **{"x5t#S256": 7}), NOW),
+    ):
+        with pytest.raises(InvalidKey):
+            verify_chain_of(key, trust_anchors=ANCHORS, now=now)
+    with pytest.raises(ConfigurationError):
+        verify_chain_of(_jwk(LEAF, x5c=chain), trust_anchors=[], now=NOW)

@@ -98,6 +98,7 @@ def test_distinct_members_are_read_whatever_their_values_look_like(text: bytes, 
 
 
 @pytest.mark.requirement("RFC8725-3.7/utf-8")
+@pytest.mark.requirement("RFC7515-10.12/json")
 @pytest.mark.parametrize(
     "text",
     [

@@ -40,7 +40,9 @@ PAIRS = [
 
 
 def _key(algorithm: str, curve: str = "") -> Jwk:
-    return _KEYS.setdefault((algorithm, curve), Jwk.generate_on(curve, algorithm, kid=f"{algorithm}{curve}"))
+    return _KEYS.setdefault(
+        (algorithm, curve), Jwk.generate(algorithm, kid=f"{algorithm}{curve}", curve=curve or None)
+    )
 
 
 _KEYS: dict[tuple[str, str], Jwk] = {}
@@ -68,7 +70,7 @@ def test_only_the_owner_of_the_key_opens_what_was_encrypted_for_it(
     token = jwe.encrypt(PLAINTEXT, public, encryption=encryption)
     opened = _decrypter(key).decrypt(token)
     assert (opened.plaintext, opened.key, opened.header["enc"]) == (PLAINTEXT, key, encryption)
-    other = Jwk.generate_on(curve, algorithm, kid=key.kid)
+    other = Jwk.generate(algorithm, kid=key.kid, curve=curve or None)
     with pytest.raises(DecryptionFailed):
         _decrypter(other).decrypt(token)
     if not key.is_symmetric:
@@ -246,6 +248,7 @@ def test_rsa1_5_only_decrypts_and_fails_alike_whatever_is_wrong() -> None:
     assert len(messages) == 1
 
 
+@pytest.mark.requirement("RFC7518-4.8.1.2/present")
 @pytest.mark.parametrize("count", [0, 1, 999, 200_001, 2**31, 10**12, -5, "1000", 1000.0, True, None])
 def test_the_count_of_a_password_is_looked_at_before_any_work(count: object) -> None:
     key = Jwk.from_secret(b"correct horse battery staple", algorithm="PBES2-HS256+A128KW")
@@ -285,6 +288,7 @@ def test_a_compression_bomb_is_stopped_at_the_limit() -> None:
             decrypter.decrypt(_deflate_token(wrong))
 
 
+@pytest.mark.requirement("RFC7518-8.4/iv")
 def test_no_content_key_and_no_iv_is_ever_used_twice() -> None:
     # covers: JWE-11
     seen = set()
@@ -303,9 +307,11 @@ def test_a_text_that_is_no_encrypted_token_is_refused(text: str) -> None:
 
 
 @pytest.mark.requirement("RFC8725-3.4/inputs")
+@pytest.mark.requirement("RFC7518-4.6.1.1/public-only")
+@pytest.mark.requirement("RFC7518-4.6.1.1/present")
 def test_an_unsound_ephemeral_key_is_refused() -> None:
     key = _key("ECDH-ES", "P-256")
-    foreign = Jwk.generate_on("P-384", "ECDH-ES").as_dict()
+    foreign = Jwk.generate("ECDH-ES", curve="P-384").as_dict()
     x25519 = _key("ECDH-ES", "X25519")
     for ours, epk in (
         (key, None),
@@ -319,6 +325,42 @@ def test_an_unsound_ephemeral_key_is_refused() -> None:
     ):
         with pytest.raises(MalformedToken):
             _decrypter(ours).decrypt(_with_header(ours, epk=epk))
+
+
+@pytest.mark.parametrize("algorithm", ["ECDH-ES", "ECDH-ES+A256KW", "PBES2-HS256+A128KW"])
+@pytest.mark.requirement("RFC7518-4.6/ephemeral")
+@pytest.mark.requirement("RFC7518-4.8.1.1/fresh")
+def test_what_an_algorithm_draws_for_a_token_is_drawn_for_each(algorithm: str) -> None:
+    key = _key(algorithm)
+    name = "epk" if algorithm.startswith("ECDH") else "p2s"
+    tokens = [jwe.encrypt(PLAINTEXT, key, encryption="A128GCM") for _ in range(3)]
+    drawn = [json.dumps(json.loads(b64url_decode(token.split(".")[0]))[name]) for token in tokens]
+    assert len(set(drawn)) == len(drawn)
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "changes"),
+    [
+        ("A128GCMKW", {"iv": b64(bytes(11))}),
+        ("A128GCMKW", {"iv": b64(bytes(16))}),
+        ("A128GCMKW", {"tag": b64(bytes(12))}),
+        ("A128GCMKW", {"iv": None}),
+        ("A128GCMKW", {"tag": None}),
+        ("PBES2-HS256+A128KW", {"p2s": b64(bytes(7))}),
+        ("PBES2-HS256+A128KW", {"p2s": None}),
+        ("ECDH-ES", {"apu": b64(b"Bob"), "apv": b64(b"Bob")}),
+    ],
+)
+@pytest.mark.requirement("RFC7518-4.7/lengths")
+@pytest.mark.requirement("RFC7518-4.7.1/present")
+@pytest.mark.requirement("RFC7518-4.8.1.1/salt")
+@pytest.mark.requirement("RFC7518-4.6.2/distinct")
+def test_a_header_that_its_algorithm_forbids_opens_nothing(algorithm: str, changes: Mapping[str, object]) -> None:
+    # covers: JWE-06
+    key = _key(algorithm)
+    assert _decrypter(key).decrypt(jwe.encrypt(PLAINTEXT, key, encryption="A128GCM")).plaintext == PLAINTEXT
+    with pytest.raises((MalformedToken, DecryptionFailed)):
+        _decrypter(key).decrypt(_with_header(key, **changes))
 
 
 CONTENT = JweContent(

@@ -46,6 +46,9 @@ def test_the_public_part_of_a_key_cannot_sign_or_be_exported_as_private(algorith
 
 
 @pytest.mark.parametrize("algorithm", ["ES256", "RS256", "Ed25519", "ML-DSA-44"])
+@pytest.mark.requirement("RFC8037-2/public-only")
+@pytest.mark.requirement("RFC9964-3/public-only")
+@pytest.mark.requirement("RFC7517-9.2/private")
 def test_a_key_with_a_private_member_is_not_taken_for_a_public_one(algorithm: str) -> None:
     # covers: JWK-03
     key = key_for(algorithm)
@@ -107,6 +110,8 @@ def _number(value: int) -> str:
     ],
 )
 @pytest.mark.requirement("RFC7518-3.3/key-size")
+@pytest.mark.requirement("RFC7518-2/minimal")
+@pytest.mark.requirement("RFC7518-6.3.2.7/oth")
 def test_an_unsound_rsa_key_is_refused(changes: Mapping[str, object]) -> None:
     # covers: JWK-01
     assert Jwk.parse(_rsa()).is_private
@@ -114,6 +119,7 @@ def test_an_unsound_rsa_key_is_refused(changes: Mapping[str, object]) -> None:
         Jwk.parse(_rsa(**changes))
 
 
+@pytest.mark.requirement("RFC7518-6.3.2/all")
 def test_an_rsa_key_with_a_part_of_its_private_members_is_refused() -> None:
     members = _rsa()
     del members["q"]
@@ -150,6 +156,8 @@ def _ec(**changes: object) -> dict[str, object]:
         {"alg": "RS256"},
         {"kty": "RSA"},
         {"kty": "XX"},
+        {"kty": None},
+        {"use": "sig", "key_ops": ["sign", "wrapKey"]},
         {"use": "enc"},
         {"use": "both"},
         {"kid": 7},
@@ -160,6 +168,9 @@ def _ec(**changes: object) -> dict[str, object]:
 )
 @pytest.mark.requirement("RFC7518-6.2.1.2/coordinate-length")
 @pytest.mark.requirement("RFC7517-4.3/unique-operations")
+@pytest.mark.requirement("RFC7517-4.3/consistent")
+@pytest.mark.requirement("RFC7517-4.1/kty")
+@pytest.mark.requirement("RFC7518-6.2.2.1/length")
 def test_an_unsound_elliptic_curve_key_is_refused(changes: Mapping[str, object]) -> None:
     # covers: JWK-02
     assert Jwk.parse(_ec()).is_private
@@ -168,6 +179,11 @@ def test_an_unsound_elliptic_curve_key_is_refused(changes: Mapping[str, object])
 
 
 @pytest.mark.parametrize("algorithm", ["Ed25519", "Ed448", "ML-DSA-44"])
+@pytest.mark.requirement("RFC8037-2/curve")
+@pytest.mark.requirement("RFC8037-2/public")
+@pytest.mark.requirement("RFC9964-3/alg")
+@pytest.mark.requirement("RFC9964-4/seed")
+@pytest.mark.requirement("RFC9964-7.3/seed-length")
 def test_an_octet_key_of_wrong_length_or_with_a_foreign_private_part_is_refused(algorithm: str) -> None:
     # covers: JWK-02
     good = key_for(algorithm).as_private_dict()
@@ -177,6 +193,31 @@ def test_an_octet_key_of_wrong_length_or_with_a_foreign_private_part_is_refused(
             Jwk.parse(good | {name: str(good[name])[:-4]})
     with pytest.raises(InvalidKey):
         Jwk.parse(good | {public: Jwk.generate(algorithm).as_dict()[public]})
+    for absent in (public, "alg" if algorithm.startswith("ML") else "crv"):
+        with pytest.raises(InvalidKey):
+            Jwk.parse({name: value for name, value in good.items() if name != absent})
+
+
+@pytest.mark.parametrize(
+    ("curve", "wrong"),
+    [
+        ("Ed25519", "ECDH-ES"),
+        ("Ed448", "ECDH-ES+A128KW"),
+        ("X25519", "Ed25519"),
+        ("X25519", "EdDSA"),
+        ("X448", "Ed448"),
+    ],
+)
+@pytest.mark.requirement("RFC8037-3.1/not-agreement")
+@pytest.mark.requirement("RFC8037-3.2/not-signing")
+def test_a_curve_is_for_signatures_or_for_agreement_and_never_for_both(curve: str, wrong: str) -> None:
+    key = Jwk.generate(curve) if curve.startswith("Ed") else Jwk.generate("ECDH-ES", curve=curve)
+    members = {name: value for name, value in key.as_dict().items() if name not in {"alg", "use"}}
+    assert Jwk.parse(members, algorithm=key.algorithm).thumbprint() == key.thumbprint()
+    with pytest.raises(InvalidKey):
+        Jwk.parse(members, algorithm=wrong)
+    with pytest.raises(InvalidKey):
+        Jwk.generate(wrong, curve=curve)
 
 
 _P = 2**255 - 19
@@ -260,6 +301,7 @@ def test_a_text_longer_than_any_key_is_not_parsed() -> None:
 
 
 @pytest.mark.parametrize("algorithm", ["none", "None", "", "HS1", "ES521", "*"])
+@pytest.mark.requirement("RFC7518-3.6/none")
 def test_an_unknown_algorithm_makes_no_key(algorithm: str) -> None:
     # covers: JWS-01
     with pytest.raises(InvalidKey):

@@ -153,6 +153,7 @@ def test_a_set_with_a_private_key_is_not_taken_for_a_public_one() -> None:
     ],
 )
 @pytest.mark.requirement("RFC7517-5/keys")
+@pytest.mark.requirement("RFC7517-5/unique-members")
 def test_a_text_that_is_no_key_set_is_refused(value: str | bytes) -> None:
     # covers: JWK-06
     with pytest.raises(InvalidKey):

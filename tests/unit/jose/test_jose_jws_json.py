@@ -16,7 +16,14 @@ from valetkey.jose import (
     TokenTooLarge,
     jws,
 )
-from valetkey.jose.jws_json import JwsSigner, Signatures, sign_flattened, sign_general, verify_json
+from valetkey.jose.jws_json import (
+    JwsSigner,
+    PayloadEncoding,
+    Signatures,
+    sign_flattened,
+    sign_general,
+    verify_json,
+)
 
 ES, ED = key_for("ES256"), key_for("Ed25519")
 BOTH = JwkSet((ES.public(), ED.public()))
@@ -91,6 +98,7 @@ def test_an_algorithm_outside_of_the_list_does_not_count() -> None:
 )
 @pytest.mark.parametrize("policy", Signatures)
 @pytest.mark.requirement("RFC7515-7.2.1/disjoint")
+@pytest.mark.requirement("RFC7515-7.2.2/signatures")
 def test_an_object_that_is_no_jws_is_refused(changes: dict[str, object], policy: Signatures) -> None:
     # covers: JWS-09
     with pytest.raises(MalformedToken):
@@ -152,6 +160,30 @@ def test_an_unencoded_payload_is_signed_as_it_is() -> None:
     jws.verify_compact(jws.sign_compact(PAYLOAD, ES), BOTH, algorithms=ALGORITHMS)
     with pytest.raises(InvalidToken):
         jws.verify_compact(f"{header}.{b64(payload)}.{signature}", BOTH, algorithms=ALGORITHMS)
+
+
+@pytest.mark.requirement("RFC7797-6/crit")
+def test_an_unencoded_text_is_signed_and_sent_as_it_is_in_either_json_serialization() -> None:
+    text = "$.02 and dots ... \u00e4"
+    for made in (
+        sign_flattened(text.encode(), JwsSigner(key=ES), encoding=PayloadEncoding.NONE),
+        sign_general(text.encode(), [JwsSigner(key=ES), JwsSigner(key=ED)], encoding=PayloadEncoding.NONE),
+    ):
+        assert made["payload"] == text
+        for value in (made, json.dumps(made)):
+            verified = verify_json(value, BOTH, algorithms=ALGORITHMS, signatures=Signatures.ALL)
+            assert verified.payload == text.encode()
+            assert all(one.protected["b64"] is False for one in verified.signatures)
+        encoded = made | {"payload": b64(text.encode())}
+        with pytest.raises(SignatureInvalid):
+            verify_json(encoded, BOTH, algorithms=ALGORITHMS, signatures=Signatures.ONE)
+        detached = {name: part for name, part in made.items() if name != "payload"}
+        opened = verify_json(
+            detached, BOTH, algorithms=ALGORITHMS, signatures=Signatures.ALL, payload=text.encode()
+        )
+        assert opened.payload == text.encode()
+    with pytest.raises(ConfigurationError):
+        sign_flattened(b"\xff", JwsSigner(key=ES), encoding=PayloadEncoding.NONE)
 
 
 @pytest.mark.requirement("RFC7797-6/crit")

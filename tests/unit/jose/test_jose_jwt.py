@@ -197,6 +197,24 @@ def test_a_kid_that_nobody_has_is_an_unknown_key() -> None:
         VERIFIER.verify(raw_token(header_of(KEY, kid="x" * 9_000), claims_with(), KEY), KEYS)
 
 
+@pytest.mark.requirement("RFC7515-4.1.1/alg")
+@pytest.mark.parametrize("algorithm", [None, 7, ["ES256"], {}, True])
+def test_a_header_that_names_no_algorithm_is_refused(algorithm: object) -> None:
+    with pytest.raises(MalformedToken):
+        VERIFIER.verify(raw_token(header_of(KEY, alg=algorithm), claims_with(), KEY), KEYS)
+
+
+@pytest.mark.requirement("RFC7515-4.1.4/kid")
+def test_a_kid_in_other_case_is_that_of_nobody() -> None:
+    # covers: JWS-07
+    key = Jwk.generate("ES256", kid="Kid")
+    keys = key_set(key)
+    assert VERIFIER.verify(token_by(key), keys).key.kid == "Kid"
+    for kid in ("kid", "KID", "Kid ", "Kid\x00"):
+        with pytest.raises(UnknownKey):
+            VERIFIER.verify(raw_token(header_of(key, kid=kid), claims_with(), key), keys)
+
+
 def test_without_a_kid_the_keys_that_fit_are_tried() -> None:
     # covers: JWS-08
     keys = JwkSet(tuple(key_for("ES256", number).public() for number in range(4)))
@@ -388,6 +406,7 @@ def test_a_token_of_another_kind_is_refused(typ: str | None) -> None:
         VERIFIER.verify(raw_token(header_of(KEY, typ=typ), claims_with(), KEY), KEYS)
 
 
+@pytest.mark.requirement("RFC7515-4.1.9/application")
 @pytest.mark.parametrize(
     "typ", ["example+jwt", "Example+JWT", "application/example+jwt", "APPLICATION/EXAMPLE+JWT"]
 )

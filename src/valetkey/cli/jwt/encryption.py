@@ -17,8 +17,10 @@ from valetkey.cli.jwt.sources import (
     json_option,
     key_option,
     kid_of,
+    password_option,
     read_key,
     read_octets,
+    read_password,
     read_token,
     token_argument,
     usable_keys,
@@ -53,7 +55,7 @@ def encrypt(**options: Any) -> None:
         raise click.UsageError("Say for whom: --key FILE.")
     if options["key_file"] == "-" and options["input_file"] == "-":
         raise click.UsageError("Only one of --key and --input can be standard input.")
-    key = _encryption_key(options["key_file"], options["alg"], None)
+    key = encryption_key(options["key_file"], options["alg"])
     plaintext, cty = read_octets(options["input_file"]), options["cty"]
     text = plaintext.decode("latin-1")
     if cty is None and dissect(text).form is Form.COMPACT_JWS:
@@ -72,6 +74,7 @@ def encrypt(**options: Any) -> None:
 @click.command("decrypt")
 @token_argument
 @key_option("Your private key, or the secret that you share.")
+@password_option("--password-file", "The password of an encrypted --key")
 @click.option("--alg", type=click.Choice(KEY_ALGORITHMS), help="What the key is for, where it does not say so.")
 @click.option(
     "--enc", "encryptions", multiple=True, type=click.Choice(_ENCRYPTIONS), help="Allowed; all if absent."
@@ -88,11 +91,12 @@ def decrypt(token: str | None, **options: Any) -> None:
     if not options["key_file"]:
         raise click.UsageError("Say with which key: --key FILE.")
     text = read_token(token)
-    key = _encryption_key(options["key_file"], options["alg"], kid_of(text))
+    password = read_password(options["password_file"])
+    key = encryption_key(options["key_file"], options["alg"], kid_of(text), password)
     with usable_keys(options["key_file"]):
         decrypter = Decrypter(
             keys=JwkSet((key,)),
-            algorithms=_algorithms(key, allow_rsa1_5=options["insecure_rsa1_5"]),
+            algorithms=algorithms_of(key, allow_rsa1_5=options["insecure_rsa1_5"]),
             encryptions=options["encryptions"] or _ENCRYPTIONS,
             compression=Compression.DEFLATE if options["allow_zip"] else Compression.NONE,
         )
@@ -106,14 +110,16 @@ def decrypt(token: str | None, **options: Any) -> None:
         _print(opened.plaintext)
 
 
-def _encryption_key(path: str, algorithm: str | None, kid: str | None) -> Jwk:
-    key = read_key(path, algorithm, kid)
+def encryption_key(path: str, algorithm: str | None, kid: str | None = None, password: bytes | None = None) -> Jwk:
+    """Return the key of a file, as `read_key` does; ends with exit code 4 where it is one that signs."""
+    key = read_key(path, algorithm, kid, password)
     if (key.algorithm, key.kty) not in KEY_MANAGEMENT_ALGORITHMS:
         fail(f"{path}: the key is for {key.algorithm}, which signs; another is needed to encrypt", EXIT_UNUSABLE)
     return key
 
 
-def _algorithms(key: Jwk, *, allow_rsa1_5: bool) -> list[str]:
+def algorithms_of(key: Jwk, *, allow_rsa1_5: bool) -> list[str]:
+    """Return what a recipient with `key` allows: its own algorithm; InvalidKey for RSA1_5 that nobody allowed."""
     if key.algorithm == "RSA1_5":
         if not allow_rsa1_5:
             raise InvalidKey("RSA1_5 has been broken again and again; --insecure-rsa1-5 opens it all the same.")

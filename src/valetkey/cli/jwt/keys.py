@@ -19,8 +19,10 @@ from valetkey.cli.jwt.sources import (
     FILE,
     KEY_ALGORITHMS,
     json_option,
+    password_option,
     read_key,
     read_members,
+    read_password,
     usable_keys,
 )
 from valetkey.cli.output import say
@@ -60,6 +62,7 @@ def key() -> None:
 @click.option("--kid", help="Its name; its thumbprint if absent.")
 @_output_options("jwk", "pem")
 @click.option("--public", type=click.Path(dir_okay=False), metavar="FILE", help="Write the public key there too.")
+@password_option("--new-password-file", "The password that encrypts a PEM")
 @json_option
 def generate(alg: str, **options: Any) -> None:
     r"""Make a private key for one algorithm. Its file is readable by you alone, and none is overwritten.
@@ -70,14 +73,16 @@ def generate(alg: str, **options: Any) -> None:
     if options["output"] is None:
         raise click.UsageError("Say where the private key goes: --output FILE, or - for standard output.")
     try:
-        made = Jwk.generate(alg, kid=options["kid"]) if options["curve"] is None else _on_curve(alg, options)
+        made = Jwk.generate(alg, kid=options["kid"], curve=options["curve"])
     except JoseError as error:
         fail(f"{alg}: {error}", EXIT_UNUSABLE)
     if options["public"] and made.is_symmetric:
         raise click.UsageError(f"A key for {alg} is a shared secret: it has no public part.")
-    _write(options["output"], _encoded([made], options["to"], public=False), is_private=True)
+    with usable_keys(alg):
+        octets = _encoded([made], options["to"], _new_password(options))
+    _write(options["output"], octets, is_private=True)
     if options["public"]:
-        _write(options["public"], _encoded([made.public()], options["to"], public=True), is_private=False)
+        _write(options["public"], _encoded([made.public()], options["to"], None), is_private=False)
     if options["output"] != "-":
         _tell(made, options)
 
@@ -88,20 +93,24 @@ def generate(alg: str, **options: Any) -> None:
 @click.option("--kid", help="Its name, where it has none.")
 @click.option("--public", is_flag=True, help="Leave the private part out.")
 @_output_options("jwk", "jwks", "pem", "der")
+@password_option("--password-file", "The password of encrypted PEM or DER")
+@password_option("--new-password-file", "The password that encrypts the PEM or DER that is written")
 def convert(files: tuple[str, ...], **options: Any) -> None:
     r"""Write a key in another form, or several as one JWK Set. A public one goes to standard output by default.
 
     \b
     Example: valetkey jwt key convert key.pem --alg RS256 --public --to jwk
     Example: valetkey jwt key convert old.jwk new.jwk --public --to jwks --output jwks.json
+    Example: valetkey jwt key convert key.jwk --to pem --new-password-file password.txt --output key.pem
     """
     if len(files) > 1 and options["to"] != "jwks":
         raise click.UsageError("Several keys make a set: --to jwks.")
-    found = [read_key(path, options["alg"], options["kid"]) for path in files]
+    password = read_password(options["password_file"])
+    found = [read_key(path, options["alg"], options["kid"], password) for path in files]
     public = options["public"]
     with usable_keys(files[0]):
         keys = [one.public() if public else one for one in found]
-        octets = _encoded(keys, options["to"], public=public)
+        octets = _encoded(keys, options["to"], _new_password(options))
     is_private = any(one.is_private for one in keys)
     if is_private and options["output"] is None:
         raise click.UsageError(
@@ -115,14 +124,15 @@ def convert(files: tuple[str, ...], **options: Any) -> None:
 @key.command("thumbprint")
 @click.argument("file", type=FILE)
 @click.option("--uri", is_flag=True, help="As a URI (RFC 9278).")
+@password_option("--password-file", "The password of encrypted PEM or DER")
 @json_option
-def thumbprint(file: str, *, uri: bool, as_json: bool) -> None:
+def thumbprint(file: str, *, uri: bool, password_file: str | None, as_json: bool) -> None:
     r"""Print the SHA-256 thumbprint of a key, which is the same for its private and its public form (RFC 7638).
 
     \b
     Example: valetkey jwt key thumbprint public.jwk
     """
-    members = read_members(file)
+    members = read_members(file, read_password(password_file))
     with usable_keys(file):
         found = _any_key(members)
     if as_json:
@@ -133,24 +143,21 @@ def thumbprint(file: str, *, uri: bool, as_json: bool) -> None:
 
 @key.command("inspect")
 @click.argument("file", type=FILE)
+@password_option("--password-file", "The password of encrypted PEM or DER")
 @json_option
-def inspect(file: str, *, as_json: bool) -> None:
+def inspect(file: str, *, password_file: str | None, as_json: bool) -> None:
     r"""Say in words what is wrong, dangerous or unwise about a key.
 
     \b
     Example: valetkey jwt key inspect key.jwk
     """
-    findings = lint_key(read_members(file))
+    findings = lint_key(read_members(file, read_password(password_file)))
     if as_json:
         show_document({"findings": findings_document(findings)})
     else:
         show_findings(findings)
     if any(one.severity is Severity.ERROR for one in findings):
         sys.exit(EXIT_INVALID)
-
-
-def _on_curve(alg: str, options: dict[str, Any]) -> Jwk:
-    return Jwk.generate_on(options["curve"], alg, kid=options["kid"])
 
 
 def _any_key(members: Any) -> Jwk:
@@ -164,21 +171,29 @@ def _any_key(members: Any) -> Jwk:
     raise InvalidKey("No algorithm goes with the key.")
 
 
-def _encoded(keys: Sequence[Jwk], to: Written, *, public: bool) -> bytes:
+def _new_password(options: dict[str, Any]) -> bytes | None:
+    if options["new_password_file"] and options["to"] not in {"pem", "der"}:
+        raise click.UsageError(
+            "A JWK is not encrypted by a password: --new-password-file goes with --to pem or der."
+        )
+    return read_password(options["new_password_file"])
+
+
+def _encoded(keys: Sequence[Jwk], to: Written, password: bytes | None) -> bytes:
     match to:
         case "pem":
-            return to_pem(keys[0])
+            return to_pem(keys[0], password=password)
         case "der":
-            return to_der(keys[0])
+            return to_der(keys[0], password=password)
         case "jwk":
-            return _json(_members(keys[0], public=public))
+            return _json(_members(keys[0]))
         case "jwks":
             JwkSet(tuple(keys))
-            return _json({"keys": [_members(one, public=public) for one in keys]})
+            return _json({"keys": [_members(one) for one in keys]})
 
 
-def _members(one: Jwk, *, public: bool) -> dict[str, object]:
-    return one.as_dict() if public or not one.is_private else one.as_private_dict()
+def _members(one: Jwk) -> dict[str, object]:
+    return one.as_private_dict() if one.is_private else one.as_dict()
 
 
 def _json(value: object) -> bytes:

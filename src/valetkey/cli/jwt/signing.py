@@ -14,8 +14,10 @@ from valetkey.cli.jwt.sources import (
     FILE,
     json_option,
     key_option,
+    password_option,
     read_key,
     read_octets,
+    read_password,
     usable_keys,
 )
 from valetkey.jose import JoseError
@@ -46,6 +48,7 @@ class Span(click.ParamType[int]):
 
 @click.command("sign")
 @key_option("The private key to sign with.")
+@password_option("--password-file", "The password of an encrypted --key")
 @click.option("--alg", type=click.Choice(ALGORITHMS), help="What the key is for, where it does not say so.")
 @click.option("--typ", default="JWT", show_default=True, help="The kind of token, such as at+jwt.")
 @click.option("--issuer", metavar="ISS", help="The claim iss.")
@@ -66,7 +69,7 @@ def sign(**options: Any) -> None:
     if options["key_file"] == "-" and options["claims"] == "-":
         raise click.UsageError("Only one of --key and --claims can be standard input.")
     claims = _claims(options)
-    key = read_key(options["key_file"], options["alg"])
+    key = read_key(options["key_file"], options["alg"], password=read_password(options["password_file"]))
     with usable_keys(options["key_file"]):
         token = toolkit.sign(claims, key, typ=options["typ"])
     if options["as_json"]:

@@ -42,6 +42,22 @@ def key_option(text: str) -> Callable[[Callable[..., None]], Callable[..., None]
     return click.option("--key", "key_file", type=FILE, metavar="FILE", help=explained)
 
 
+def password_option(name: str, text: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Return the option that names a file with a password; it is never an argument, which process lists show."""
+    path = click.Path(exists=True, dir_okay=False, readable=True)
+    return click.option(name, type=path, metavar="FILE", help=f"{text}: a file that holds it.")
+
+
+def read_password(path: str | None) -> bytes | None:
+    """Return the password in a file, without the line break that an editor leaves at its end; None for no file."""
+    if path is None:
+        return None
+    password = read_octets(path).removesuffix(b"\n").removesuffix(b"\r")
+    if not password:
+        fail(f"{path}: the password is empty", EXIT_UNUSABLE)
+    return password
+
+
 def read_token(argument: str | None) -> str:
     """Return the token that was given, or standard input; a terminal is asked for one line."""
     if argument is not None and argument != "-":
@@ -77,10 +93,10 @@ def usable_keys(path: str) -> Iterator[None]:
         fail(f"{path}: {error}", EXIT_UNUSABLE)
 
 
-def read_key(path: str, algorithm: str | None, kid: str | None = None) -> Jwk:
+def read_key(path: str, algorithm: str | None, kid: str | None = None, password: bytes | None = None) -> Jwk:
     """Return the key of a file, bound to `algorithm` or to the only one that it goes with.
 
-    `kid` is for a key that has none of its own.
+    `kid` is for a key that has none of its own; `password` opens an encrypted PEM or DER file.
     """
     octets = read_octets(path)
     with usable_keys(path):
@@ -89,7 +105,7 @@ def read_key(path: str, algorithm: str | None, kid: str | None = None) -> Jwk:
         row = row_for(algorithm, "oct")
         if row is not None and row.kty == "oct" and b"-----BEGIN " not in octets:
             return Jwk.from_secret(_secret(octets), algorithm=row.name, kid=kid)
-        key = _load(octets)
+        key = _load(octets, password)
         kty, material = material_of(key)
         return Jwk.from_key(key, algorithm=algorithm or _only_algorithm(kty, material.curve), kid=kid)
 
@@ -103,13 +119,13 @@ def read_key_set(path: str, algorithm: str | None, kid: str | None = None) -> Jw
     return JwkSet((read_key(path, algorithm, kid),))
 
 
-def read_members(path: str) -> Mapping[str, object]:
+def read_members(path: str, password: bytes | None = None) -> Mapping[str, object]:
     """Return the members of a key as its file says them, sound or not."""
     octets = read_octets(path)
     if octets.lstrip()[:1] == b"{":
         return _members(path, octets)
     with usable_keys(path):
-        key = _load(octets)
+        key = _load(octets, password)
         kty, material = material_of(key)
         members = Jwk.from_key(key, algorithm=_any_algorithm(kty, material.curve))
         named = members.as_private_dict() if members.is_private else members.as_dict()
@@ -147,12 +163,16 @@ def _from_json(octets: bytes, algorithm: str | None, kid: str | None) -> Jwk:
     return Jwk.parse(members, algorithm=algorithm)
 
 
-def _load(octets: bytes) -> object:
+def _load(octets: bytes, password: bytes | None) -> object:
+    if b"-----BEGIN ENCRYPTED" in octets and password is None:
+        raise InvalidKey("The key is encrypted: name the file with its password, with --password-file.")
     if b"-----BEGIN " in octets:
-        return load_pem(octets)
+        return load_pem(octets, password)
     try:
-        return load_der(octets)
+        return load_der(octets, password)
     except InvalidKey:
+        if password is not None:
+            raise
         raise InvalidKey(
             "The file holds no JWK, PEM or DER; a shared secret needs its --alg, such as HS256."
         ) from None

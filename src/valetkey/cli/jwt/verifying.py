@@ -7,27 +7,33 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 
+from valetkey.cli.jwt.encryption import algorithms_of, encryption_key
 from valetkey.cli.jwt.published import fetch_trusting, jwks_uri_of, verify_with_published
 from valetkey.cli.jwt.showing import printable, relative, show_document, show_object, show_times
 from valetkey.cli.jwt.sources import (
     ALGORITHMS,
     EXIT_INVALID,
     FILE,
+    KEY_ALGORITHMS,
     json_option,
     key_option,
     kid_of,
+    password_option,
     read_key,
     read_key_set,
+    read_password,
     read_token,
     token_argument,
+    usable_keys,
 )
 from valetkey.cli.output import say
-from valetkey.jose import ConfigurationError, InvalidToken, JwkSet, VerifiedJwt, Verifier
-from valetkey.jose.algorithms import SIGNATURE_ALGORITHMS
+from valetkey.jose import ConfigurationError, Decrypter, InvalidToken, JwkSet, VerifiedJwt, Verifier
+from valetkey.jose.algorithms import CONTENT_ENCRYPTIONS, SIGNATURE_ALGORITHMS
 from valetkey.jose.clock import system_clock
-from valetkey.jose.dissection import dissect
+from valetkey.jose.dissection import Form, dissect
 from valetkey.jose.encoding import numeric_date
 from valetkey.jose.errors import ClaimInvalid
+from valetkey.jose.jwt import opened_jwt
 from valetkey.jose.token_kinds import (
     AT_JWT,
     AUTHORIZATION_RESPONSE,
@@ -74,6 +80,14 @@ KINDS: Final[Mapping[str, TokenKind]] = {
 @click.option(
     "--alg", "algorithms", metavar="ALG", multiple=True, type=click.Choice(ALGORITHMS), help="Allowed; repeatable."
 )
+@click.option(
+    "--decrypt-key",
+    type=FILE,
+    metavar="FILE",
+    help="Your own key, where the token is encrypted to you: one that is not is refused.",
+)
+@click.option("--decrypt-alg", type=click.Choice(KEY_ALGORITHMS), help="What --decrypt-key is for, where unsaid.")
+@password_option("--password-file", "The password of an encrypted --decrypt-key")
 @click.option("--leeway", default=10, show_default=True, help="Seconds that iat and nbf may lie in the future.")
 @click.option("--now", type=int, metavar="SECONDS", help="Judge it at this time, in seconds since 1970.")
 @click.option("--ca-file", type=FILE, metavar="FILE", help="Authorities to trust for https, in PEM.")
@@ -84,6 +98,7 @@ def verify(token: str | None, **options: Any) -> None:
     \b
     Example: valetkey jwt verify --key public.jwk --issuer me --audience you --typ JWT < token.txt
     Example: valetkey jwt verify --issuer https://login.example.com --audience api --kind access-token
+    Example: valetkey jwt verify --decrypt-key mine.jwk --key theirs.jwk --issuer them --audience me --typ JWT
     """
     if (options["typ"] is None) == (options["kind"] is None):
         raise click.UsageError("Say which kind of token you expect: --typ JWT, or --kind access-token.")
@@ -92,10 +107,23 @@ def verify(token: str | None, **options: Any) -> None:
     text = read_token(token)
     now = system_clock() if options["now"] is None else options["now"]
     try:
+        if options["decrypt_key"]:
+            text = opened_jwt(text, _decrypter(text, options))
         verified = _verified(text, options, now)
     except InvalidToken as error:
         _refuse(error, text, options, now)
     _show(verified, now, as_json=options["as_json"])
+
+
+def _decrypter(text: str, options: Mapping[str, Any]) -> Decrypter:
+    path, password = options["decrypt_key"], read_password(options["password_file"])
+    key = encryption_key(path, options["decrypt_alg"], kid_of(text), password)
+    with usable_keys(path):
+        return Decrypter(
+            keys=JwkSet((key,)),
+            algorithms=algorithms_of(key, allow_rsa1_5=False),
+            encryptions=tuple(CONTENT_ENCRYPTIONS),
+        )
 
 
 def _verified(text: str, options: Mapping[str, Any], now: int) -> VerifiedJwt:
@@ -168,6 +196,8 @@ def _hint(error: InvalidToken, claim: str, text: str, now: int) -> str:
             return "" if expired_at is None else f"It expired {relative(expired_at, now)}."
         case "claim_invalid" if claim in {"iss", "aud"}:
             return f"It says {claim} {claims.get(claim)!r}."
+        case "malformed_token" if parts.form is Form.COMPACT_JWE:
+            return "It is encrypted: --decrypt-key opens it with your own key, and what is inside is verified."
         case "malformed_token":
             return "`valetkey jwt inspect` says what is wrong with it."
         case _:
