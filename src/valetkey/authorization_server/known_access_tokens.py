@@ -34,6 +34,8 @@ class RevokeAccessToken:
     token_id_digest: TokenDigest
     """SHA-256 of its `jti`."""
     expires_at: NumericDate
+    audience: tuple[str, ...] = ()
+    """Whom it was meant for, and who therefore hears of it; empty where that is not known: everybody."""
 
 
 AccessTokenChange = AddAccessToken | RevokeAccessToken

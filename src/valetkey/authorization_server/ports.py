@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from valetkey.authorization_server.decision import Change
     from valetkey.authorization_server.device.codes import StoredDeviceCode
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         Tenant,
     )
     from valetkey.authorization_server.outbound import FetchedDocument, FetchRules, Lane, OutboundBody
-    from valetkey.authorization_server.revocation.events import StoredSecurityEvent
+    from valetkey.authorization_server.revocation.outbox import SecurityEvents
     from valetkey.authorization_server.revocation.statuses import (
         OpenStatusList,
         StatusListId,
@@ -195,22 +195,6 @@ class StatusLists(Protocol):
         ...
 
 
-class SecurityEvents(Protocol):
-    """The outbox of revocations: written in the transaction of each, numbered in the order of the commits."""
-
-    async def after(self, position: int, limit: int) -> Sequence[StoredSecurityEvent]:
-        """Return the events behind a position, oldest first."""
-        ...
-
-    async def last(self) -> int:
-        """Return the position of the newest event: cheap enough to be asked many times a second."""
-        ...
-
-    def on_written(self, wake: Callable[[], None]) -> None:
-        """Call `wake` after each commit of this process that may have written events."""
-        ...
-
-
 class ReplayGuard(Protocol):
     """Single-use identifiers (`jti`)."""
 
@@ -335,6 +319,14 @@ class OutboundFetch(Protocol):
 
     async def post(self, url: str, body: OutboundBody, asked: FetchRules) -> FetchedDocument:
         """Return the answer to `body`, with any status that leads nowhere else."""
+        ...
+
+    def is_blocked(self, url: str) -> bool:
+        """Say whether the operator forbids `url`, or whether it is none that could be asked for."""
+        ...
+
+    def is_opened(self, host: str) -> bool:
+        """Say whether the operator named `host`, in lower case, as one of their own network."""
         ...
 
 

@@ -76,7 +76,8 @@ async def _find(presented: str, server: AuthorizationServer, now: NumericDate) -
     except InvalidToken:
         return None
     is_dead = await server.stores.access_tokens.is_revoked(token_id_digest(token))
-    revoked = RevokeAccessToken(token_id_digest(token), token.expires_at)  # RFC7009-2.1/immediately
+    # RFC7009-2.1/immediately
+    revoked = RevokeAccessToken(token_id_digest(token), token.expires_at, token.audience)
     changes = () if is_dead else (revoked, *status_revocation(token))
     return _Found("access_token", token.client_id, token.authorization_id, changes)
 
