@@ -7,10 +7,11 @@ import pytest
 
 from support.house import PASSWORD, House, build_house, end_users
 from support.visitor import Visitor, consent_page, login_page
+from valetkey.authorization_server.budgets import counted
 from valetkey.authorization_server.decision import PutEndUser
 from valetkey.authorization_server.model import BrowserId, PasswordHash
 from valetkey.authorization_server.pages import LoginPage, LoginProblem, Page
-from valetkey.authorization_server.user_authentication.password import counted, load_claimant
+from valetkey.authorization_server.user_authentication.password import load_claimant
 from valetkey.oauth.types import SecretText
 
 WRONG = LoginProblem.WRONG_CREDENTIALS

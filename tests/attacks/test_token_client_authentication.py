@@ -204,7 +204,7 @@ async def test_a_client_that_is_called_like_an_end_user_is_not_that_end_user(hou
 @pytest.mark.requirement("RFC6749-5.2/unsupported-grant")
 @pytest.mark.parametrize(
     "grant_type",
-    ["password", "implicit", "urn:ietf:params:oauth:grant-type:device_code", "Client_Credentials", "x" * 9_000],
+    ["password", "implicit", "urn:openid:params:grant-type:ciba", "Client_Credentials", "x" * 9_000],
 )
 async def test_a_grant_that_the_profile_lacks_does_not_exist(house: House, grant_type: str) -> None:
     response = await house.token(

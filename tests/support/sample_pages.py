@@ -14,6 +14,10 @@ from valetkey.authorization_server.pages import (
     ConsentMemory,
     ConsentPage,
     ConsentScope,
+    DeviceAnswerPage,
+    DeviceCodePage,
+    DeviceDonePage,
+    DeviceProblem,
     ErrorKind,
     ErrorPage,
     FormTarget,
@@ -72,6 +76,11 @@ CONSENT = ConsentPage(
     _SCOPES,
     ConsentMemory.REMEMBERED,
     outlives_session=False,
+)
+_DEVICE_FORM = FormTarget("/device", _HIDDEN)
+DEVICE_CODE = DeviceCodePage(_DEVICE_FORM)
+DEVICE_ANSWER = DeviceAnswerPage(
+    _DEVICE_FORM, "Living Room TV", "alice", (*_SCOPES[:2], *_SCOPES[3:4]), outlives_session=True
 )
 DEV_HOME = DevHome(
     users=(
@@ -179,6 +188,27 @@ SAMPLES: Mapping[str, AnyPage] = MappingProxyType(
                 outlives_session=True,
             )
         ),
+        "device": Page(DEVICE_CODE),
+        "device-link": Page(replace(DEVICE_CODE, user_code="WDJB-MJHT", came_with_link=True)),
+        "device-malformed": Page(replace(DEVICE_CODE, user_code="1234", problem=DeviceProblem.MALFORMED_CODE)),
+        "device-unknown": Page(replace(DEVICE_CODE, user_code="WDJB-MJHT", problem=DeviceProblem.UNKNOWN_CODE)),
+        "device-too-many": Page(
+            replace(DEVICE_CODE, user_code="WDJB-MJHT", problem=DeviceProblem.TOO_MANY_ATTEMPTS, retry_after=30)
+        ),
+        "device-login": Page(LoginPage(FormTarget("/login", _HIDDEN), "Living Room TV", "", for_device=True)),
+        "device-answer": Page(DEVICE_ANSWER),
+        "device-answer-everything": Page(
+            DeviceAnswerPage(
+                _DEVICE_FORM,
+                LONG_NAME,
+                "a.very.long.account.name@post.northern-associations.example",
+                _EVERY_SCOPE,
+                outlives_session=False,
+            )
+        ),
+        "device-allowed": Page(DeviceDonePage(is_allowed=True, client_name="Living Room TV")),
+        "device-denied": Page(DeviceDonePage(is_allowed=False, client_name=LONG_NAME)),
+        "device-gone": Page(ErrorPage(ErrorKind.DEVICE_CODE_GONE, "expired_token", way_on="/device")),
         "error": Page(
             ErrorPage(ErrorKind.BAD_REDIRECT_URI, "invalid_request", 400, "The redirect_uri is not registered.")
         ),

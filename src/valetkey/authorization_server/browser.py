@@ -36,6 +36,7 @@ class Form(StrEnum):
     CONSENT = "consent"
     LOGOUT = "logout"
     ACCOUNT = "account"
+    DEVICE = "device"
 
 
 @dataclass(frozen=True, slots=True)

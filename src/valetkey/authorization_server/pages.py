@@ -33,6 +33,14 @@ class AccountNotice(StrEnum):
     ACCESS_WITHDRAWN = "access_withdrawn"
 
 
+class DeviceProblem(StrEnum):
+    """Why the page for a device's code is shown again."""
+
+    MALFORMED_CODE = "malformed_code"
+    UNKNOWN_CODE = "unknown_code"
+    TOO_MANY_ATTEMPTS = "too_many_attempts"
+
+
 class ErrorKind(StrEnum):
     """Which explanation an error page gives: what happened, whose turn it is, what to do now."""
 
@@ -44,6 +52,7 @@ class ErrorKind(StrEnum):
     OTHER_BROWSER = "other_browser"
     FORGED_FORM = "forged_form"
     NOT_FOUND = "not_found"
+    DEVICE_CODE_GONE = "device_code_gone"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     TOO_LARGE = "too_large"
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
@@ -75,6 +84,8 @@ class LoginPage:
     retry_after: int = 0
     """Seconds until another attempt is allowed, with TOO_MANY_ATTEMPTS."""
 
+    for_device: bool = False
+    """They came to connect a device, which `client_name` runs on."""
 
 @dataclass(frozen=True, slots=True)
 class ConsentScope:
@@ -108,6 +119,41 @@ class ConsentPage:
 
 
 @dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
+class DeviceCodePage:
+    """Asks for the code that a device shows."""
+
+    form: FormTarget
+    user_code: str = field(default="", repr=False)
+    """What the field holds at first."""
+    came_with_link: bool = False
+    """It stood in the address that was opened: the person has to compare it with the device."""
+    problem: DeviceProblem | None = None
+    retry_after: int = 0
+    """Seconds until another attempt is allowed, with TOO_MANY_ATTEMPTS."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceAnswerPage:
+    """Asks whether a device that somebody started elsewhere may have what it asked for."""
+
+    form: FormTarget
+    client_name: str
+    account_name: str
+    scopes: tuple[ConsentScope, ...]
+    outlives_session: bool
+    """The client keeps access after the end-user signed out."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceDonePage:
+    """Says what was answered, and that the person goes on at their device."""
+
+    is_allowed: bool
+    client_name: str | None
+    """None for a client that was removed meanwhile."""
+
+
 class ErrorPage:
     """Says what went wrong; `status` is the HTTP status, `code` the `data-error` attribute."""
 
@@ -187,4 +233,14 @@ class Page:
     """Further response headers, such as `set-cookie`."""
 
 
-View = LoginPage | ConsentPage | ErrorPage | SignOutPage | SignedOutPage | AccountPage
+View = (
+    LoginPage
+    | ConsentPage
+    | DeviceCodePage
+    | DeviceAnswerPage
+    | DeviceDonePage
+    | ErrorPage
+    | SignOutPage
+    | SignedOutPage
+    | AccountPage
+)

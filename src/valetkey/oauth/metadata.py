@@ -12,6 +12,8 @@ class ServerMetadata:
     issuer: str
     authorization_endpoint: str
     token_endpoint: str
+    device_authorization_endpoint: str | None
+    """RFC 8628, 4; None where no device may ask."""
     userinfo_endpoint: str
     introspection_endpoint: str
     revocation_endpoint: str

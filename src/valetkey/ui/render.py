@@ -14,6 +14,10 @@ from valetkey.authorization_server.pages import (
     AccountPage,
     AccountProblem,
     ConsentPage,
+    DeviceAnswerPage,
+    DeviceCodePage,
+    DeviceDonePage,
+    DeviceProblem,
     ErrorKind,
     ErrorPage,
     LoginPage,
@@ -133,13 +137,19 @@ class _Surroundings:
         return self.issuer.path + self.manifest.path(name)
 
 
-def _shape(view: AnyView, language: Language) -> _Shape:
+def _shape(view: AnyView, language: Language) -> _Shape:  # noqa: C901, PLR0912 - a case for each member
     match view:
         case LoginPage():
             return _login_shape(view)
         case ConsentPage():
             groups = {"groups": consent_groups(view.scopes), "memory": MEMORY_WORDS[view.memory]}
             return _Shape("consent.html", groups, redirect_source=view.form.redirect_source)
+        case DeviceCodePage():
+            return _device_code_shape(view)
+        case DeviceAnswerPage():
+            return _Shape("device_answer.html", {"groups": consent_groups(view.scopes)})
+        case DeviceDonePage():
+            return _Shape("device_done.html", {})
         case ErrorPage():
             return _Shape(
                 "error.html",
@@ -168,6 +178,19 @@ def _login_shape(view: LoginPage) -> _Shape:
     wait = view.retry_after or _BUSY_SECONDS
     headers = () if status == _LOGIN_STATUS[None] else (("retry-after", str(wait)),)
     return _Shape("login.html", values, status, view.form.redirect_source, headers)
+
+
+def _device_code_shape(view: DeviceCodePage) -> _Shape:
+    is_too_many = view.problem is DeviceProblem.TOO_MANY_ATTEMPTS
+    compares = view.came_with_link and view.problem is None
+    described = ("device-problem",) if view.problem is not None else ("device-compare",) if compares else ()
+    values = {
+        "problem": DeviceProblem,
+        "wait_minutes": -(-view.retry_after // _MINUTE),
+        "described": " ".join((*described, "device-hint")),
+    }
+    headers = (("retry-after", str(view.retry_after)),) if is_too_many else ()
+    return _Shape("device_code.html", values, 429 if is_too_many else 200, None, headers)
 
 
 def _account_shape(view: AccountPage) -> _Shape:

@@ -41,6 +41,11 @@ ERROR_WORDS: Final[Mapping[ErrorKind, Explanation]] = MappingProxyType(
             N_("The application that sent you here is not registered, so we cannot send you back to it."),
             _ASK_THE_APPLICATION,
         ),
+        ErrorKind.UNREADABLE_CLIENT: Explanation(
+            N_("We could not get to know this application"),
+            N_("It introduces itself by a document on its own site, which we could not read or cannot accept."),
+            N_("Wait a minute and try again. If it stays like this, tell the people who run the application."),
+        ),
         ErrorKind.BAD_REDIRECT_URI: Explanation(
             N_("We cannot send you back"),
             N_("The application asked to send you to an address that is not registered for it. We stopped here."),
@@ -70,6 +75,11 @@ ERROR_WORDS: Final[Mapping[ErrorKind, Explanation]] = MappingProxyType(
             N_("We did not accept this form"),
             N_("The form does not belong to your current session. Nothing was changed."),
             N_("Go back to the application and start again."),
+        ),
+        ErrorKind.DEVICE_CODE_GONE: Explanation(
+            N_("This code is over"),
+            N_("The code has expired or was answered, so nothing was connected here."),
+            N_("Ask your device for a new code, then start again and enter it."),
         ),
         ErrorKind.NOT_FOUND: Explanation(
             N_("Page not found"),

@@ -74,6 +74,7 @@ def test_only_the_rows_that_read_no_cookie_are_open_to_other_origins() -> None:
     opened = {path: row.cors for path, row in ROWS.items() if row.cors is not Cors.NONE}
     assert opened == {
         "/token": Cors.CLIENT,
+        "/device_authorization": Cors.CLIENT,
         "/userinfo": Cors.CLIENT,
         "/jwks.json": Cors.ANY,
         "/revoke": Cors.CLIENT,

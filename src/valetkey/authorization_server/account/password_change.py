@@ -10,17 +10,16 @@ from valetkey.authorization_server.account.judging import Seat, judged_password,
 from valetkey.authorization_server.account.showing import account_page, confirmation
 from valetkey.authorization_server.account.visit import account_path
 from valetkey.authorization_server.browser import BROWSER_LIFETIME, next_handle, set_cookie
+from valetkey.authorization_server.budgets import counted, wait_for
 from valetkey.authorization_server.decision import Changes
 from valetkey.authorization_server.fresh import Fresh
 from valetkey.authorization_server.model import PasswordHash
 from valetkey.authorization_server.pages import AccountNotice, AccountProblem, Page
 from valetkey.authorization_server.service import AuthorizationServer, commit_in_rounds
 from valetkey.authorization_server.user_authentication.password import (
-    counted,
     forgiven,
     is_password,
     load_claimant,
-    wait_for,
 )
 from valetkey.oauth.errors import Unavailable
 from valetkey.oauth.http import see_other

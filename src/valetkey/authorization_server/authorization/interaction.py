@@ -121,11 +121,11 @@ def decide(asked: VerifiedAuthorizationRequest, facts: Facts, policy: Policy, fr
     return _grant(asked, facts, session, generations=facts.generations, policy=policy, fresh=fresh)
 
 
-def is_bound(asked: VerifiedAuthorizationRequest, policy: Policy) -> bool:
-    """Say whether what is granted dies with the browser's session."""
+def is_bound(scope: Scope, policy: Policy) -> bool:
+    """Say whether what is granted with `scope` dies with the browser's session."""
     match policy.session_binding:
         case SessionBinding.BOUND_UNLESS_OFFLINE:
-            return OPENID in asked.scope and OFFLINE_ACCESS not in asked.scope
+            return OPENID in scope and OFFLINE_ACCESS not in scope
 
 
 def is_identity_assured(client: Client, to: VerifiedRedirect) -> bool:
@@ -262,7 +262,7 @@ def _grant(
         created_at=fresh.now,
         expires_at=NumericDate(fresh.now + policy.authorization_lifetime),
         sid=session.session.sid,
-        bound_to_session=is_bound(asked, policy),
+        bound_to_session=is_bound(asked.scope, policy),
         nonce=asked.nonce,
     )
     code = AuthorizationCode(

@@ -25,6 +25,8 @@ from valetkey.authorization_server.authorization.request import (
 )
 from valetkey.authorization_server.authorization.rules import Terms, verify_request
 from valetkey.authorization_server.browser import PresentBrowser, find_browser, live_sessions, presented_handle
+from valetkey.authorization_server.device.visit import device_path, is_device_visit
+from valetkey.authorization_server.introduction.introducing import UnreadableClient, find_or_introduce
 from valetkey.authorization_server.model import Interaction
 from valetkey.authorization_server.pages import ErrorKind
 from valetkey.jose import JwkSet
@@ -177,3 +179,5 @@ def _with_way_on(refusal: PageRefusal, stored: Interaction | None, server: Autho
         if len(query) <= MAXIMUM_QUERY:
             refusal.page = replace(refusal.page, way_on=f"{server.issuer.path}{paths.AUTHORIZATION}?{query}")
     return refusal
+    elif is_device_visit(stored):
+        refusal.page = replace(refusal.page, way_on=device_path(server))

@@ -32,6 +32,8 @@ from valetkey.authorization_server.browser import (
     set_cookie,
 )
 from valetkey.authorization_server.decision import AdvanceInteraction, Changes, OpenBrowser, OpenInteraction
+from valetkey.authorization_server.device.loading import next_page
+from valetkey.authorization_server.device.visit import is_device_visit
 from valetkey.authorization_server.pages import ErrorKind, Page
 from valetkey.authorization_server.service import commit_in_rounds
 from valetkey.oauth.errors import ErrorCode, OAuthError
@@ -97,6 +99,8 @@ def _attempt(request: HttpRequest, server: AuthorizationServer, fresh: Fresh) ->
         visit = await resumed(handle, request, server, fresh.now)
         if is_visit(visit.interaction):
             return Told(see_other(account_path(server))), ()
+        if is_device_visit(visit.interaction):
+            return Told(await next_page(visit, handle or "", server, fresh)), ()
         return _answered(await judged(visit, server, fresh), handle, server, fresh)
 
     return begin if handle is None or "client_id" in parameters else resume

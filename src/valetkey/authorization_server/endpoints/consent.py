@@ -128,5 +128,5 @@ def _page(
         account_name=session.end_user.username,
         scopes=in_words(asked.scope, asked.resources, catalogue),
         memory=ConsentMemory.REMEMBERED if remembered else ConsentMemory.ASKED_AGAIN,
-        outlives_session=REFRESH in client.grant_types and not is_bound(asked, policy),
+        outlives_session=REFRESH in client.grant_types and not is_bound(asked.scope, policy),
     )

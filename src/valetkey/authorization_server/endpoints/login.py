@@ -29,6 +29,7 @@ from valetkey.authorization_server.browser import (
     remembered_until,
     set_cookie,
 )
+from valetkey.authorization_server.budgets import counted, wait_for
 from valetkey.authorization_server.decision import AdvanceInteraction, Changes, RotateBrowserHandle, StartSession
 from valetkey.authorization_server.model import EndUser, Generations, Interaction, Session
 from valetkey.authorization_server.pages import ErrorKind, FormTarget, LoginPage, LoginProblem, Page
@@ -37,11 +38,9 @@ from valetkey.authorization_server.user_authentication.password import (
     MAXIMUM_USERNAME,
     METHOD,
     Claimant,
-    counted,
     forgiven,
     is_password,
     load_claimant,
-    wait_for,
 )
 from valetkey.oauth.errors import Unavailable
 from valetkey.oauth.types import SessionId
@@ -200,6 +199,7 @@ async def _twin(
 
 def _page(door: Door, server: AuthorizationServer, username: str) -> LoginPage:
     asked = door.asked
+    client = asked.client if asked is not None else door.device
     token = form_token(door.browser.browser, Form.LOGIN, door.interaction.digest.hex())
     return LoginPage(
         form=FormTarget(
@@ -207,9 +207,10 @@ def _page(door: Door, server: AuthorizationServer, username: str) -> LoginPage:
             hidden=(("interaction", door.handle), ("csrf", token)),
             redirect_source=asked.to.origin_or_scheme if asked is not None else None,
         ),
-        client_name=asked.client.name if asked is not None else None,
+        client_name=client.name if client is not None else None,
         redirect_host=asked.to.host if asked is not None else "",
         username=username,
+        for_device=door.device is not None,
     )
 
 

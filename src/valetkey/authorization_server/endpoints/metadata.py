@@ -8,6 +8,7 @@ from valetkey.authorization_server import paths
 from valetkey.authorization_server.claims import CLAIMS_OF_SCOPE
 from valetkey.authorization_server.client_authentication import ASSERTION_ALGORITHMS, METHODS
 from valetkey.authorization_server.grants import GRANTS
+from valetkey.authorization_server.grants.device_code import DEVICE_CODE
 from valetkey.authorization_server.model import AuthenticationMethod
 from valetkey.authorization_server.rights import END_USER_SCOPES
 from valetkey.oauth import pkce
@@ -43,6 +44,9 @@ def server_metadata(
         authorization_endpoint=endpoint(paths.AUTHORIZATION),
         token_endpoint=endpoint(paths.TOKEN),
         userinfo_endpoint=endpoint(paths.USERINFO),
+        device_authorization_endpoint=(
+            endpoint(paths.DEVICE_AUTHORIZATION) if DEVICE_CODE in server.policy.grant_types else None
+        ),
         introspection_endpoint=endpoint(paths.INTROSPECTION),
         revocation_endpoint=endpoint(paths.REVOCATION),
         end_session_endpoint=endpoint(paths.END_SESSION),

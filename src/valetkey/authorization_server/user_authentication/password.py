@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from valetkey.authorization_server.decision import CountAttempt, ForgiveAttempts
+from valetkey.authorization_server.budgets import Budget, network_of
+from valetkey.authorization_server.decision import ForgiveAttempts
 from valetkey.authorization_server.model import EndUser, normalised_username
 from valetkey.authorization_server.user_authentication.acr import SINGLE_FACTOR, UserAuthenticationMethod
 from valetkey.oauth.types import SecretText, Subject
@@ -17,23 +17,12 @@ if TYPE_CHECKING:
     from valetkey.authorization_server.decision import Changes
     from valetkey.authorization_server.model import BrowserId
     from valetkey.authorization_server.ports import PasswordHasher, Stores
-    from valetkey.oauth.types import NumericDate
 
 METHOD: Final = UserAuthenticationMethod("password", SINGLE_FACTOR, ("pwd",))
 MAXIMUM_PASSWORD_OCTETS: Final = 1_024
 MAXIMUM_USERNAME: Final = 256
 
 _NOTHING: Final = SecretText("")
-_IPV6_SITE: Final = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """Attempts that `key` has: `burst` at once, one more every `interval` seconds."""
-
-    key: str
-    interval: int
-    burst: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,23 +42,12 @@ async def load_claimant(username: str, address: str, browser_id: BrowserId, stor
     return Claimant(end_user, _own_budget(name, browser_id) if is_known else _shared_budgets(name, address))
 
 
-def counted(budgets: tuple[Budget, ...], now: NumericDate) -> Changes:
-    """Return the changes that take an attempt from every budget; they are committed before anything is hashed."""
-    return tuple(CountAttempt(budget.key, budget.interval, budget.burst, now) for budget in budgets)
-
-
 def forgiven(budgets: tuple[Budget, ...]) -> Changes:
     """Return the changes that give attempts back after a success.
 
     The budget of a source stays: else an account of one's own would buy guesses at all others.
     """
     return tuple(ForgiveAttempts(budget.key) for budget in budgets if not budget.key.startswith(_SOURCE))
-
-
-async def wait_for(budgets: tuple[Budget, ...], stores: Stores, now: NumericDate) -> int:
-    """Return the seconds until every budget allows another attempt."""
-    waits = [await stores.attempts.wait(one.key, one.interval, one.burst, now) for one in budgets]
-    return max(waits, default=0)
 
 
 async def is_password(typed: str, end_user: EndUser | None, passwords: PasswordHasher) -> bool:
@@ -105,22 +83,9 @@ def _own_budget(name: str, browser_id: BrowserId) -> tuple[Budget, ...]:
 def _shared_budgets(name: str, address: str) -> tuple[Budget, ...]:
     return (
         Budget(_ACCOUNT + _digest(name), interval=120, burst=10),
-        Budget(_SOURCE + _network(address), interval=4, burst=200),
+        Budget(_SOURCE + network_of(address), interval=4, burst=200),
     )
 
 
 def _digest(name: str) -> str:
     return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _network(address: str) -> str:
-    """Whoever has an IPv6 address has 2**64 of them."""
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    if isinstance(parsed, ipaddress.IPv6Address):
-        if parsed.ipv4_mapped is not None:
-            return str(parsed.ipv4_mapped)
-        return str(ipaddress.ip_network((parsed, _IPV6_SITE), strict=False))
-    return str(parsed)

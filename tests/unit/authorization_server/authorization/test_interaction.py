@@ -290,7 +290,7 @@ def test_openid_connect_without_offline_access_dies_with_its_session(
     scope: str,
     is_so: bool,  # noqa: FBT001 - a column
 ) -> None:
-    assert is_bound(replace(ASKED, scope=Scope.parse(scope)), OAUTH_2_1) is is_so
+    assert is_bound(Scope.parse(scope), OAUTH_2_1) is is_so
 
 
 def test_whose_identity_is_assured() -> None:
