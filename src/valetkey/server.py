@@ -17,6 +17,7 @@ from valetkey.adapters.asgi.application import Application, Parts
 from valetkey.adapters.asgi.proxies import Proxies
 from valetkey.adapters.asgi.table import RouteTable
 from valetkey.adapters.chance import draw_fresh
+from valetkey.adapters.client_documents import FetchedDocuments
 from valetkey.adapters.keys.client_secrets import SealedClientSecrets
 from valetkey.adapters.keys.generation import ensure_signing_keys
 from valetkey.adapters.keys.sealing import Sealer
@@ -75,6 +76,7 @@ class TenantServers:
         self._log = foundation.log
         self.outbound = GuardedFetcher(foundation.outbound, foundation.log)
         self._remote_keys = FetchedKeys(self.outbound, foundation.log)
+        self._client_documents = FetchedDocuments(self.outbound)
         self.passwords = Argon2Passwords()
         self._slow_signatures = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="rsa")
         self._known: dict[str, AuthorizationServer] = {}
@@ -121,6 +123,7 @@ class TenantServers:
             published_statuses=PublishedStatusLists(issuer, stores, signer),
             passwords=self.passwords,
             remote_keys=self._remote_keys,
+            client_documents=self._client_documents,
             sealed_secrets=SealedClientSecrets(self._sealer, tenant.tenant_id),
             fresh=draw_fresh,
             log=self._log,

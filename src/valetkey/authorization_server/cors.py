@@ -42,10 +42,11 @@ def readable(error: OAuthError, headers: Headers) -> OAuthError:
 
 def origins_of(client: Client) -> frozenset[str]:
     """Return the origins of the client's http and https redirect URIs, as browsers serialise them."""
-    return frozenset(origin for uri in client.redirect_uris if (origin := _origin(uri)) is not None)
+    return frozenset(origin for uri in client.redirect_uris if (origin := origin_of(uri)) is not None)
 
 
-def _origin(uri: str) -> str | None:
+def origin_of(uri: str) -> str | None:
+    """Return the origin of a http or https URI as browsers serialise it; None for any other."""
     try:
         parts = urlsplit(uri)
         port = parts.port

@@ -45,14 +45,15 @@ class ErrorKind(StrEnum):
     """Which explanation an error page gives: what happened, whose turn it is, what to do now."""
 
     UNKNOWN_CLIENT = "unknown_client"
+    UNREADABLE_CLIENT = "unreadable_client"
     BAD_REDIRECT_URI = "bad_redirect_uri"
     BAD_REQUEST = "bad_request"
     INTERACTION_EXPIRED = "interaction_expired"
     INTERACTION_FINISHED = "interaction_finished"
     OTHER_BROWSER = "other_browser"
     FORGED_FORM = "forged_form"
-    NOT_FOUND = "not_found"
     DEVICE_CODE_GONE = "device_code_gone"
+    NOT_FOUND = "not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     TOO_LARGE = "too_large"
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
@@ -83,9 +84,9 @@ class LoginPage:
     problem: LoginProblem | None = None
     retry_after: int = 0
     """Seconds until another attempt is allowed, with TOO_MANY_ATTEMPTS."""
-
     for_device: bool = False
     """They came to connect a device, which `client_name` runs on."""
+
 
 @dataclass(frozen=True, slots=True)
 class ConsentScope:
@@ -118,7 +119,6 @@ class ConsentPage:
     """The client keeps access after the end-user signed out."""
 
 
-@dataclass(frozen=True, slots=True)
 @dataclass(frozen=True, slots=True)
 class DeviceCodePage:
     """Asks for the code that a device shows."""
@@ -154,6 +154,7 @@ class DeviceDonePage:
     """None for a client that was removed meanwhile."""
 
 
+@dataclass(frozen=True, slots=True)
 class ErrorPage:
     """Says what went wrong; `status` is the HTTP status, `code` the `data-error` attribute."""
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
+from valetkey.authorization_server.registered import RegistrationMode
 from valetkey.oauth.token_exchange import GRANT_TYPE as TOKEN_EXCHANGE
 from valetkey.oauth.types import GrantType, Seconds
 
@@ -65,6 +66,24 @@ class IntrospectionRule(StrEnum):
     """Those, and a confidential client's own access and refresh tokens."""
 
 
+class UntrustedRedirectRule(StrEnum):
+    """What becomes of an error for a client that nobody vouches for (RFC 9700, 4.11.2)."""
+
+    PAGE = "page"
+    """A page names the host, and only the end-user's click goes there."""
+    AUTOMATIC = "automatic"
+    """It is redirected like that of any other client (OpenID Connect Core, 3.1.2.6)."""
+
+
+class ClientUrlRule(StrEnum):
+    """What a `client_id` is that is a URL and that nobody registered (Client ID Metadata Document)."""
+
+    UNKNOWN = "unknown"
+    """An unknown client."""
+    READ = "read"
+    """The URL of a document in which the client introduces itself."""
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """One named set of rules; all lifetimes are seconds."""
@@ -88,6 +107,16 @@ class Policy:
     loopback_hosts: LoopbackHostRule = LoopbackHostRule.IP_LITERAL
     session_binding: SessionBinding = SessionBinding.BOUND_UNLESS_OFFLINE
     introspection: IntrospectionRule = IntrospectionRule.AUDIENCE_OR_OWN
+    client_urls: ClientUrlRule = ClientUrlRule.UNKNOWN
+    registration: RegistrationMode = RegistrationMode.CLOSED
+    """Who may register clients, where the tenant does not say (RFC 7591)."""
+    untrusted_redirect: UntrustedRedirectRule = UntrustedRedirectRule.PAGE
+    most_registrations: int = 10_000
+    """Clients that registered themselves and are there at once."""
+    unused_registration_lifetime: Seconds = Seconds(7 * 86_400)
+    """How long a client that registered itself waits for its first end-user."""
+    registration_lifetime: Seconds = Seconds(180 * 86_400)
+    """How long it is kept after the last one allowed it something."""
     code_lifetime: Seconds = Seconds(60)
     access_token_lifetime: Seconds = Seconds(300)
     id_token_lifetime: Seconds = Seconds(300)
@@ -113,12 +142,15 @@ OPENID: Final = replace(
     assertion_audience=AssertionAudience.ISSUER_OR_TOKEN_ENDPOINT,
     unknown_scope=UnknownScopeRule.IGNORED,
     redirect_uri_repetition=RedirectUriRepetition.REQUIRED_IF_SENT,
+    untrusted_redirect=UntrustedRedirectRule.AUTOMATIC,
 )
 MCP: Final = replace(
     OAUTH_2_1,
     name="MCP",
     loopback_hosts=LoopbackHostRule.IP_LITERAL_AND_LOCALHOST,
     unknown_scope=UnknownScopeRule.IGNORED,
+    client_urls=ClientUrlRule.READ,
+    registration=RegistrationMode.OPEN,
 )
 
 PROFILES: Final[dict[str, Policy]] = {policy.name: policy for policy in (OAUTH_2_1, OPENID, MCP)}

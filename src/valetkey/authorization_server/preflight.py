@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from valetkey.authorization_server.cors import VARY, allowed, origins_of
+from valetkey.authorization_server.policy import ClientUrlRule
 from valetkey.authorization_server.routes import Cors, Route
 from valetkey.oauth.http import HttpResponse
 
@@ -34,4 +35,6 @@ async def preflight(request: HttpRequest, server: AuthorizationServer, route: Ro
 
 async def _is_registered(origin: str, server: AuthorizationServer) -> bool:
     clients = await server.stores.clients.list()
-    return any(origin in origins_of(client) for client in clients if not client.disabled)
+    if any(origin in origins_of(client) for client in clients if not client.disabled):
+        return True
+    return server.policy.client_urls is ClientUrlRule.READ and server.client_documents.name_origin(origin)

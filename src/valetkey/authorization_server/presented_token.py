@@ -65,7 +65,7 @@ async def holder_of(token: AccessToken, server: AuthorizationServer, now: Numeri
     """Return for whom a genuine token speaks, None when it was revoked or what it hangs off has ended."""
     if await server.stores.access_tokens.is_revoked(token_id_digest(token)):
         return None
-    client = await server.stores.clients.find(token.client_id)
+    client = await server.find_client(token.client_id)
     if client is None or client.disabled:
         return None
     provenance = provenance_of(token)
@@ -138,7 +138,7 @@ async def _are_hands_clean(
 ) -> bool:
     """Say whether every client that an exchanged token came through is still trusted, its own too."""
     for stamp in provenance:
-        client = await server.stores.clients.find(stamp.client_id)
+        client = await server.find_client(stamp.client_id)
         current = await server.stores.clients.generations(stamp.client_id)
         if client is None or client.disabled or stamp.generation < current.client:
             return False
@@ -162,7 +162,7 @@ async def _of_end_user(
     owner = provenance[0].client_id if provenance else token.client_id
     if (authorization.subject, authorization.client_id) != (token.subject, owner):
         return None
-    granted_to = client if owner == client.client_id else await server.stores.clients.find(owner)
+    granted_to = client if owner == client.client_id else await server.find_client(owner)
     if granted_to is None or not await is_session_live(authorization, granted_to, server, now):
         return None
     end_user = await server.stores.end_users.find(token.subject)

@@ -32,6 +32,8 @@ class ManagedBy(StrEnum):
 
     FILE = "file"
     OPERATOR = "operator"
+    DOCUMENT = "document"
+    """The client's own document at its URL, which is read when it is needed: such a client is never stored."""
 
 
 class RegistrationMode(StrEnum):
@@ -161,7 +163,7 @@ class Client:
     @property
     def is_unverified(self) -> bool:
         """Whether nobody but the client itself says who it is."""
-        return self.registration is not None
+        return self.registration is not None or self.managed_by is ManagedBy.DOCUMENT
 
     @property
     def is_public(self) -> bool:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from valetkey.authorization_server.introduction.document import absent_client
 from valetkey.authorization_server.model import Tenant
-from valetkey.authorization_server.policy import PROFILES, Policy
+from valetkey.authorization_server.policy import PROFILES, ClientUrlRule, Policy
 from valetkey.authorization_server.ports import (
+    ClientDocuments,
     EventLog,
     FreshSource,
     PasswordHasher,
@@ -19,7 +21,7 @@ from valetkey.authorization_server.ports import (
     Stores,
 )
 from valetkey.oauth.errors import Unavailable
-from valetkey.oauth.types import Issuer
+from valetkey.oauth.types import ClientId, Issuer
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -46,6 +48,7 @@ class AuthorizationServer:
     published_statuses: StatusPublication
     passwords: PasswordHasher
     remote_keys: RemoteKeys
+    client_documents: ClientDocuments
     sealed_secrets: SealedSecrets
     fresh: FreshSource
     log: EventLog
@@ -53,6 +56,18 @@ class AuthorizationServer:
     def policy_for(self, client: Client) -> Policy:
         """Return the profile that judges this client: its own, else the tenant's."""
         return PROFILES[client.profile] if client.profile is not None else self.policy
+
+    def may_introduce_itself(self, client_id: ClientId) -> bool:
+        """Say whether `client_id` is the URL of a document that may be read, where nobody registered it."""
+        is_read = self.policy.client_urls is ClientUrlRule.READ
+        return is_read and client_id.startswith("https://") and self.client_documents.is_possible(client_id)
+
+    async def find_client(self, client_id: ClientId) -> Client | None:
+        """Return a client by which something is judged that it holds already; no document is fetched for it."""
+        stored = await self.stores.clients.find(client_id)
+        if stored is not None or not self.may_introduce_itself(client_id):
+            return stored
+        return absent_client(client_id, self.client_documents.known(client_id))
 
     @property
     def cookie_prefix(self) -> str:

@@ -34,6 +34,8 @@ class ServerMetadata:
     code_challenge_methods_supported: tuple[str, ...]
     prompt_values_supported: tuple[str, ...]
     claims_supported: tuple[str, ...]
+    client_id_metadata_document_supported: bool
+    """Client ID Metadata Document, 5."""
     authorization_response_iss_parameter_supported: bool
     """RFC 9207, 3."""
     claims_parameter_supported: bool
@@ -42,7 +44,7 @@ class ServerMetadata:
     """Its absence would mean true (OpenID Connect Discovery, 3)."""
 
     def as_document(self) -> dict[str, object]:
-        """Return the JSON object; a list without elements is left out (RFC 8414, 3.2)."""
+        """Return the JSON object; what there is none of is left out, as a list without elements (RFC 8414, 3.2)."""
         members = {field.name: getattr(self, field.name) for field in fields(self)}
         # RFC8414-3.2/zero-elements OIDCD-4.2/zero-elements
-        return {name: value for name, value in members.items() if value != ()}
+        return {name: value for name, value in members.items() if value is not None and value != ()}

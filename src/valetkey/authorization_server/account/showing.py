@@ -53,7 +53,7 @@ async def account_page(seat: Seat, server: AuthorizationServer, now: NumericDate
     authorizations = await stores.authorizations.of(session.subject)
     consents = await stores.consents.of(session.subject)
     named = {stored.authorization.client_id for stored in authorizations} | {one.client_id for one in consents}
-    clients = {name: client for name in named if (client := await stores.clients.find(name)) is not None}
+    clients = {name: client for name in named if (client := await server.find_client(name)) is not None}
     catalogue = await stores.resources.list()
     connected = connected_clients(authorizations, consents, clients, sessions, now)
     return AccountPage(

@@ -52,6 +52,8 @@ class Visit:
     repeated: OAuthError | None
     browser: PresentBrowser | None
     interaction: Interaction | None
+    source: str = ""
+    """The address that the browser comes from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ async def resumed(handle: str | None, request: HttpRequest, server: Authorizatio
         interaction = open_interaction(stored, browser_id, now)
     except PageRefusal as refusal:
         raise _with_way_on(refusal, stored, server) from None
-    return Visit(Parameters.of(interaction.parameters), None, browser, interaction)
+    return Visit(Parameters.of(interaction.parameters), None, browser, interaction, request.remote_address)
 
 
 async def judged(visit: Visit, server: AuthorizationServer, fresh: Fresh) -> Judged:
@@ -158,7 +160,7 @@ def _parsed(raw: bytes) -> Parameters:
 
 async def _verified(visit: Visit, server: AuthorizationServer, now: NumericDate) -> VerifiedAuthorizationRequest:
     parameters = visit.parameters
-    client = client_of(await _find_client(parameters.get("client_id"), server))
+    client = client_of(await _find_client(parameters.get("client_id"), visit.source, server, now))
     policy = server.policy_for(client)
     request = addressed(parameters, visit.repeated, client, policy)
     catalogue = await server.stores.resources.list()
@@ -166,18 +168,23 @@ async def _verified(visit: Visit, server: AuthorizationServer, now: NumericDate)
     return verify_request(request, visit.repeated, Terms(policy, catalogue, server.issuer, keys, now))
 
 
-async def _find_client(client_id: str | None, server: AuthorizationServer) -> Client | None:
-    return None if client_id is None else await server.stores.clients.find(ClientId(client_id))
+async def _find_client(
+    client_id: str | None, source: str, server: AuthorizationServer, now: NumericDate
+) -> Client | None:
+    try:
+        return None if client_id is None else await find_or_introduce(ClientId(client_id), source, server, now)
+    except UnreadableClient as error:
+        raise PageRefusal(ErrorKind.UNREADABLE_CLIENT, error, 429 if error.is_throttled else 400) from None
 
 
 def _with_way_on(refusal: PageRefusal, stored: Interaction | None, server: AuthorizationServer) -> PageRefusal:
     # Who comes back too late begins the same request again, instead of being sent away.
     if is_visit(stored):
         refusal.page = replace(refusal.page, way_on=account_path(server))
+    elif is_device_visit(stored):
+        refusal.page = replace(refusal.page, way_on=device_path(server))
     elif stored is not None and refusal.kind is ErrorKind.INTERACTION_EXPIRED and stored.browser_id != UNBOUND:
         query = urlencode(stored.parameters)
         if len(query) <= MAXIMUM_QUERY:
             refusal.page = replace(refusal.page, way_on=f"{server.issuer.path}{paths.AUTHORIZATION}?{query}")
     return refusal
-    elif is_device_visit(stored):
-        refusal.page = replace(refusal.page, way_on=device_path(server))

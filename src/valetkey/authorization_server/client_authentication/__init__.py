@@ -21,6 +21,7 @@ from valetkey.authorization_server.client_authentication.method import (
 from valetkey.authorization_server.client_authentication.none import NoAuthentication
 from valetkey.authorization_server.client_authentication.private_key_jwt import PrivateKeyJwt
 from valetkey.authorization_server.decision import BurnJti, CountAttempt
+from valetkey.authorization_server.introduction.introducing import UnreadableClient, find_or_introduce
 from valetkey.authorization_server.model import AuthenticationMethod, Client
 from valetkey.authorization_server.outbound import Lane
 from valetkey.authorization_server.paths import TOKEN
@@ -74,14 +75,17 @@ def parse_credentials(request: HttpRequest, form: Parameters) -> Credentials:
         raise invalid_client("nothing")
     if form.get("client_id") not in {None, found[0].client_id}:
         raise invalid_request("The client_id is not that of the credentials.", "RFC7521-4.2/client-id")
-    return found[0]
+    return replace(found[0], source=request.remote_address)
 
 
 async def authenticate(
     credentials: Credentials, server: AuthorizationServer, now: NumericDate
 ) -> AuthenticatedClient:
     """Return the client that `credentials` prove; raises OAuthError `invalid_client`, the same for every cause."""
-    client = await server.stores.clients.find(credentials.client_id)
+    try:
+        client = await find_or_introduce(credentials.client_id, credentials.source, server, now)
+    except UnreadableClient as error:
+        raise _refusal(credentials, error.detail) from None
     if client is None or client.disabled or credentials.method not in client.authentication_method.ways:
         # As much work as for a client that exists.
         _NOBODYS_SECRET.matches(credentials.proof or SecretText(""))

@@ -28,6 +28,8 @@ class Credentials:
     client_id: ClientId
     proof: SecretText | None = None
     """A client secret or a client assertion."""
+    source: str = ""
+    """The address of the one who says so."""
 
 
 @dataclass(frozen=True, slots=True)

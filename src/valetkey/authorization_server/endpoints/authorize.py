@@ -87,7 +87,7 @@ def _attempt(request: HttpRequest, server: AuthorizationServer, fresh: Fresh) ->
 
     async def begin() -> Outcome:
         browser = await find_browser(presented_handle(request, server), server, fresh.now)
-        found = await judged(Visit(parameters, repeated, browser, None), server, fresh)
+        found = await judged(Visit(parameters, repeated, browser, None, request.remote_address), server, fresh)
         # A cross-site POST brings no SameSite=Lax cookie, while the GET that it is redirected to does.
         return (
             _entered_again(found, server, fresh)

@@ -10,6 +10,7 @@ from valetkey.authorization_server.client_authentication import ASSERTION_ALGORI
 from valetkey.authorization_server.grants import GRANTS
 from valetkey.authorization_server.grants.device_code import DEVICE_CODE
 from valetkey.authorization_server.model import AuthenticationMethod
+from valetkey.authorization_server.policy import ClientUrlRule
 from valetkey.authorization_server.rights import END_USER_SCOPES
 from valetkey.oauth import pkce
 from valetkey.oauth.http import HttpResponse, json_response
@@ -43,10 +44,10 @@ def server_metadata(
         issuer=server.issuer.url,  # RFC8414-2/issuer OIDCD-3/issuer
         authorization_endpoint=endpoint(paths.AUTHORIZATION),
         token_endpoint=endpoint(paths.TOKEN),
-        userinfo_endpoint=endpoint(paths.USERINFO),
         device_authorization_endpoint=(
             endpoint(paths.DEVICE_AUTHORIZATION) if DEVICE_CODE in server.policy.grant_types else None
         ),
+        userinfo_endpoint=endpoint(paths.USERINFO),
         introspection_endpoint=endpoint(paths.INTROSPECTION),
         revocation_endpoint=endpoint(paths.REVOCATION),
         end_session_endpoint=endpoint(paths.END_SESSION),
@@ -68,6 +69,7 @@ def server_metadata(
         code_challenge_methods_supported=pkce.METHODS,  # RFC9700-2.1.1/detect-pkce
         prompt_values_supported=("none", "login", "consent"),
         claims_supported=tuple(sorted(user_claims.union(_CLAIMS_OF_A_TOKEN))),
+        client_id_metadata_document_supported=server.policy.client_urls is ClientUrlRule.READ,  # CIMD-5
         authorization_response_iss_parameter_supported=True,  # RFC9207-2.3/metadata
         claims_parameter_supported=False,
         request_parameter_supported=False,

@@ -1,0 +1,1 @@
+"""Clients that introduce themselves by the URL of a document about them (Client ID Metadata Document)."""
