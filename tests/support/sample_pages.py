@@ -110,6 +110,7 @@ DEV_HOME = DevHome(
     ' | python3 -c \'import json,sys; print(json.load(sys.stdin)["access_token"])\')"',
     debugger="/playground/jwt",
 )
+    device_curl="curl -s -d client_id=demo-tv -d scope=photos.read http://localhost:9000/device_authorization",
 DEMO_CALLBACK = DemoCallback(
     code="vk_ac_sampleOnly_0123456789abcdefghijklmnopqrstu",
     state="3pWm1bq0vY9cSg6kQvT2hA",

@@ -68,6 +68,7 @@ class DevPages:
             ),
             links=tuple((LinkKind(name), url) for name, url in report.links.items() if name in set(LinkKind)),
             curl=report.curl,
+            device_curl=report.device_curl,
             debugger=DEBUGGER_PATH,
         )
         return self._render(request, server, UiPage(view))

@@ -31,6 +31,7 @@ class Report:
             "openid_configuration": issuer.endpoint(paths.OPENID_CONFIGURATION),
             "server_metadata": issuer.endpoint(paths.SERVER_METADATA),
             "jwks": issuer.endpoint(paths.JWKS),
+            "device": issuer.endpoint(paths.DEVICE),
             "start_flow": issuer.endpoint("/demo/start"),
             "health": issuer.endpoint("/readyz"),
             "api": f"{self.seeds.api}/albums",
@@ -48,6 +49,15 @@ class Report:
             """ | sed 's/.*"access_token":"\\([^"]*\\)".*/\\1/'"""
         )
         return f'curl -is{trust} -H "Authorization: Bearer $({token})" {self.seeds.api}/albums'
+
+    @property
+    def device_curl(self) -> str:
+        """A line that asks for a device code as a television does; its answer names the page for a person."""
+        trust = f" --cacert {quote(str(self.ca_file))}" if self.ca_file else ""
+        return (
+            f"curl -s{trust} -d client_id=tv -d scope=albums.read -d resource={self.seeds.api}"
+            f" {self.seeds.issuer.endpoint(paths.DEVICE_AUTHORIZATION)}"
+        )
 
     @property
     def as_json(self) -> bytes:
@@ -98,6 +108,7 @@ class Report:
 _LINK_WORDS: Final = {
     "home": "Home",
     "start_flow": "Sign in as a demo client",
+    "device": "Connect a device",
     "openid_configuration": "OpenID discovery",
     "server_metadata": "Server metadata",
     "jwks": "Keys",

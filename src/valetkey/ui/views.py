@@ -62,6 +62,8 @@ class DevHome:
     """The demo client's routes are served, so the page offers to start its flow."""
     debugger: str = ""
     """The path of the token debugger, where it is served."""
+    device_curl: str = ""
+    """One command line that starts the device grant, where there is a client for it."""
 
 
 @dataclass(frozen=True, slots=True)
