@@ -37,6 +37,7 @@ CORS_WORDS: Final = {
     Cors.ANY: "any (`*`)",
     Cors.CLIENT: "the origin of a redirect URI of the client",
 }
+_BODIES: Final = {Accepts.NOTHING: "none", Accepts.FORM: "a form", Accepts.JSON: "JSON"}
 CSRF_WORDS: Final = {
     Csrf.NOT_NEEDED: "reads no cookie",
     Csrf.FORM_TOKEN: "a token of its own form",
@@ -72,7 +73,7 @@ def _rules(route: Route) -> tuple[str, ...]:
     return (
         code(route.cache.value),
         CORS_WORDS[route.cors],
-        "a form" if route.accepts is Accepts.FORM and takes_post else "none",
+        _BODIES[route.accepts] if takes_post else "none",
         CSRF_WORDS[route.csrf] if takes_post else "",
         FACE_WORDS[route.face],
     )

@@ -18,6 +18,7 @@ from valetkey.adapters.asgi.proxies import Proxies
 from valetkey.adapters.asgi.table import RouteTable
 from valetkey.adapters.chance import draw_fresh
 from valetkey.adapters.client_documents import FetchedDocuments
+from valetkey.adapters.event_feed import PublishedEvents
 from valetkey.adapters.keys.client_secrets import SealedClientSecrets
 from valetkey.adapters.keys.generation import ensure_signing_keys
 from valetkey.adapters.keys.sealing import Sealer
@@ -80,6 +81,7 @@ class TenantServers:
         self.passwords = Argon2Passwords()
         self._slow_signatures = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="rsa")
         self._known: dict[str, AuthorizationServer] = {}
+        self._feeds: list[PublishedEvents] = []
         self._making = asyncio.Lock()
 
     async def find(self, name: str) -> AuthorizationServer | None:
@@ -99,8 +101,15 @@ class TenantServers:
             self._known[name] = known
         return known
 
+    def drain(self) -> None:
+        """Answer who waits for security events, and let nobody wait long from now on."""
+        for feed in self._feeds:
+            feed.drain()
+
     async def close(self) -> None:
         """Break off what is asked of addresses outside, and end the pools of threads."""
+        for feed in self._feeds:
+            await feed.close()
         await self.outbound.close()
         self.passwords.close()
         self._slow_signatures.shutdown(wait=False, cancel_futures=True)
@@ -113,6 +122,8 @@ class TenantServers:
             self._log.write("keys.generated", tenant=tenant.tenant_id, count=made)
         signer = LocalSigner(stores.signing_keys, tenant.tenant_id, self._sealer, self._slow_signatures)
         issuer = issuer_of(self._issuer, tenant)
+        feed = PublishedEvents(issuer, stores.security_events, signer, draw_fresh)
+        self._feeds.append(feed)
         return AuthorizationServer(
             tenant=tenant,
             issuer=issuer,
@@ -121,6 +132,7 @@ class TenantServers:
             signer=signer,
             statuses=ReservedStatuses(stores),
             published_statuses=PublishedStatusLists(issuer, stores, signer),
+            event_feed=feed,
             passwords=self.passwords,
             remote_keys=self._remote_keys,
             client_documents=self._client_documents,
@@ -143,8 +155,9 @@ class Health:
         self._draining = False
 
     def drain(self) -> None:
-        """Answer 503 to `/readyz` from now on."""
+        """Answer 503 to `/readyz` from now on, and no long poll for long."""
         self._draining = True
+        self._servers.drain()
 
     async def live(self) -> HttpResponse:
         """The process answers."""

@@ -13,6 +13,7 @@ import msgspec
 from support.outside import Outside
 from valetkey.adapters.asgi.faults import answer
 from valetkey.adapters.client_documents import FetchedDocuments
+from valetkey.adapters.event_feed import PublishedEvents
 from valetkey.adapters.keys.client_secrets import SealedClientSecrets
 from valetkey.adapters.keys.generation import generate_key
 from valetkey.adapters.keys.sealing import Sealer
@@ -492,6 +493,7 @@ async def build_house(
         signer=signer,
         statuses=ReservedStatuses(stores),
         published_statuses=PublishedStatusLists(issuer, stores, signer, kept=0.0),
+        event_feed=PublishedEvents(issuer, stores.security_events, signer, clock),
         passwords=Argon2Passwords(1),
         client_documents=FetchedDocuments(outside),
         remote_keys=FetchedKeys(outside, log, clock=lambda: clock.now),

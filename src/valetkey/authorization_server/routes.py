@@ -10,6 +10,7 @@ from valetkey.authorization_server import paths
 from valetkey.authorization_server.endpoints import (
     account,
     authorize,
+    client_configuration,
     consent,
     device,
     device_authorization,
@@ -18,7 +19,9 @@ from valetkey.authorization_server.endpoints import (
     login,
     logout,
     metadata,
+    registration,
     revocation,
+    revocation_events,
     status_list,
     token,
     userinfo,
@@ -65,6 +68,9 @@ class Accepts(StrEnum):
 
     NOTHING = "nothing"
     FORM = "form"
+    """Of a POST."""
+    JSON = "json"
+    """Of a POST or a PUT."""
 
 
 class Endpoint(Protocol):
@@ -202,6 +208,27 @@ ROUTES: Final[tuple[Route, ...]] = (
         Accepts.FORM,
     ),
     Route(
+        frozenset({"POST"}),  # RFC7591-3/post
+        paths.REGISTRATION,
+        registration.respond,
+        Cache.NO_STORE,
+        # It reads no cookie, and what it adds no end-user has allowed anything: a page may register itself.
+        Cors.ANY,
+        Csrf.NOT_NEEDED,
+        Face.MACHINE,
+        Accepts.JSON,
+    ),
+    Route(
+        frozenset({"GET", "PUT", "DELETE"}),
+        paths.REGISTRATION + "/{client_id}",
+        client_configuration.respond,
+        Cache.NO_STORE,
+        Cors.ANY,
+        Csrf.NOT_NEEDED,
+        Face.MACHINE,
+        Accepts.JSON,
+    ),
+    Route(
         frozenset({"GET", "POST"}),  # OIDCC-5.3/get-and-post
         paths.USERINFO,
         userinfo.respond,
@@ -248,6 +275,16 @@ ROUTES: Final[tuple[Route, ...]] = (
         Cors.ANY,
         Csrf.SAFE,
         Face.MACHINE,
+    ),
+    Route(
+        frozenset({"POST"}),  # RFC8936-2.4/post
+        paths.REVOCATION_EVENTS,
+        revocation_events.respond,
+        Cache.NO_STORE,
+        Cors.NONE,
+        Csrf.NOT_NEEDED,
+        Face.MACHINE,
+        Accepts.JSON,
     ),
 )
 """The rows of this room; `server.py` joins them with those of the other rooms."""

@@ -20,12 +20,14 @@ from valetkey.authorization_server.ports import (
     StatusPublication,
     Stores,
 )
+from valetkey.authorization_server.revocation.outbox import EventFeed
 from valetkey.oauth.errors import Unavailable
 from valetkey.oauth.types import ClientId, Issuer
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from valetkey.authorization_server.audit import Origin
     from valetkey.authorization_server.decision import Changes
     from valetkey.authorization_server.model import Client
 
@@ -46,6 +48,7 @@ class AuthorizationServer:
     signer: Signer
     statuses: StatusPlaces
     published_statuses: StatusPublication
+    event_feed: EventFeed
     passwords: PasswordHasher
     remote_keys: RemoteKeys
     client_documents: ClientDocuments
@@ -76,14 +79,17 @@ class AuthorizationServer:
 
 
 async def commit_in_rounds(
-    server: AuthorizationServer, attempt: Callable[[], Awaitable[tuple[Outcome, Changes]]]
+    server: AuthorizationServer,
+    attempt: Callable[[], Awaitable[tuple[Outcome, Changes]]],
+    origin: Origin | None = None,
 ) -> Outcome:
     """Load, decide and commit until a round wins; raises Unavailable after three lost ones.
 
-    `attempt` loads the facts anew and decides: a race is judged by the very rule that judges a replay.
+    `attempt` loads the facts anew and decides: a race is judged by the very rule that judges a replay. The audit
+    trail says that `origin` made its changes.
     """
     for _ in range(ROUNDS):
         outcome, changes = await attempt()
-        if await server.stores.commit(changes):
+        if await server.stores.commit(changes, origin):
             return outcome
     raise Unavailable("the store: three commits in a row lost their race,")

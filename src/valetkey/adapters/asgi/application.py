@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from valetkey.adapters.asgi.faults import answer, record
 from valetkey.adapters.asgi.proxies import Proxies
-from valetkey.adapters.asgi.reading import read_form
+from valetkey.adapters.asgi.reading import read_form, read_json
 from valetkey.adapters.asgi.refusal import (
     ClientGone,
     method_not_allowed,
@@ -85,6 +85,7 @@ class Parts:
     """The only `Host` values that are answered (the local server's); None leaves that to the proxy in front."""
 
 
+_WITH_DOCUMENT: Final = frozenset({"POST", "PUT"})
 _SYSTEM_METHODS: Final = frozenset({"GET", "HEAD"})
 
 
@@ -172,8 +173,11 @@ class Application:
                 request = self._request(scope, place.path, b"", request_id)
                 return await self._parts.preflight(request, server, route)
             raise method_not_allowed(place.row.allow)
-        reads_form = route.accepts is Accepts.FORM and method == "POST"
-        body = await read_form(scope["headers"], receive) if reads_form else b""
+        body = b""
+        if route.accepts is Accepts.FORM and method == "POST":
+            body = await read_form(scope["headers"], receive)
+        elif route.accepts is Accepts.JSON and method in _WITH_DOCUMENT:
+            body = await read_json(scope["headers"], receive)
         return await route.endpoint(self._request(scope, place.path, body, request_id), server)
 
     def _request(self, scope: Scope, path: str, body: bytes, request_id: str) -> HttpRequest:

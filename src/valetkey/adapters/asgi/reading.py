@@ -20,9 +20,13 @@ if TYPE_CHECKING:
     from valetkey.adapters.asgi.messages import Header, Receive
 
 _FORM: Final = b"application/x-www-form-urlencoded"
-_FORM_TYPE: Final = re.compile(
-    rb'application/x-www-form-urlencoded[ \t]*(?:;[ \t]*charset=(?:utf-8|"utf-8")[ \t]*)?;?[ \t]*', re.IGNORECASE
-)
+_JSON: Final = b"application/json"
+_TYPES: Final = {
+    wanted: re.compile(
+        re.escape(wanted) + rb'[ \t]*(?:;[ \t]*charset=(?:utf-8|"utf-8")[ \t]*)?;?[ \t]*', re.IGNORECASE
+    )
+    for wanted in (_FORM, _JSON)
+}
 _BAD_PERCENT: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _LONGEST_LENGTH: Final = 12
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
@@ -49,23 +53,32 @@ async def read_form(headers: Sequence[Header], receive: Receive) -> bytes:
 
     An empty body needs no content type.
     """
+    return await _read_as(_FORM, headers, receive)
+
+
+async def read_json(headers: Sequence[Header], receive: Receive) -> bytes:
+    """Return the raw body of a JSON document, likewise."""
+    return await _read_as(_JSON, headers, receive)
+
+
+async def _read_as(wanted: bytes, headers: Sequence[Header], receive: Receive) -> bytes:
     content_types = 0
-    is_form = True
+    is_wanted = True
     for name, value in headers:
         if name == b"content-type":
             content_types += 1
             # The exact spelling is what nearly every client sends.
-            is_form = value == _FORM or _FORM_TYPE.fullmatch(value) is not None
+            is_wanted = value == wanted or _TYPES[wanted].fullmatch(value) is not None
         elif name == b"content-length":
             if not value.isdigit() or len(value) > _LONGEST_LENGTH or int(value) > MAXIMUM_BODY:
                 raise body_too_large()
         elif name == b"content-encoding" and value.lower() != b"identity":
-            raise unsupported_media_type()
-    if not is_form or content_types > 1:
-        raise unsupported_media_type()
+            raise unsupported_media_type(wanted.decode())
+    if not is_wanted or content_types > 1:
+        raise unsupported_media_type(wanted.decode())
     body = await _read_body(receive)
     if body and not content_types:
-        raise unsupported_media_type()
+        raise unsupported_media_type(wanted.decode())
     return body
 
 

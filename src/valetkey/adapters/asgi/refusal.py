@@ -49,13 +49,13 @@ def query_too_large() -> HttpRefusal:
     return HttpRefusal(414, ErrorKind.TOO_LARGE, "The query is larger than 8 kB.")
 
 
-def unsupported_media_type() -> HttpRefusal:
-    """Return the refusal of a body that is no plain UTF-8 form."""
+def unsupported_media_type(wanted: str) -> HttpRefusal:
+    """Return the refusal of a body that is not plain UTF-8 of the `wanted` type."""
     return HttpRefusal(
         415,
         ErrorKind.UNSUPPORTED_MEDIA_TYPE,
-        "The body must be application/x-www-form-urlencoded in UTF-8, without content encoding.",
-        (("accept", "application/x-www-form-urlencoded"),),
+        f"The body must be {wanted} in UTF-8, without content encoding.",
+        (("accept", wanted),),
     )
 
 

@@ -45,6 +45,7 @@ from valetkey.authorization_server.revocation.statuses import StatusChange
 from valetkey.authorization_server.self_registration.changes import RegistrationChange
 from valetkey.jose.encoding import b64url_encode
 from valetkey.oauth.security_event import Cause, RevokedKind
+from valetkey.authorization_server.trusted_issuer import TrustedIssuerChange
 from valetkey.oauth.types import AuthorizationId, ClientId, SessionId, Subject, TokenDigest
 
 if TYPE_CHECKING:
@@ -128,6 +129,8 @@ _Harmless = (
     | RemoveResource
     | AddSigningKey
     | SetProvisioningRevision
+    # What its assertions bought is over within minutes.
+    | TrustedIssuerChange
 )
 _HARMLESS: Final = frozenset(_Harmless.__args__)
 

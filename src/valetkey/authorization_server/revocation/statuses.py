@@ -82,6 +82,20 @@ class AssignStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class AssignStatusToClient:
+    """Stores that the token at a place dies with a client too, whatever else it hangs off; idempotent.
+
+    `generation` is the client's counter that the token is stamped with.
+    """
+
+    list_id: StatusListId
+    index: int
+    client_id: ClientId
+    generation: int
+    expires_at: NumericDate
+
+
+@dataclass(frozen=True, slots=True)
 class RevokeStatus:
     """Marks one place revoked until its token would expire; idempotent."""
 
@@ -90,4 +104,4 @@ class RevokeStatus:
     expires_at: NumericDate
 
 
-StatusChange = ReserveStatusRange | AssignStatusBlock | AssignStatus | RevokeStatus
+StatusChange = ReserveStatusRange | AssignStatusBlock | AssignStatus | AssignStatusToClient | RevokeStatus
