@@ -10,6 +10,7 @@ import pytest
 
 from support.hostile_server import HOST, HostileServer, Names, hostile_server, http
 from support.house import HouseLog
+from support.requirement import requirement
 from valetkey.adapters.outbound.fetcher import GuardedFetcher
 from valetkey.adapters.outbound.lanes import Lanes
 from valetkey.authorization_server.outbound import FetchRules, Lane, OutboundBody, Unfetchable
@@ -64,6 +65,7 @@ async def test_a_document_comes_with_its_status_its_headers_and_its_octets(
 
 
 # covers: CIM-02
+@requirement("CIMD-6.5/special-use", "CIMD-6.5/further")
 @pytest.mark.parametrize(
     "answer",
     [
@@ -140,6 +142,7 @@ async def test_an_authority_that_nobody_trusts_is_not_believed(
 
 
 # covers: CIM-04, JWK-08
+@requirement("CIMD-4/no-redirect")
 @pytest.mark.parametrize("status", [300, 301, 302, 303, 307, 308])
 async def test_a_redirect_is_not_followed(fetcher: GuardedFetcher, server: HostileServer, status: int) -> None:
     server.answers["/client.json"] = http(status, b"{}", "location: https://other.example/secret")

@@ -59,6 +59,10 @@ class FetchedDocuments:
         """Say whether a document that was read names a redirect URI of that origin."""
         return any(origin in kept.origins for kept in self._kept.values())
 
+    def forget(self, url: str) -> None:
+        """Keep nothing of a document that turned out to make no client."""
+        self._kept.pop(url, None)
+
     async def find(self, url: str, now: NumericDate) -> ClientMetadata:
         """Return what the document says, fetched when it is not fresh; raises Unfetchable or UnfitDocument."""
         kept = self._kept.get(url)
@@ -71,13 +75,13 @@ class FetchedDocuments:
         except Unfetchable as failure:
             if kept is not None and failure.is_outage and now < kept.fresh_until + STALE_SECONDS:
                 return kept.metadata
-            self._kept.pop(url, None)  # CIMD-4.4/no-errors
+            self.forget(url)  # CIMD-4.4/no-errors
             raise
         except UnfitDocument:
-            self._kept.pop(url, None)
+            self.forget(url)  # CIMD-4.4/no-malformed
             raise
         origins = {origin for uri in metadata.redirect_uris if (origin := origin_of(uri)) is not None}
-        self._kept[url] = _Kept(metadata, frozenset(origins), now + found.lifetime)
+        self._kept[url] = _Kept(metadata, frozenset(origins), now + found.lifetime)  # CIMD-4.4/cache
         self._kept.move_to_end(url)
         if len(self._kept) > MOST_DOCUMENTS:
             self._kept.popitem(last=False)

@@ -106,6 +106,7 @@ class Exchange:
         headers = {name.lower(): value for name, value in response.headers.items()}
         found = FetchedDocument(response.status_code, headers)
         if response.status_code // 100 in _ELSEWHERE and response.status_code != _NOT_MODIFIED:
+            # CIMD-4/no-redirect
             raise Unfetchable(f"answered {response.status_code}, which is not followed", response.status_code)
         if not self._rules.accepts(found.media_type):
             return found

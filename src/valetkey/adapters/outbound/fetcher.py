@@ -90,7 +90,7 @@ class GuardedFetcher:
         found = await self._exchange("GET", url, asked, None)
         if found.status == _HTTP_NOT_MODIFIED and asked.etag is not None:
             return found
-        if found.status != _HTTP_OK:
+        if found.status != _HTTP_OK:  # CIMD-4/status
             raise Unfetchable(f"answered {found.status}", found.status)
         if not asked.accepts(found.media_type):
             raise Unfetchable(f"answered with the media type {found.media_type[:100]!r}", found.status)

@@ -91,6 +91,7 @@ async def places_of(target: Target, openings: Openings, resolver: Resolver) -> t
         raise Unfetchable("the name resolves to no address, or to very many")
     for place in found:
         # One forbidden address among public ones is an attack, not a mishap: no connection at all.
+        # CIMD-6.5/special-use CIMD-6.5/further
         if not openings.permits(target.host, place.address):
             raise Unfetchable(f"the name resolves to {place.address}, which is not public")
         if target.scheme == "http" and not place.address.is_loopback:

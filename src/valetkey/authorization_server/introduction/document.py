@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 LONGEST_URL: Final = 256
 """Characters: people are shown it, and it stands in every token."""
-MOST_OCTETS: Final = 5 * 1024
+MOST_OCTETS: Final = 5 * 1024  # CIMD-6.6/size
 MEDIA_TYPES: Final = ("application/json", "+json")
 GRANT_TYPES: Final = frozenset(map(GrantType, ("authorization_code", "refresh_token")))
 """Those in which an end-user answers for what a stranger gets."""
@@ -139,9 +139,9 @@ def _described(client_id: ClientId, metadata: ClientMetadata, permitted: Scope, 
     return Client(
         client_id=client_id,
         name=_name(client_id, metadata),
-        authentication_method=_METHODS[metadata.token_endpoint_auth_method],
+        authentication_method=_METHODS[metadata.token_endpoint_auth_method],  # CIMD-6.2/authenticate
         grant_types=GRANT_TYPES & policy.grant_types & frozenset(map(GrantType, grant_types)),
-        redirect_uris=metadata.redirect_uris,
+        redirect_uris=metadata.redirect_uris,  # CIMD-4.5/redirect-uris
         post_logout_redirect_uris=metadata.post_logout_redirect_uris,
         jwks=metadata.jwks,
         jwks_uri=metadata.jwks_uri,

@@ -48,9 +48,11 @@ async def find_or_introduce(
     if not server.client_documents.is_fresh(client_id, now):
         await _count(source, server, now)
     try:
-        metadata = await server.client_documents.find(client_id, now)
+        metadata = await server.client_documents.find(client_id, now)  # CIMD-4/fetch
         return introduced_client(client_id, metadata, await _permitted(server), server.policy)
     except (Unfetchable, UnfitDocument) as failure:
+        if isinstance(failure, UnfitDocument):
+            server.client_documents.forget(client_id)
         server.log.write("client.refused", client_id=client_id, why=failure.detail)
         raise UnreadableClient(failure.detail) from None
 
