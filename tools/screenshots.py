@@ -44,6 +44,8 @@ DOCS: dict[str, Shot] = {
     "login-de": Shot("login", width=960, height=720, language="de"),
     "consent": Shot("consent", width=960, height=_WINDOW),
     "consent-dark": Shot("consent", "dark", 960, _WINDOW),
+    "device-code": Shot("device-link", width=960, height=760),
+    "device-answer": Shot("device-answer", width=960, height=_WINDOW + 40),
     "error": Shot("error", width=960, height=720),
     "sign-out": Shot("sign-out", width=960, height=600),
     "signed-out": Shot("signed-out", width=960, height=600),
