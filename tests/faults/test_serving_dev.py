@@ -48,7 +48,7 @@ def test_the_report_names_everything_that_one_needs(dev: DevServer) -> None:
     report = dev.report
     assert report["issuer"].startswith("http://localhost:")
     assert {user["role"] for user in report["users"]} == {"user", "admin"}
-    assert set(report["clients"]) == {"web", "spa", "native", "machine"}
+    assert set(report["clients"]) == {"web", "spa", "native", "machine", "tv", "api-gateway"}
     assert report["clients"]["web"]["redirect_uris"] == [
         "http://localhost:3000/callback",
         report["issuer"] + "/demo/callback",

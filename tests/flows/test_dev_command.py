@@ -74,9 +74,9 @@ def test_the_json_report_has_the_documented_members(dev: DevServer) -> None:
     report = dev.report
     assert set(report) == {"issuer", "links", "users", "clients", "api", "curl"}
     assert "ca_file" not in report
-    assert set(report["clients"]) == {"web", "spa", "native", "machine"}
+    assert set(report["clients"]) == {"web", "spa", "native", "machine", "tv", "api-gateway"}
     for name, client in report["clients"].items():
-        secret = {"client_secret"} if name in {"web", "machine"} else set()
+        secret = {"client_secret"} if name in {"web", "machine", "api-gateway"} else set()
         assert set(client) == {"client_id", "redirect_uris"} | secret
     assert all(set(user) == {"username", "password", "role"} for user in report["users"])
     assert all(url.startswith("http://localhost:") for url in (*report["links"].values(), report["api"]))

@@ -21,6 +21,7 @@ from valetkey.authorization_server.pages import (
     ErrorKind,
     ErrorPage,
     FormTarget,
+    LeavingPage,
     LoginPage,
     LoginProblem,
     Page,
@@ -77,6 +78,17 @@ CONSENT = ConsentPage(
     ConsentMemory.REMEMBERED,
     outlives_session=False,
 )
+UNVERIFIED_CONSENT = replace(
+    CONSENT, client_name="Inspector", redirect_host="localhost:6274", memory=ConsentMemory.ASKED_AGAIN,
+    is_unverified=True,
+)
+LEAVING = LeavingPage(
+    "access_denied",
+    400,
+    "Inspector",
+    "inspector.example",
+    "https://inspector.example/callback?error=access_denied&state=1",
+)
 _DEVICE_FORM = FormTarget("/device", _HIDDEN)
 DEVICE_CODE = DeviceCodePage(_DEVICE_FORM)
 DEVICE_ANSWER = DeviceAnswerPage(
@@ -97,6 +109,8 @@ DEV_HOME = DevHome(
         DevClient(ClientKind.SPA, "demo-spa", None, ("http://localhost:5173/callback",)),
         DevClient(ClientKind.NATIVE, "demo-native", None, ("http://127.0.0.1/callback", "http://[::1]/callback")),
         DevClient(ClientKind.MACHINE, "demo-machine", "vk_cs_sampleOnly_uvwxyz0123456789abcdefghijklmno"),
+        DevClient(ClientKind.TV, "demo-tv"),
+        DevClient(ClientKind.GATEWAY, "demo-gateway", "vk_cs_sampleOnly_zyxwvu9876543210abcdefghijklmno"),
     ),
     links=(
         (LinkKind.OPENID_CONFIGURATION, "/.well-known/openid-configuration"),
@@ -108,9 +122,9 @@ DEV_HOME = DevHome(
     curl='curl -s http://localhost:9001/photos -H "authorization: Bearer $(curl -s http://localhost:9000/token'
     " -u 'demo-machine:vk_cs_sampleOnly_uvwxyz0123456789abcdefghijklmno' -d grant_type=client_credentials"
     ' | python3 -c \'import json,sys; print(json.load(sys.stdin)["access_token"])\')"',
+    device_curl="curl -s -d client_id=demo-tv -d scope=photos.read http://localhost:9000/device_authorization",
     debugger="/playground/jwt",
 )
-    device_curl="curl -s -d client_id=demo-tv -d scope=photos.read http://localhost:9000/device_authorization",
 DEMO_CALLBACK = DemoCallback(
     code="vk_ac_sampleOnly_0123456789abcdefghijklmnopqrstu",
     state="3pWm1bq0vY9cSg6kQvT2hA",

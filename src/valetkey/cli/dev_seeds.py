@@ -1,4 +1,4 @@
-"""What `valetkey dev` starts with: two end-users, four clients and the demo API, added where they are missing."""
+"""What `valetkey dev` starts with: two end-users, six clients and the demo API, added where they are missing."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from valetkey.authorization_server.decision import PutClient, PutEndUser, PutResource, PutTenant
+from valetkey.authorization_server.grants.device_code import DEVICE_CODE
 from valetkey.authorization_server.model import (
     ApplicationType,
     AuthenticationMethod,
@@ -13,12 +14,14 @@ from valetkey.authorization_server.model import (
     ClientSecret,
     ConsentMode,
     EndUser,
+    ExchangeRule,
     Resource,
     Tenant,
     normalised_username,
 )
 from valetkey.authorization_server.policy import OAUTH_2_1
 from valetkey.cli.dev_state import USERS, DevSecrets
+from valetkey.oauth.token_exchange import GRANT_TYPE as TOKEN_EXCHANGE
 from valetkey.oauth.types import (
     DEFAULT_TENANT,
     ClientId,
@@ -42,6 +45,9 @@ CALLBACK: Final = "/demo/callback"
 
 _CODE: Final = frozenset({GrantType("authorization_code"), GrantType("refresh_token")})
 _MACHINE: Final = frozenset({GrantType("client_credentials")})
+_DEVICE: Final = frozenset({DEVICE_CODE, GrantType("refresh_token")})
+_EXCHANGE: Final = frozenset({GrantType(TOKEN_EXCHANGE)})
+_OF_PEOPLE: Final = ("web", "spa", "native", "tv")
 _PERSON_SCOPE: Final = Scope({"openid", "profile", "email", "offline_access", *ALBUM_SCOPES})
 
 
@@ -66,11 +72,20 @@ class Seeds:
             "native", "Album Desk", public, ("http://127.0.0.1/callback", "http://[::1]/callback")
         )
         machine = self._client("machine", "Nightly Backup", secret, ())
+        tv = self._client("tv", "Living Room Screen", public, ())
+        gateway = self._client("api-gateway", "Album Gateway", secret, ())
         return (
             web,
             spa,
             replace(native, application_type=ApplicationType.NATIVE),
             replace(machine, grant_types=_MACHINE, scope=Scope.of(ALBUM_SCOPES)),
+            replace(tv, grant_types=_DEVICE, application_type=ApplicationType.NATIVE),
+            replace(
+                gateway,
+                grant_types=_EXCHANGE,
+                scope=Scope.of(ALBUM_SCOPES),
+                token_exchange=tuple(ExchangeRule(ClientId(name), (self.api,)) for name in _OF_PEOPLE),
+            ),
         )
 
     @property
@@ -131,7 +146,20 @@ def _joined(found: Client, client: Client) -> Client:
         redirect_uris=tuple(dict.fromkeys((*found.redirect_uris, *client.redirect_uris))),
         resources=tuple(resources),
         secrets=secrets,
+        token_exchange=_joined_rules(found.token_exchange, client.token_exchange),
     )
+
+
+def _joined_rules(found: tuple[ExchangeRule, ...], wanted: tuple[ExchangeRule, ...]) -> tuple[ExchangeRule, ...]:
+    new = {rule.subject_client_id: rule for rule in wanted}
+    joined = [
+        replace(rule, resources=tuple(dict.fromkeys((*new[rule.subject_client_id].resources, *rule.resources))))
+        if rule.subject_client_id in new
+        else rule
+        for rule in found
+    ]
+    known = {rule.subject_client_id for rule in found}
+    return (*joined, *(rule for rule in wanted if rule.subject_client_id not in known))
 
 
 async def _end_user(username: str, seeds: Seeds, passwords: PasswordHasher, fresh: Fresh) -> EndUser:

@@ -19,7 +19,7 @@ from valetkey.oauth.types import OpaqueToken
 
 USERS: Final = {"alice": "user", "admin": "admin"}
 """User name to role."""
-SECRET_CLIENTS: Final = ("web", "machine")
+SECRET_CLIENTS: Final = ("web", "machine", "api-gateway")
 
 _OURS: Final = (
     "secrets.json",
@@ -64,7 +64,8 @@ def open_state(folder: Path) -> DevState:
     """Return the state in `folder`, made where there is none."""
     path = folder / "secrets.json"
     try:
-        return DevState(folder, msgspec.json.decode(path.read_bytes(), type=DevSecrets), is_new=False)
+        found = msgspec.json.decode(path.read_bytes(), type=DevSecrets)
+        return DevState(folder, _completed(found, path), is_new=False)
     except FileNotFoundError:
         drawn = _draw()
         _write_private(path, msgspec.json.encode(drawn))
@@ -98,14 +99,27 @@ def reset(folder: Path, descriptor: int) -> None:
     fcntl.flock(descriptor, fcntl.LOCK_SH)
 
 
+def _completed(found: DevSecrets, path: Path) -> DevSecrets:
+    """Draw the secrets of clients that the folder does not know yet, because an older version made it."""
+    missing = [name for name in SECRET_CLIENTS if name not in found.client_secrets]
+    if not missing:
+        return found
+    secrets_of_clients = found.client_secrets | {name: _client_secret() for name in missing}
+    completed = DevSecrets(found.key_encryption_key, found.passwords, secrets_of_clients)
+    _write_private(path, msgspec.json.encode(completed))
+    return completed
+
+
 def _draw() -> DevSecrets:
     return DevSecrets(
         key_encryption_key=os.urandom(32),
         passwords={name: _password() for name in USERS},
-        client_secrets={
-            name: OpaqueToken.from_entropy("vk_cs_", os.urandom(32)).reveal() for name in SECRET_CLIENTS
-        },
+        client_secrets={name: _client_secret() for name in SECRET_CLIENTS},
     )
+
+
+def _client_secret() -> str:
+    return OpaqueToken.from_entropy("vk_cs_", os.urandom(32)).reveal()
 
 
 def _password() -> str:

@@ -18,6 +18,8 @@ class ClientKind(StrEnum):
     SPA = "spa"
     NATIVE = "native"
     MACHINE = "machine"
+    TV = "tv"
+    GATEWAY = "api-gateway"
 
 
 class LinkKind(StrEnum):
@@ -60,10 +62,10 @@ class DevHome:
     """One command line that calls the demo API and is answered 200."""
     starts_flow: bool = True
     """The demo client's routes are served, so the page offers to start its flow."""
-    debugger: str = ""
-    """The path of the token debugger, where it is served."""
     device_curl: str = ""
     """One command line that starts the device grant, where there is a client for it."""
+    debugger: str = ""
+    """The path of the token debugger, where it is served."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -178,6 +178,12 @@ CLIENT_WORDS: Final[Mapping[ClientKind, ClientWords]] = MappingProxyType(
         ClientKind.MACHINE: ClientWords(
             N_("Machine client"), N_("Acts for itself; no person is involved."), N_("Client credentials")
         ),
+        ClientKind.TV: ClientWords(
+            N_("Device without a browser"), N_("Shows a code; the person signs in elsewhere."), N_("Device code")
+        ),
+        ClientKind.GATEWAY: ClientWords(
+            N_("Gateway"), N_("Keeps a secret, and swaps the tokens of the others."), N_("Token exchange")
+        ),
     }
 )
 
