@@ -37,7 +37,7 @@ from valetkey.jose import AsyncRemoteJwkSet, Decrypter, Jwk, JwkSet, SyncRemoteJ
 """
 
 SECTIONS: Final = {
-    "JWT": ("jwt", "dpop_proof"),
+    "JWT": ("jwt", "verified_tokens", "dpop_proof"),
     "Keys": ("jwk", "jwk_set", "key_files", "certificates"),
     "Keys of a URL": ("fetching", "remote"),
     "JWS": ("jws", "jws_json"),
@@ -60,6 +60,7 @@ or the one `enc` that it is the key of."""
 WIDEST: Final = 100
 
 SHARED: Final = frozenset({
+    "jwt.opened_jwt", "verified_tokens.require_size",
     "jwk.signer_of", "jwk.encryption_of", "jwk.refuse_private", "jwk_set.UnboundJwk",
     "jws.ProtectedHeader", "jws.CompactJws", "jws.parse_header", "jws.sound_header", "jws.normal_typ",
     "jws.parse_compact", "jws.verify_with", "jws.own_header", "jws.payload_of",
@@ -76,7 +77,18 @@ INTERNAL: Final = frozenset({
 """Modules that have no section of their own."""
 
 LIMITS: Final = (
-    *("jwt", "jws", "jws_json", "jwk", "jwk_set", "remote", "certificates", "encoding", "key_management"),
+    *(
+        "jwt",
+        "verified_tokens",
+        "jws",
+        "jws_json",
+        "jwk",
+        "jwk_set",
+        "remote",
+        "certificates",
+        "encoding",
+        "key_management",
+    ),
     "key_types",
 )
 _LIMIT_WORDS: Final = ("MAXIMUM", "MINIMUM", "LONGEST", "SHORTEST", "DEADLINE", "STALE", "UNKNOWN_KID")

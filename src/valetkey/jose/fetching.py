@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     import httpx2
 
     from valetkey.jose.jwk_set import JwkSet
-    from valetkey.jose.jwt import VerifiedJwt, Verifier
+    from valetkey.jose.jwt import VerifiedJwt
+    from valetkey.jose.verified_tokens import TokenVerifier
 
 Fetch: TypeAlias = Callable[[FetchRequest], Awaitable[FetchAnswer]]
 
@@ -99,7 +100,7 @@ class AsyncRemoteJwkSet:
         self._report = report
         self._flight: asyncio.Task[None] | None = None
 
-    async def verify(self, verifier: Verifier, token: str, now: int | None = None) -> VerifiedJwt:
+    async def verify(self, verifier: TokenVerifier, token: str, now: int | None = None) -> VerifiedJwt:
         """Returns what `verifier` makes of `token` with the published keys.
 
         InvalidToken as `Verifier.verify` does; KeySourceUnavailable where no usable keys are known.
@@ -159,7 +160,7 @@ class SyncRemoteJwkSet:
         self._lock = threading.Lock()
         self._flight: threading.Thread | None = None
 
-    def verify(self, verifier: Verifier, token: str, now: int | None = None) -> VerifiedJwt:
+    def verify(self, verifier: TokenVerifier, token: str, now: int | None = None) -> VerifiedJwt:
         """Returns what `verifier` makes of `token` with the published keys.
 
         InvalidToken as `Verifier.verify` does; KeySourceUnavailable where no usable keys are known.
