@@ -399,6 +399,7 @@ async def test_a_url_that_leads_inwards_is_a_page_that_tells_nothing(tmp_path: P
 
 
 # covers: CON-04
+@requirement("CIMD-6.4/hostname")
 async def test_the_end_user_is_asked_every_time_and_told_where_the_answer_goes(visitor: Visitor) -> None:
     for _ in range(2):
         answer = await visitor.authorize(URL, redirect_uri=CALLBACK, scope=SCOPE)
@@ -406,7 +407,7 @@ async def test_the_end_user_is_asked_every_time_and_told_where_the_answer_goes(v
             answer = await visitor.sign_in(answer)
         page = consent_page(answer)
         assert page.memory is ConsentMemory.ASKED_AGAIN
-        assert page.redirect_host == "apps.example"
+        assert (page.is_unverified, page.client_site, page.redirect_host) == (True, "apps.example", "apps.example")
         assert "code" in returned(await visitor.consent(answer))
     silent = returned(await visitor.authorize(URL, redirect_uri=CALLBACK, scope=SCOPE, prompt="none"))
     assert silent["error"] == "consent_required"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from valetkey.administration.refusal import ActRefused
 from valetkey.administration.views import View
 from valetkey.authorization_server.decision import BumpGeneration, Changes, EndSession, RevokeAuthorization
+from valetkey.authorization_server.model import ManagedBy
 
 if TYPE_CHECKING:
     from valetkey.authorization_server.model import Client, EndUser, StoredAuthorization, StoredSession
@@ -61,11 +62,17 @@ def revoke_client(client: Client) -> RevocationAct:
                 f"client {client.client_id} holds nothing any more: "
                 "every code, refresh token and access token from before now is dead"
             ),
-            f"It may ask for new ones; `valetkey client change {client.client_id} --disable` ends that too.",
+            f"It may ask for new ones; {_how_to_end(client)} ends that too.",
             _LATE,
         ),
         (BumpGeneration("client", client.client_id),),
     )
+
+
+def _how_to_end(client: Client) -> str:
+    if client.managed_by is ManagedBy.DOCUMENT:
+        return "its host or URL in the setting outbound.block"
+    return f"`valetkey client change {client.client_id} --disable`"
 
 
 def revoke_session(found: StoredSession, now: NumericDate) -> RevocationAct:

@@ -117,6 +117,10 @@ class ConsentPage:
     memory: ConsentMemory
     outlives_session: bool
     """The client keeps access after the end-user signed out."""
+    is_unverified: bool = False
+    """Nobody but the client itself says who it is."""
+    client_site: str = ""
+    """The host of the document in which it introduced itself; "" for one that was registered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +169,19 @@ class ErrorPage:
     """One more fixed sentence for the developer of the client; never a value that was sent."""
     way_on: str | None = None
     """A path on our origin, with its query, by which the person may begin again; None where only the client can."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeavingPage:
+    """Says that nothing came of a request, and whose site the person would go to: one that nobody vouches for."""
+
+    code: str
+    """The `data-error` attribute."""
+    status: int
+    client_name: str
+    redirect_host: str
+    way_out: str | None = field(repr=False)
+    """The client's verified redirect URI with the error; None for a person who is not signed in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +258,7 @@ View = (
     | DeviceAnswerPage
     | DeviceDonePage
     | ErrorPage
+    | LeavingPage
     | SignOutPage
     | SignedOutPage
     | AccountPage

@@ -15,6 +15,7 @@ from valetkey.administration.revocation import (
     revoke_session,
     revoke_subject,
 )
+from valetkey.authorization_server.introduction.document import absent_client
 from valetkey.authorization_server.model import normalised_username
 from valetkey.cli.desk import at_desk, desk_options, store_options
 from valetkey.cli.output import say, show_json
@@ -58,10 +59,14 @@ def client(client_id: str, **options: Any) -> None:
 
     \b
     Example: valetkey revoke client shop
+             valetkey revoke client https://apps.example.com/client.json
     """
 
     async def find(desk: Desk) -> RevocationAct:
         held = await desk.stores.clients.find(ClientId(client_id))
+        if held is None and client_id.startswith("https://"):
+            # It introduced itself by this URL, and is stored nowhere.
+            held = absent_client(ClientId(client_id), None)
         if held is None:
             raise ActRefused(
                 f"there is no client {client_id} in tenant {desk.tenant_id}: see `valetkey client list`"

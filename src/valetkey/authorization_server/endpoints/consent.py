@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from valetkey.authorization_server import paths
+from valetkey.authorization_server.audit import by_end_user
 from valetkey.authorization_server.authorization.interaction import (
     NeedConsent,
     answered,
@@ -24,6 +25,7 @@ from valetkey.authorization_server.authorization.response import RedirectError
 from valetkey.authorization_server.authorization.rules import REFRESH
 from valetkey.authorization_server.browser import Form, form_token, is_form_token, short_digest
 from valetkey.authorization_server.decision import AdvanceInteraction, Changes
+from valetkey.authorization_server.introduction.document import site_of
 from valetkey.authorization_server.model import ConsentAnswer, Resource, StoredSession
 from valetkey.authorization_server.pages import (
     ConsentMemory,
@@ -52,8 +54,8 @@ async def respond(request: HttpRequest, server: AuthorizationServer) -> HttpResp
     try:
         if request.method != "POST":
             return await _show(query_of(request).get("interaction"), request, server, fresh)
-        form = form_of(request)
-        return await commit_in_rounds(server, lambda: _post(form, request, server, fresh))
+        form, origin = form_of(request), by_end_user(request, fresh)
+        return await commit_in_rounds(server, lambda: _post(form, request, server, fresh), origin)
     except PageRefusal as refusal:
         server.log.write(
             "consent.refused",
@@ -129,4 +131,6 @@ def _page(
         scopes=in_words(asked.scope, asked.resources, catalogue),
         memory=ConsentMemory.REMEMBERED if remembered else ConsentMemory.ASKED_AGAIN,
         outlives_session=REFRESH in client.grant_types and not is_bound(asked.scope, policy),
+        is_unverified=client.is_unverified,
+        client_site=site_of(client),  # CIMD-6.4/hostname
     )

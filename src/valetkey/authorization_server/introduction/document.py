@@ -96,6 +96,11 @@ def introduced_client(client_id: ClientId, metadata: ClientMetadata, permitted: 
     return client
 
 
+def site_of(client: Client) -> str:
+    """Return the host of the document in which a client introduced itself; "" for one that was registered."""
+    return (urlsplit(client.client_id).netloc or "") if client.managed_by is ManagedBy.DOCUMENT else ""
+
+
 def absent_client(client_id: ClientId, metadata: ClientMetadata | None) -> Client:
     """Return what is known of a client without asking its site, so that its tokens can be judged and taken back.
 
