@@ -44,6 +44,7 @@ from valetkey.authorization_server.model import (
     Tenant,
 )
 from valetkey.authorization_server.self_registration.changes import RegistrationToken
+from valetkey.authorization_server.trusted_issuer import SubjectMatch, TrustedIssuer
 from valetkey.oauth.types import (
     AuthorizationId,
     ClientId,
@@ -126,6 +127,17 @@ RESOURCE = Resource(
     Seconds(60),
     AccessTokenFormat.OPAQUE,
     (ClientId("api"), ClientId("gateway")),
+)
+TRUSTED = TrustedIssuer(
+    "https://idp.example",
+    (CLIENT_ID, ClientId("gateway")),
+    Scope.of(("read", "write")),
+    jwks_uri="https://idp.example/keys",
+    algorithms=("ES256",),
+    subject_claim="email",
+    subject_match=SubjectMatch.LISTED,
+    subjects={"a@example.com": "Alice"},
+    assertion_lifetime=Seconds(60),
 )
 KEY = SigningKey("k1", "ES256", '{"kty":"EC"}', b"sealed\x00", KeyState.ACTIVE, NOW)
 ACME = Tenant(

@@ -35,6 +35,7 @@ from contracts.stored_values import (
     SUBJECT,
     SUCCESSOR,
     TENANT,
+    TRUSTED,
     WORLD,
     digest,
     later,
@@ -63,6 +64,7 @@ from valetkey.authorization_server.decision import (
     PutEndUser,
     PutResource,
     PutTenant,
+    PutTrustedIssuer,
     RecordPoll,
     RedeemCode,
     RedeemDeviceCode,
@@ -72,6 +74,7 @@ from valetkey.authorization_server.decision import (
     RemoveEndUser,
     RemoveRegistrationToken,
     RemoveResource,
+    RemoveTrustedIssuer,
     ReplaceRegisteredClient,
     RevokeAccessToken,
     RevokeAuthorization,
@@ -89,11 +92,13 @@ from valetkey.authorization_server.model import Generations, PasswordHash
 from valetkey.authorization_server.revocation.statuses import (
     AssignStatus,
     AssignStatusBlock,
+    AssignStatusToClient,
     ReserveStatusRange,
     RevokeStatus,
     StatusBlock,
     StatusListId,
 )
+from valetkey.authorization_server.trusted_issuer import SubjectMatch
 from valetkey.oauth.types import AuthorizationId, ClientId, Scope, Seconds, SessionId, Subject, TenantId
 
 LIST = StatusListId("list")
@@ -184,7 +189,14 @@ CHANGES: tuple[Change, ...] = (
     AssignStatus(LIST, 5, AUTHORIZATION.authorization_id, later(300)),
     AssignStatus(LIST, 6, SECOND.authorization_id, later(301)),
     AssignStatusBlock(StatusBlock(LIST, 0, 4, CLIENT_ID, Generations(), later(300))),
+    AssignStatusToClient(LIST, 8, ClientId("third"), 0, later(300)),
+    AssignStatusToClient(LIST, 8, CLIENT_ID, 0, later(301)),
     RevokeStatus(LIST, 7, later(300)),
+    PutTrustedIssuer(TRUSTED),
+    PutTrustedIssuer(replace(TRUSTED, subject_match=SubjectMatch.EMAIL, subjects={}, disabled=True)),
+    RemoveTrustedIssuer(TRUSTED.issuer),
+    PutEndUser(replace(END_USER, email="ALICE@Example.com")),
+    PutEndUser(replace(END_USER, email=None, email_verified=False)),
     BumpGeneration("client", CLIENT_ID),
     BumpGeneration("subject", SUBJECT),
     BumpGeneration("tenant", ""),
@@ -212,6 +224,9 @@ async def everything(storage: Storage, tenant: TenantId) -> list[object]:
         await stores.signing_keys.version(),
         await stores.end_users.list(),
         await stores.end_users.find_by_username("alice"),
+        list(await stores.end_users.find_by_email("alice@example.com")),
+        await stores.trusted_issuers.find(TRUSTED.issuer),
+        list(await stores.trusted_issuers.list()),
         await stores.end_users.generations(SUBJECT),
         [await stores.browsers.find(handle) for handle in (BROWSER.handle_digest, digest("new"))],
         await stores.browsers.sessions(BROWSER.browser_id),

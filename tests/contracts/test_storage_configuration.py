@@ -17,6 +17,7 @@ from contracts.stored_values import (
     SECRET,
     SUBJECT,
     TENANT,
+    TRUSTED,
     WORLD,
     later,
 )
@@ -29,9 +30,11 @@ from valetkey.authorization_server.decision import (
     PutEndUser,
     PutResource,
     PutTenant,
+    PutTrustedIssuer,
     RemoveClient,
     RemoveEndUser,
     RemoveResource,
+    RemoveTrustedIssuer,
     SetProvisioningRevision,
 )
 from valetkey.authorization_server.model import (
@@ -42,6 +45,7 @@ from valetkey.authorization_server.model import (
     Tenant,
 )
 from valetkey.authorization_server.ports import Stores
+from valetkey.authorization_server.trusted_issuer import SubjectMatch
 from valetkey.jose import JwkSet
 from valetkey.oauth.types import ClientId, SecretText, Subject
 
@@ -53,6 +57,8 @@ OF_THE_TENANT: list[Change] = [
     RemoveEndUser(SUBJECT, NOW),
     PutResource(RESOURCE),
     RemoveResource(RESOURCE.identifier),
+    PutTrustedIssuer(TRUSTED),
+    RemoveTrustedIssuer(TRUSTED.issuer),
     AddSigningKey(KEY),
     BumpGeneration("server", ""),
     BumpGeneration("tenant", ""),
@@ -199,3 +205,32 @@ async def test_disabling_a_client_moves_its_generation_once(stores: Stores) -> N
     for client in (CLIENT, replace(CLIENT, name="Renamed"), disabled, disabled):
         await stores.commit([PutClient(client)])
     assert await stores.clients.generations(CLIENT_ID) == Generations(client=1)
+
+
+async def test_a_trusted_issuer_comes_back_as_it_was_put(stores: Stores) -> None:
+    await stores.commit([PutTrustedIssuer(TRUSTED)])
+    assert await stores.trusted_issuers.find(TRUSTED.issuer) == TRUSTED
+    changed = replace(TRUSTED, subject_match=SubjectMatch.EMAIL, subjects={}, disabled=True)
+    await stores.commit([PutTrustedIssuer(changed)])
+    assert list(await stores.trusted_issuers.list()) == [changed]
+    await stores.commit([RemoveTrustedIssuer(TRUSTED.issuer)])
+    assert await stores.trusted_issuers.find(TRUSTED.issuer) is None
+
+
+async def test_a_trusted_issuer_is_its_tenants_own(storage: Storage) -> None:
+    await storage.stores(TENANT).commit([PutTrustedIssuer(TRUSTED)])
+    assert await storage.stores(OTHER_TENANT).trusted_issuers.find(TRUSTED.issuer) is None
+
+
+async def test_an_end_user_is_found_by_the_address_of_now_in_whatever_ascii_case(stores: Stores) -> None:
+    carol = replace(END_USER, subject=Subject("carol"), username="carol", email="Alice@EXAMPLE.com")
+    await stores.commit([PutEndUser(END_USER)])
+    assert [one.subject for one in await stores.end_users.find_by_email("alice@example.com")] == [SUBJECT]
+    await stores.commit([PutEndUser(carol)])
+    assert len(await stores.end_users.find_by_email("alice@example.com")) == 2
+    await stores.commit(
+        [PutEndUser(replace(END_USER, email="elsewhere@example.com")), RemoveEndUser(carol.subject, NOW)]
+    )
+    assert list(await stores.end_users.find_by_email("alice@example.com")) == []
+    await stores.commit([PutEndUser(replace(END_USER, email=None, email_verified=False))])
+    assert list(await stores.end_users.find_by_email("elsewhere@example.com")) == []

@@ -27,6 +27,7 @@ from valetkey.authorization_server.decision import (
     RememberConsent,
     RemoveClient,
     RemoveRegistrationToken,
+    ReplaceRegisteredClient,
     RevokeAuthorization,
     UseRegistrationToken,
 )
@@ -142,3 +143,16 @@ async def test_consents_are_forgotten_for_one_client_alone(stores: Stores) -> No
     assert await stores.commit([ForgetConsents(STRANGER)])
     assert await stores.consents.find(SUBJECT, STRANGER) is None
     assert await stores.consents.find(SUBJECT, CLIENT_ID) is not None
+
+
+async def test_who_was_removed_or_disabled_meanwhile_does_not_come_back_by_a_change(stores: Stores) -> None:
+    change = ReplaceRegisteredClient(replace(SELF_REGISTERED, name="Renamed"))
+    assert not await stores.commit([change])
+    assert await stores.commit([REGISTER])
+    assert await stores.commit([change])
+    assert await stores.clients.find(STRANGER) == change.client
+    assert await stores.commit([PutClient(replace(SELF_REGISTERED, disabled=True))])
+    assert not await stores.commit([change])
+    assert await stores.commit([RemoveClient(STRANGER)])
+    assert not await stores.commit([change])
+    assert await stores.clients.find(STRANGER) is None

@@ -34,6 +34,7 @@ from valetkey.authorization_server.revocation.statuses import (
     CAPACITY,
     AssignStatus,
     AssignStatusBlock,
+    AssignStatusToClient,
     OpenStatusList,
     ReserveStatusRange,
     RevokeStatus,
@@ -41,6 +42,7 @@ from valetkey.authorization_server.revocation.statuses import (
     StatusListId,
     StoredStatusList,
 )
+from valetkey.oauth.types import ClientId
 
 LIST = StatusListId("list-one")
 KEY = b"\x07" * 32
@@ -128,6 +130,16 @@ async def test_a_block_with_a_later_stamp_lives_on(stores: Stores) -> None:
     await stores.commit([*WORLD, RESERVED, AssignStatusBlock(BLOCK), BumpGeneration("client", CLIENT_ID)])
     await stores.commit([AssignStatusBlock(later_block)])
     assert (await told(stores)).blocks == frozenset({(10, 5)})
+
+
+async def test_a_place_dies_with_each_client_that_its_token_came_through(stores: Stores) -> None:
+    between = ClientId("between")
+    assigned = [AssignStatusToClient(LIST, 8, client_id, 0, later(300)) for client_id in (CLIENT_ID, between)]
+    await stores.commit([*WORLD, RESERVED, *assigned])
+    assert (await told(stores)).indices == NOTHING
+    await stores.commit([BumpGeneration("client", between)])
+    assert (await told(stores)).indices == frozenset({8})
+    assert (await told(stores, 300)).indices == NOTHING
 
 
 async def test_one_place_is_revoked_by_itself_until_its_token_is_over(stores: Stores) -> None:

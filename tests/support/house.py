@@ -46,6 +46,7 @@ from valetkey.authorization_server.model import (
     ClientSecret,
     EndUser,
     PasswordHash,
+    RegistrationMode,
     Resource,
     Session,
     SigningKey,
@@ -53,7 +54,7 @@ from valetkey.authorization_server.model import (
 )
 from valetkey.authorization_server.pages import Page
 from valetkey.authorization_server.policy import PROFILES
-from valetkey.authorization_server.routes import ROUTES
+from valetkey.authorization_server.routes import ROUTES, Route
 from valetkey.authorization_server.service import AuthorizationServer
 from valetkey.jose import Jwk, JwkSet, jwt
 from valetkey.oauth.http import HttpRequest, HttpResponse
@@ -263,7 +264,7 @@ class House:
         headers: Mapping[str, str] | None = None,
     ) -> HttpResponse | Page:
         """Send one request; errors become what the HTTP adapter makes of them."""
-        route = next(row for row in ROUTES if row.path in {path, path.rpartition("/")[0] + "/{list}"})
+        route = route_of(path)
         assert method in route.methods
         body = form if isinstance(form, bytes) else encode_form(form)
         request = HttpRequest(
@@ -288,6 +289,16 @@ class House:
     ) -> HttpResponse:
         """Post a form to an endpoint that speaks to machines."""
         response = await self.send("POST", path, form=form, headers=headers)
+        assert isinstance(response, HttpResponse)
+        return response
+
+    async def speak(
+        self, method: str, path: str, document: object = None, bearer: str | None = None
+    ) -> HttpResponse:
+        """Send a JSON document, or none, to an endpoint that speaks to machines."""
+        body = b"" if document is None else msgspec.json.encode(document)
+        headers = {} if bearer is None else {"authorization": f"Bearer {bearer}"}
+        response = await self.send(method, path, form=body, headers=headers)
         assert isinstance(response, HttpResponse)
         return response
 
@@ -429,6 +440,12 @@ class House:
         return await self.get("/userinfo", {"authorization": f"Bearer {access_token}"})
 
 
+def route_of(path: str) -> Route:
+    """Return the row of the matrix for a path, which may name one of the many in a folder."""
+    folder = path.rpartition("/")[0] + "/{"
+    return next(row for row in ROUTES if row.path == path or (row.path.startswith(folder) and folder != "/{"))
+
+
 def assertion_form(assertion: str) -> dict[str, str]:
     """Return the form fields that carry a client assertion."""
     return {"client_assertion_type": ASSERTION_TYPE, "client_assertion": assertion}
@@ -471,12 +488,17 @@ def segment(text: bytes) -> str:
 
 
 async def build_house(
-    *, profile: str = "OAUTH_2_1", issuer: Issuer = ISSUER, tenant_id: TenantId = DEFAULT_TENANT
+    *,
+    profile: str = "OAUTH_2_1",
+    issuer: Issuer = ISSUER,
+    tenant_id: TenantId = DEFAULT_TENANT,
+    registration: RegistrationMode | None = None,
+    registration_scope: Scope | None = None,
 ) -> House:
     """Return a server with the seeded clients, end-users and resource servers."""
     storage = MemoryStorage()
     stores = storage.stores(tenant_id)
-    tenant = Tenant(tenant_id, "Example", profile)
+    tenant = Tenant(tenant_id, "Example", profile, registration=registration, registration_scope=registration_scope)
     changes: list[Change] = [PutTenant(tenant)]
     changes += [PutResource(resource) for resource in resources()]
     changes += [PutClient(client) for client in clients().values()]

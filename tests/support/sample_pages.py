@@ -79,7 +79,10 @@ CONSENT = ConsentPage(
     outlives_session=False,
 )
 UNVERIFIED_CONSENT = replace(
-    CONSENT, client_name="Inspector", redirect_host="localhost:6274", memory=ConsentMemory.ASKED_AGAIN,
+    CONSENT,
+    client_name="Inspector",
+    redirect_host="localhost:6274",
+    memory=ConsentMemory.ASKED_AGAIN,
     is_unverified=True,
 )
 LEAVING = LeavingPage(
@@ -203,6 +206,9 @@ SAMPLES: Mapping[str, AnyPage] = MappingProxyType(
                 outlives_session=True,
             )
         ),
+        "consent-unverified": Page(UNVERIFIED_CONSENT),
+        "leaving": Page(LEAVING),
+        "leaving-stranger": Page(replace(LEAVING, code="invalid_scope", client_name=LONG_NAME, way_out=None)),
         "device": Page(DEVICE_CODE),
         "device-link": Page(replace(DEVICE_CODE, user_code="WDJB-MJHT", came_with_link=True)),
         "device-malformed": Page(replace(DEVICE_CODE, user_code="1234", problem=DeviceProblem.MALFORMED_CODE)),

@@ -52,7 +52,13 @@ from valetkey.authorization_server.self_registration.changes import (
     RegisterClient,
     RegistrationChange,
     RemoveRegistrationToken,
+    ReplaceRegisteredClient,
     UseRegistrationToken,
+)
+from valetkey.authorization_server.trusted_issuer import (
+    PutTrustedIssuer,
+    RemoveTrustedIssuer,
+    TrustedIssuerChange,
 )
 from valetkey.oauth.errors import OAuthError
 from valetkey.oauth.token_exchange import TokenType
@@ -82,6 +88,7 @@ __all__ = [
     "PutEndUser",
     "PutResource",
     "PutTenant",
+    "PutTrustedIssuer",
     "RecordPoll",
     "RedeemDeviceCode",
     "RegisterClient",
@@ -89,6 +96,8 @@ __all__ = [
     "RemoveEndUser",
     "RemoveRegistrationToken",
     "RemoveResource",
+    "RemoveTrustedIssuer",
+    "ReplaceRegisteredClient",
     "RevokeAccessToken",
     "SetProvisioningRevision",
     "UseRegistrationToken",
@@ -289,6 +298,7 @@ Change = (
     | StatusChange
     | ConfigurationChange
     | RegistrationChange
+    | TrustedIssuerChange
 )
 
 Changes = tuple[Change, ...]
@@ -327,6 +337,14 @@ class ClientIssue:
 
 
 @dataclass(frozen=True, slots=True)
+class ClientStamp:
+    """A client that a token came through, and the counter of it that the token is stamped with."""
+
+    client_id: ClientId
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
 class ExchangeIssue:
     """An access token that another client got for an end-user's: it hangs off the same authorization.
 
@@ -341,6 +359,8 @@ class ExchangeIssue:
     claims: Mapping[str, object]
     expires_at: NumericDate
     token_type: TokenType
+    between: tuple[ClientStamp, ...] = ()
+    """The clients that it came through, but for its own and that of the authorization."""
     changes: Changes = ()
 
 

@@ -97,6 +97,7 @@ class Policy:
             GrantType("refresh_token"),
             GrantType("urn:ietf:params:oauth:grant-type:device_code"),
             GrantType(TOKEN_EXCHANGE),
+            GrantType("urn:ietf:params:oauth:grant-type:jwt-bearer"),
         }
     )
     response_types: frozenset[str] = frozenset({"code"})

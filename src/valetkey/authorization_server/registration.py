@@ -6,8 +6,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from valetkey.authorization_server.model import AuthenticationMethod, normalised_username
+from valetkey.authorization_server.model import AuthenticationMethod, ConsentMode, normalised_username
 from valetkey.authorization_server.policy import PROFILES
+from valetkey.oauth.authentication_method import ALGORITHMS_OF
 from valetkey.oauth.errors import OAuthError
 from valetkey.oauth.outward_url import outward_url_fault, own_url_fault
 from valetkey.oauth.redirect_uri import parse_registered
@@ -31,6 +32,8 @@ LONGEST_PASSWORD: Final = 1024
 """Bytes of UTF-8."""
 PASSWORD_EXPECTED: Final = f"a password of {SHORTEST_PASSWORD} characters to {LONGEST_PASSWORD} bytes"
 MAXIMUM_REDIRECT_URIS: Final = 20
+MAXIMUM_SECRETS: Final = 5
+"""Live ones that one client may have at once."""
 MAXIMUM_NAME: Final = 100
 ID_TOKEN_ALGORITHMS: Final = ("RS256", "ES256", "Ed25519", "EdDSA")
 """Those for which every tenant has a signing key."""
@@ -114,6 +117,16 @@ def _authentication_faults(client: Client) -> Iterator[Fault]:
         yield Fault("secret", f"{method.value} needs a secret")
     if not method.needs_secret and client.secrets:
         yield Fault("secret", f"a client that authenticates by {method.value} has no secret")
+    if len(client.secrets) > MAXIMUM_SECRETS:
+        yield Fault("secret", f"expected {MAXIMUM_SECRETS} at most")
+    if method is AuthenticationMethod.CLIENT_SECRET_JWT and any(each.sealed is None for each in client.secrets):
+        yield Fault("secret", "client_secret_jwt needs the secret itself, the key of its MACs, not its digest")
+    pinned = client.authentication_signing_alg
+    if pinned is not None and pinned not in ALGORITHMS_OF.get(method, ()):
+        known = ", ".join(ALGORITHMS_OF.get(method, ())) or "none: it signs nothing"
+        yield Fault("token_endpoint_auth_signing_alg", f"expected one of {method.value}'s algorithms: {known}")
+    if client.is_unverified and client.consent is ConsentMode.FIRST_PARTY:
+        yield Fault("consent", "a client that introduced itself is nobody's own: its end-users are asked")
     keys = client.jwks
     if method is AuthenticationMethod.PRIVATE_KEY_JWT and keys is None and client.jwks_uri is None:
         yield Fault("jwks", "private_key_jwt needs the client's public keys, or the jwks_uri where they stand")

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
+
+from valetkey.jose.algorithms import SIGNATURE_ALGORITHMS
 
 
 class AuthenticationMethod(StrEnum):
@@ -35,3 +38,13 @@ _WITH_SECRET = frozenset(
         AuthenticationMethod.CLIENT_SECRET_JWT,
     }
 )
+
+ALGORITHMS_OF: Final = {
+    AuthenticationMethod.PRIVATE_KEY_JWT: tuple(
+        row.name for row in SIGNATURE_ALGORITHMS.values() if not row.is_symmetric
+    ),
+    AuthenticationMethod.CLIENT_SECRET_JWT: tuple(
+        row.name for row in SIGNATURE_ALGORITHMS.values() if row.is_symmetric
+    ),
+}
+"""The algorithms of each method: a key of one family never verifies what the other signed (RFC 8725, 3.1)."""

@@ -19,6 +19,8 @@ class ServerMetadata:
     revocation_endpoint: str
     end_session_endpoint: str
     jwks_uri: str
+    registration_endpoint: str | None
+    """RFC 7591, 3; None where no client may register itself."""
     scopes_supported: tuple[str, ...]
     response_types_supported: tuple[str, ...]
     response_modes_supported: tuple[str, ...]

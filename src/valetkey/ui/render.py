@@ -20,6 +20,7 @@ from valetkey.authorization_server.pages import (
     DeviceProblem,
     ErrorKind,
     ErrorPage,
+    LeavingPage,
     LoginPage,
     LoginProblem,
     SignedOutPage,
@@ -156,6 +157,8 @@ def _shape(view: AnyView, language: Language) -> _Shape:  # noqa: C901, PLR0912 
                 {"words": ERROR_WORDS[view.kind], "goes_to_account": view.kind in _ANSWERED},
                 view.status,
             )
+        case LeavingPage():
+            return _Shape("leaving.html", {}, view.status)
         case SignOutPage():
             return _Shape("sign_out.html", {}, redirect_source=view.form.redirect_source)
         case SignedOutPage():

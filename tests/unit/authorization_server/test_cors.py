@@ -77,6 +77,8 @@ def test_only_the_rows_that_read_no_cookie_are_open_to_other_origins() -> None:
         "/device_authorization": Cors.CLIENT,
         "/userinfo": Cors.CLIENT,
         "/jwks.json": Cors.ANY,
+        "/register": Cors.ANY,
+        "/register/{client_id}": Cors.ANY,
         "/revoke": Cors.CLIENT,
         "/status/{list}": Cors.ANY,
         "/.well-known/openid-configuration": Cors.ANY,

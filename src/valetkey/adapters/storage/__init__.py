@@ -25,6 +25,10 @@ class Storage(Protocol):
         """Delete at most `limit` rows of each table that were over at `now`; True while more are left."""
         ...
 
+    async def forget_audit(self, before: NumericDate, limit: int) -> bool:
+        """Delete at most `limit` audit records older than `before`; True where it deleted any."""
+        ...
+
     async def close(self) -> None:
         """Commit what waits and let go of the files; a second call does nothing."""
         ...

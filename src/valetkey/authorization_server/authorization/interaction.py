@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from valetkey.authorization_server.authorization.forwarding import forwarding_of
 from valetkey.authorization_server.authorization.request import PageRefusal, Prompt
 from valetkey.authorization_server.authorization.response import RedirectError
 from valetkey.authorization_server.browser import TOUCH_INTERVAL
@@ -12,6 +13,7 @@ from valetkey.authorization_server.decision import (
     Changes,
     FinishInteraction,
     GrantAuthorization,
+    KeepRegistration,
     RememberConsent,
     TouchSession,
 )
@@ -108,16 +110,20 @@ def decide(asked: VerifiedAuthorizationRequest, facts: Facts, policy: Policy, fr
     silent = Prompt.NONE in asked.prompt  # OIDCC-3.1.2.1/prompt-none
     session = choose_session(asked, facts.sessions, facts.interaction)
     if silent and _is_ambiguous(asked, facts):
-        return _deny(asked, facts, SEVERAL_ACCOUNTS, fresh)
+        return _deny(asked, facts, SEVERAL_ACCOUNTS, policy, fresh)
     if session is None or facts.generations is None or not _is_recent(asked, session, facts.interaction, fresh):
-        return _deny(asked, facts, NOBODY_SIGNED_IN, fresh) if silent else NeedLogin()
+        return _deny(asked, facts, NOBODY_SIGNED_IN, policy, fresh) if silent else NeedLogin()
     if asked.hinted_subject not in {None, session.session.subject}:
-        return _deny(asked, facts, ANOTHER_SIGNED_IN, fresh)
+        return _deny(asked, facts, ANOTHER_SIGNED_IN, policy, fresh)
     answer = facts.interaction.answer if facts.interaction is not None else None
     if answer is ConsentAnswer.DENIED:
-        return _deny(asked, facts, DECLINED, fresh)
+        return _deny(asked, facts, DECLINED, policy, fresh)
     if answer is None and not _is_consent_given(asked, facts.consent, fresh.now):
-        return _deny(asked, facts, NOT_ASKED, fresh) if silent else NeedConsent(session, _touch(session, fresh.now))
+        return (
+            _deny(asked, facts, NOT_ASKED, policy, fresh)
+            if silent
+            else NeedConsent(session, _touch(session, fresh.now))
+        )
     return _grant(asked, facts, session, generations=facts.generations, policy=policy, fresh=fresh)
 
 
@@ -131,6 +137,8 @@ def is_bound(scope: Scope, policy: Policy) -> bool:
 def is_identity_assured(client: Client, to: VerifiedRedirect) -> bool:
     """Say whether only this client can receive what is sent there, so that nobody need be asked (RFC 8252, 8.6)."""
     vouched_for = to.is_loopback and client.managed_by is ManagedBy.FILE
+    if client.is_unverified:
+        return to.is_https and not client.is_public
     return not client.is_public or to.is_https or vouched_for
 
 
@@ -281,18 +289,31 @@ def _grant(
         (
             *_finish(facts.interaction, fresh.now),
             GrantAuthorization(authorization, code),
+            *_keep(asked.client, authorization, policy, fresh),
             *_remember(asked, facts, authorization, policy),
             *_touch(session, fresh.now),
         ),
     )
 
 
-def _deny(asked: VerifiedAuthorizationRequest, facts: Facts, error: OAuthError, fresh: Fresh) -> Deny:
-    return Deny(RedirectError(asked.to, error, asked.state), _finish(facts.interaction, fresh.now))
+def _deny(
+    asked: VerifiedAuthorizationRequest, facts: Facts, error: OAuthError, policy: Policy, fresh: Fresh
+) -> Deny:
+    forwarding = forwarding_of(asked.client, asked.parameters, policy)
+    refusal = RedirectError(asked.to, error, asked.state, forwarding, asked.client.name)
+    return Deny(refusal, _finish(facts.interaction, fresh.now))
 
 
 def _finish(interaction: Interaction | None, now: NumericDate) -> Changes:
     return () if interaction is None else (FinishInteraction(interaction.digest, now),)
+
+
+def _keep(client: Client, granted: Authorization, policy: Policy, fresh: Fresh) -> Changes:
+    # It outlives all that hangs off the authorization, and is purged some time after its last one.
+    if client.registration is None:
+        return ()
+    until = NumericDate(max(granted.expires_at, fresh.now + policy.registration_lifetime))
+    return (KeepRegistration(client.client_id, until, fresh.now),)
 
 
 def _remember(asked: VerifiedAuthorizationRequest, facts: Facts, granted: Authorization, policy: Policy) -> Changes:

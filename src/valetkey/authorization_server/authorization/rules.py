@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from valetkey.authorization_server.authorization.forwarding import forwarding_of
 from valetkey.authorization_server.authorization.id_token_hint import hinted_subject
 from valetkey.authorization_server.authorization.request import Prompt, VerifiedAuthorizationRequest
 from valetkey.authorization_server.authorization.response import RedirectError
@@ -63,7 +64,8 @@ def verify_request(
             raise repeated
         return _verified(asked, terms)
     except OAuthError as error:
-        raise RedirectError(asked.to, error, asked.state) from None
+        forwarding = forwarding_of(asked.client, asked.parameters, terms.policy)
+        raise RedirectError(asked.to, error, asked.state, forwarding, asked.client.name) from None
 
 
 def _verified(asked: AuthorizationRequest, terms: Terms) -> VerifiedAuthorizationRequest:

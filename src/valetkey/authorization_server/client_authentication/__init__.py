@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from valetkey.authorization_server.client_authentication.assertion import ALGORITHMS_OF, key_named_by
+from valetkey.authorization_server.client_authentication.assertion import key_named_by
 from valetkey.authorization_server.client_authentication.client_secret_basic import ClientSecretBasic
 from valetkey.authorization_server.client_authentication.client_secret_jwt import ClientSecretJwt
 from valetkey.authorization_server.client_authentication.client_secret_post import ClientSecretPost
@@ -26,6 +26,7 @@ from valetkey.authorization_server.model import AuthenticationMethod, Client
 from valetkey.authorization_server.outbound import Lane
 from valetkey.authorization_server.paths import TOKEN
 from valetkey.jose import JwkSet, KeySourceUnavailable
+from valetkey.oauth.authentication_method import ALGORITHMS_OF
 from valetkey.oauth.errors import ErrorCode, OAuthError
 from valetkey.oauth.types import SecretDigest, SecretText
 

@@ -13,11 +13,12 @@ from valetkey.authorization_server.client_authentication.method import (
 )
 from valetkey.authorization_server.decision import BurnJti
 from valetkey.authorization_server.model import AuthenticationMethod
-from valetkey.authorization_server.policy import AssertionAudience
+from valetkey.authorization_server.paths import TOKEN
+from valetkey.authorization_server.policy import AssertionAudience, Policy
 from valetkey.jose import JoseError, Verifier, jwt
-from valetkey.jose.algorithms import SIGNATURE_ALGORITHMS
 from valetkey.jose.encoding import numeric_date
-from valetkey.oauth.types import ClientId, NumericDate, SecretText, TokenDigest
+from valetkey.oauth.authentication_method import ALGORITHMS_OF
+from valetkey.oauth.types import ClientId, Issuer, NumericDate, SecretText, TokenDigest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -28,15 +29,6 @@ if TYPE_CHECKING:
     from valetkey.oauth.parameters import Parameters
 
 ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-ALGORITHMS_OF: Final = {
-    AuthenticationMethod.PRIVATE_KEY_JWT: tuple(
-        row.name for row in SIGNATURE_ALGORITHMS.values() if not row.is_symmetric
-    ),
-    AuthenticationMethod.CLIENT_SECRET_JWT: tuple(
-        row.name for row in SIGNATURE_ALGORITHMS.values() if row.is_symmetric
-    ),
-}
-"""The algorithms of each method: a key of one family never verifies what the other signed (RFC 8725, 3.1)."""
 
 
 def parse_assertion(form: Parameters, method: AuthenticationMethod) -> Credentials | None:
@@ -92,11 +84,20 @@ def key_named_by(
         raise invalid_client(error.code) from None
 
 
+def audiences_for(issuer: Issuer, policy: Policy) -> tuple[str, ...]:
+    """Return what an assertion may name as its audience (RFC 7523, 3): us, and by policy our token endpoint."""
+    match policy.assertion_audience:
+        case AssertionAudience.ISSUER:
+            return (issuer.url,)
+        case AssertionAudience.ISSUER_OR_TOKEN_ENDPOINT:
+            return (issuer.url, issuer.endpoint(TOKEN))
+
+
 def _verifier(client: Client, expected: Expectation, method: AuthenticationMethod) -> Verifier:
     pinned = client.authentication_signing_alg
     return Verifier.client_assertion(
         client_id=client.client_id,
-        audience=_audiences(expected),
+        audience=audiences_for(expected.issuer, expected.policy),
         algorithms=ALGORITHMS_OF[method] if pinned is None else (pinned,),
     )
 
@@ -109,14 +110,6 @@ def _verified(verifier: Verifier, assertion: str, keys: Iterable[JwkSet], now: N
         except JoseError as error:
             reason = error.code
     raise invalid_client(reason)  # RFC7521-4.2.1/invalid-client
-
-
-def _audiences(expected: Expectation) -> tuple[str, ...]:
-    match expected.policy.assertion_audience:
-        case AssertionAudience.ISSUER:
-            return (expected.issuer.url,)
-        case AssertionAudience.ISSUER_OR_TOKEN_ENDPOINT:
-            return (expected.issuer.url, expected.token_endpoint)
 
 
 def _bounded_expiry(claims: Mapping[str, object], expected: Expectation) -> NumericDate:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, assert_never
 
 from valetkey.authorization_server import paths
 from valetkey.authorization_server.account.visit import account_path, is_visit
+from valetkey.authorization_server.audit import by_end_user
+from valetkey.authorization_server.authorization.forwarding import Forwarding
 from valetkey.authorization_server.authorization.interaction import (
     UNBOUND,
     Deny,
@@ -23,10 +25,16 @@ from valetkey.authorization_server.authorization.loading import (
     resumed,
 )
 from valetkey.authorization_server.authorization.request import PageRefusal
-from valetkey.authorization_server.authorization.response import RedirectError, code_response, error_response
+from valetkey.authorization_server.authorization.response import (
+    RedirectError,
+    code_response,
+    error_location,
+    error_response,
+)
 from valetkey.authorization_server.browser import (
     STRANGER_LIFETIME,
     find_browser,
+    live_sessions,
     new_browser,
     presented_handle,
     set_cookie,
@@ -34,7 +42,7 @@ from valetkey.authorization_server.browser import (
 from valetkey.authorization_server.decision import AdvanceInteraction, Changes, OpenBrowser, OpenInteraction
 from valetkey.authorization_server.device.loading import next_page
 from valetkey.authorization_server.device.visit import is_device_visit
-from valetkey.authorization_server.pages import ErrorKind, Page
+from valetkey.authorization_server.pages import ErrorKind, LeavingPage, Page
 from valetkey.authorization_server.service import commit_in_rounds
 from valetkey.oauth.errors import ErrorCode, OAuthError
 from valetkey.oauth.http import HttpRequest, HttpResponse, see_other
@@ -69,13 +77,14 @@ async def respond(request: HttpRequest, server: AuthorizationServer) -> HttpResp
     """Answer with a code, an error at the verified redirect URI, the next page to go to, or an error page."""
     fresh = server.fresh()
     try:
-        told = await commit_in_rounds(server, _attempt(request, server, fresh))
+        told = await commit_in_rounds(server, _attempt(request, server, fresh), by_end_user(request, fresh))
     except PageRefusal as refusal:
         _log(server, request, "authorization.refused", refusal.error)
         return Page(refusal.page)
     except RedirectError as refusal:
         _log(server, request, "authorization.refused", refusal.error)
-        return error_response(refusal, server.issuer)
+        browser = await find_browser(presented_handle(request, server), server, fresh.now)
+        return _refused(refusal, server, is_signed_in=bool(await live_sessions(browser, server, fresh.now)))
     if told.event is not None:
         _log(server, request, told.event, told.refusal.error if told.refusal is not None else None, told=told)
     return told.answer
@@ -131,8 +140,9 @@ def _answered(found: Judged, handle: str | None, server: AuthorizationServer, fr
             answer = code_response(asked.to, code, asked.state, server.issuer)
             return Told(answer, "authorization.granted", None, asked.client.client_id, subject), changes
         case Deny(refusal, changes):
-            answer = error_response(refusal, server.issuer)
-            return Told(answer, "authorization.refused", refusal, asked.client.client_id), changes
+            # Nobody gets here without a session, but for silent requests, which are always redirected.
+            told = _refused(refusal, server, is_signed_in=True)
+            return Told(told, "authorization.refused", refusal, asked.client.client_id), changes
         case NeedConsent(_, touched):
             answer, changes = _interrupted(paths.CONSENT, found, handle, server, fresh)
             return Told(answer), (*changes, *touched)
@@ -140,6 +150,21 @@ def _answered(found: Judged, handle: str | None, server: AuthorizationServer, fr
             answer, changes = _interrupted(paths.LOGIN, found, handle, server, fresh)
             return Told(answer), changes
     assert_never(decision)
+
+
+def _refused(refusal: RedirectError, server: AuthorizationServer, *, is_signed_in: bool) -> HttpResponse | Page:
+    if refusal.forwarding is Forwarding.REDIRECT:
+        return error_response(refusal, server.issuer)
+    return Page(
+        LeavingPage(
+            refusal.error.code.value,
+            refusal.error.status,
+            refusal.client_name,
+            refusal.to.host,
+            # We lead nobody away whom we do not even know.
+            error_location(refusal, server.issuer) if is_signed_in else None,
+        )
+    )
 
 
 def _interrupted(

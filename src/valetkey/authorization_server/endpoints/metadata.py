@@ -9,9 +9,10 @@ from valetkey.authorization_server.claims import CLAIMS_OF_SCOPE
 from valetkey.authorization_server.client_authentication import ASSERTION_ALGORITHMS, METHODS
 from valetkey.authorization_server.grants import GRANTS
 from valetkey.authorization_server.grants.device_code import DEVICE_CODE
-from valetkey.authorization_server.model import AuthenticationMethod
+from valetkey.authorization_server.model import AuthenticationMethod, RegistrationMode
 from valetkey.authorization_server.policy import ClientUrlRule
 from valetkey.authorization_server.rights import END_USER_SCOPES
+from valetkey.authorization_server.self_registration.admission import mode_of
 from valetkey.oauth import pkce
 from valetkey.oauth.http import HttpResponse, json_response
 from valetkey.oauth.metadata import ServerMetadata
@@ -52,6 +53,7 @@ def server_metadata(
         revocation_endpoint=endpoint(paths.REVOCATION),
         end_session_endpoint=endpoint(paths.END_SESSION),
         jwks_uri=endpoint(paths.JWKS),
+        registration_endpoint=_registration_endpoint(server),
         scopes_supported=tuple(sorted(END_USER_SCOPES.union(scopes))),  # OIDCD-3/openid-scope
         response_types_supported=tuple(sorted(server.policy.response_types)),  # RFC8414-2/response-types-supported
         response_modes_supported=("query",),
@@ -75,3 +77,8 @@ def server_metadata(
         request_parameter_supported=False,
         request_uri_parameter_supported=False,
     )
+
+
+def _registration_endpoint(server: AuthorizationServer) -> str | None:
+    is_closed = mode_of(server.tenant, server.policy) is RegistrationMode.CLOSED
+    return None if is_closed else server.issuer.endpoint(paths.REGISTRATION)

@@ -49,6 +49,13 @@ class RegisterClient:
 
 
 @dataclass(frozen=True, slots=True)
+class ReplaceRegisteredClient:
+    """Replaces a client that changed its own metadata; wins while it is there and not disabled."""
+
+    client: Client
+
+
+@dataclass(frozen=True, slots=True)
 class KeepRegistration:
     """Notes that a self-registered client is used, once a day at most: it is kept until `expires_at` at least."""
 
@@ -88,6 +95,7 @@ class UseRegistrationToken:
 
 RegistrationChange = (
     RegisterClient
+    | ReplaceRegisteredClient
     | KeepRegistration
     | ForgetConsents
     | AddRegistrationToken

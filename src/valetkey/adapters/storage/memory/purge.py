@@ -8,10 +8,11 @@ from valetkey.adapters.storage.memory import registrations
 from valetkey.adapters.storage.memory.state import State, Table
 from valetkey.authorization_server.revocation.statuses import StatusListId
 from valetkey.oauth.security_event import REMEMBERED_SECONDS
-from valetkey.oauth.types import NumericDate
+from valetkey.oauth.types import ClientId, NumericDate
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
+Dated = TypeVar("Dated", tuple[StatusListId, NumericDate, int], tuple[StatusListId, NumericDate, int, ClientId])
 
 _ENDED_SESSION_KEPT = 86_400  # seconds, so that a page can still say what happened to it
 _DEVICE_CODE_KEPT = 600  # seconds, so that a device is told that its code has expired, and not that it is unknown
@@ -27,6 +28,7 @@ def purge(state: State, now: NumericDate, limit: int) -> bool:
         _purge(state.access_tokens, lambda token: token.expires_at <= now, limit),
         _purge(state.revoked_tokens, lambda expires_at: expires_at <= now, limit),
         _purge_by_key(state.statuses, now, limit),
+        _purge_by_key(state.status_clients, now, limit),
         _purge_by_key(state.revoked_statuses, now, limit),
         _purge(state.status_blocks, lambda block: block.expires_at <= now, limit),
         _purge(state.status_lists, lambda found: found.expires_at <= now, limit),
@@ -56,7 +58,7 @@ def _purge(table: Table[Key, Value], is_over: Callable[[Value], bool], limit: in
     return len(over) > limit
 
 
-def _purge_by_key(table: Table[tuple[StatusListId, NumericDate, int], Value], now: NumericDate, limit: int) -> bool:
+def _purge_by_key(table: Table[Dated, Value], now: NumericDate, limit: int) -> bool:
     over = [(tenant, key) for tenant, key, _ in table if key[1] <= now]
     for tenant, key in over[:limit]:
         table.remove(tenant, key)

@@ -15,6 +15,7 @@ from valetkey.authorization_server.self_registration.changes import (
     RegistrationToken,
     RegistrationUse,
     RemoveRegistrationToken,
+    ReplaceRegisteredClient,
     UseRegistrationToken,
 )
 from valetkey.oauth.types import ClientId, NumericDate, TenantId, TokenDigest
@@ -25,6 +26,12 @@ def apply(state: State, tenant: TenantId, change: RegistrationChange) -> bool:
     match change:
         case RegisterClient():
             return _register(state, tenant, change)
+        case ReplaceRegisteredClient(client):
+            held = state.clients.get(tenant, client.client_id)
+            if held is None or held.disabled:
+                return False
+            state.clients.put(tenant, client.client_id, client)
+            _touch(state, tenant)
         case KeepRegistration():
             _keep(state, tenant, change)
         case ForgetConsents(client_id):

@@ -31,10 +31,12 @@ from valetkey.oauth.types import (
 )
 
 if TYPE_CHECKING:
+    from valetkey.authorization_server.audit import AuditRecord
     from valetkey.authorization_server.device.codes import DeviceCode
     from valetkey.authorization_server.revocation.events import StoredSecurityEvent
     from valetkey.authorization_server.revocation.statuses import OpenStatusList, StatusBlock, StatusListId
     from valetkey.authorization_server.self_registration.changes import RegistrationToken, RegistrationUse
+    from valetkey.authorization_server.trusted_issuer import TrustedIssuer
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
@@ -95,6 +97,7 @@ class State:
         self.clients: Table[ClientId, Client] = Table(undo)
         self.registrations: Table[ClientId, RegistrationUse] = Table(undo)
         self.registration_tokens: Table[TokenDigest, RegistrationToken] = Table(undo)
+        self.trusted_issuers: Table[str, TrustedIssuer] = Table(undo)
         self.resources: Table[str, Resource] = Table(undo)
         self.signing_keys: Table[str, SigningKey] = Table(undo)
         self.end_users: Table[Subject, EndUser] = Table(undo)
@@ -112,6 +115,7 @@ class State:
         self.revoked_tokens: Table[TokenDigest, NumericDate] = Table(undo)
         self.status_lists: Table[StatusListId, OpenStatusList] = Table(undo)
         self.statuses: Table[tuple[StatusListId, NumericDate, int], AuthorizationId] = Table(undo)
+        self.status_clients: Table[tuple[StatusListId, NumericDate, int, ClientId], int] = Table(undo)
         self.status_blocks: Table[tuple[StatusListId, NumericDate, int], StatusBlock] = Table(undo)
         self.revoked_statuses: Table[tuple[StatusListId, NumericDate, int], None] = Table(undo)
         self.burned_jtis: Table[tuple[str, TokenDigest], NumericDate] = Table(undo)
@@ -119,6 +123,7 @@ class State:
         self.announced: Table[tuple[str, str], int] = Table(undo)
         self.event_counters: Table[str, int] = Table(undo)
         self.security_events: Table[int, tuple[StoredSecurityEvent, NumericDate | None]] = Table(undo)
+        self.audit: Table[tuple[NumericDate, str, int, int], AuditRecord] = Table(undo)
         self.listeners: dict[TenantId, list[Callable[[], None]]] = {}
 
     def begin(self) -> None:

@@ -8,6 +8,7 @@ from valetkey.authorization_server.revocation.statuses import (
     CAPACITY,
     AssignStatus,
     AssignStatusBlock,
+    AssignStatusToClient,
     OpenStatusList,
     ReserveStatusRange,
     RevokeStatus,
@@ -30,6 +31,10 @@ def apply(state: State, tenant: TenantId, change: StatusChange) -> bool:
         case AssignStatus(list_id, index, authorization_id, expires_at):
             if state.statuses.get(tenant, (list_id, expires_at, index)) is None:
                 state.statuses.put(tenant, (list_id, expires_at, index), authorization_id)
+        case AssignStatusToClient(list_id, index, client_id, generation, expires_at):
+            client_place = (list_id, expires_at, index, client_id)
+            if state.status_clients.get(tenant, client_place) is None:
+                state.status_clients.put(tenant, client_place, generation)
         case RevokeStatus(list_id, index, expires_at):
             state.revoked_statuses.put(tenant, (list_id, expires_at, index), None)
         case _:
@@ -79,6 +84,11 @@ class MemoryStatusLists:
             index
             for (owner, expires_at, index), _ in state.revoked_statuses.of(tenant)
             if owner == list_id and expires_at > now
+        }
+        indices |= {
+            index
+            for (owner, expires_at, index, client_id), generation in state.status_clients.of(tenant)
+            if owner == list_id and expires_at > now and generation < state.current(tenant, client_id, None).client
         }
         blocks = {
             (block.start, block.size)

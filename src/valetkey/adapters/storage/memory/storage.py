@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from valetkey.adapters.storage.memory import (
+    audit_records,
     configuration_changes,
     device_changes,
     registrations,
@@ -11,7 +12,9 @@ from valetkey.adapters.storage.memory import (
     sign_in_changes,
     status_changes,
     token_changes,
+    trusted_issuers,
 )
+from valetkey.adapters.storage.memory.audit_records import MemoryAuditTrail
 from valetkey.adapters.storage.memory.device_changes import MemoryDeviceCodes
 from valetkey.adapters.storage.memory.purge import purge
 from valetkey.adapters.storage.memory.registrations import MemoryRegistrations
@@ -36,11 +39,14 @@ from valetkey.adapters.storage.memory.stores import (
     MemoryTenants,
 )
 from valetkey.adapters.storage.memory.token_changes import TokenChange
+from valetkey.adapters.storage.memory.trusted_issuers import MemoryTrustedIssuers
+from valetkey.authorization_server.audit import Origin
 from valetkey.authorization_server.decision import Change
 from valetkey.authorization_server.device.codes import DeviceChange
 from valetkey.authorization_server.revocation.deaths import deaths_of, kills
 from valetkey.authorization_server.revocation.statuses import StatusChange
 from valetkey.authorization_server.self_registration.changes import RegistrationChange
+from valetkey.authorization_server.trusted_issuer import TrustedIssuerChange
 from valetkey.oauth.types import NumericDate, TenantId
 
 
@@ -53,6 +59,7 @@ class MemoryStores:
     clients: MemoryClients
     registrations: MemoryRegistrations
     resources: MemoryResources
+    trusted_issuers: MemoryTrustedIssuers
     signing_keys: MemorySigningKeys
     end_users: MemoryEndUsers
     browsers: MemoryBrowsers
@@ -67,13 +74,14 @@ class MemoryStores:
     security_events: MemorySecurityEvents
     replay_guard: MemoryReplayGuard
     attempts: MemoryAttempts
+    audit: MemoryAuditTrail
 
-    async def commit(self, changes: Sequence[Change]) -> bool:
+    async def commit(self, changes: Sequence[Change], origin: Origin | None = None) -> bool:
         """Applies all changes or none; False where one lost that must win. No other task sees half of them."""
         state = self._state
         state.begin()
         try:
-            won = all(_apply(state, self._tenant, change) for change in changes)
+            won = all(_recorded(state, self._tenant, change, origin, place) for place, change in enumerate(changes))
         except BaseException:
             state.undo()
             raise
@@ -100,8 +108,19 @@ class MemoryStorage:
         self._state.begin()
         return purge(self._state, now, limit)
 
+    async def forget_audit(self, before: NumericDate, limit: int) -> bool:
+        """Deletes at most `limit` audit records older than `before`; True where it deleted any."""
+        self._state.begin()
+        return audit_records.forget(self._state, before, limit)
+
     async def close(self) -> None:
         """Does nothing: there is nothing to let go of."""
+
+
+def _recorded(state: State, tenant: TenantId, change: Change, origin: Origin | None, place: int) -> bool:
+    if origin is not None:
+        audit_records.record(state, tenant, change, origin, place)
+    return _apply(state, tenant, change)
 
 
 def _apply(state: State, tenant: TenantId, change: Change) -> bool:
@@ -125,6 +144,8 @@ def _make(state: State, tenant: TenantId, change: Change) -> bool:
         return status_changes.apply(state, tenant, change)
     if isinstance(change, RegistrationChange):
         return registrations.apply(state, tenant, change)
+    if isinstance(change, TrustedIssuerChange):
+        return trusted_issuers.apply(state, tenant, change)
     return configuration_changes.apply(state, tenant, change)
 
 
@@ -135,6 +156,7 @@ def _stores(state: State, tenant: TenantId) -> MemoryStores:
         MemoryClients(state, tenant),
         MemoryRegistrations(state, tenant),
         MemoryResources(state, tenant),
+        MemoryTrustedIssuers(state, tenant),
         MemorySigningKeys(state, tenant),
         MemoryEndUsers(state, tenant),
         MemoryBrowsers(state, tenant),
@@ -149,4 +171,5 @@ def _stores(state: State, tenant: TenantId) -> MemoryStores:
         MemorySecurityEvents(state, tenant),
         MemoryReplayGuard(state, tenant),
         MemoryAttempts(state, tenant),
+        MemoryAuditTrail(state, tenant),
     )

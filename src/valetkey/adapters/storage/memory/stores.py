@@ -22,6 +22,7 @@ from valetkey.authorization_server.model import (
     StoredRefreshToken,
     StoredSession,
     Tenant,
+    normalised_email,
     normalised_username,
 )
 from valetkey.oauth.types import (
@@ -112,6 +113,11 @@ class MemoryEndUsers(_OfTenant):
     async def find(self, subject: Subject) -> EndUser | None:
         """The end-user of that subject."""
         return self._state.end_users.get(self._tenant, subject)
+
+    async def find_by_email(self, normalised: str) -> Sequence[EndUser]:
+        """Whoever has the address, two at most."""
+        rows = sorted(self._state.end_users.of(self._tenant), key=lambda row: row[0])
+        return [one for _, one in rows if one.email is not None and normalised_email(one.email) == normalised][:2]
 
     async def find_by_username(self, normalised: str) -> EndUser | None:
         """The end-user of that user name, normalised."""

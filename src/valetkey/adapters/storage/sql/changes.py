@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from valetkey.adapters.storage.sql import (
+    audit_records,
     configuration_changes,
     device_changes,
     registration_changes,
@@ -10,21 +11,30 @@ from valetkey.adapters.storage.sql import (
     sign_in_changes,
     status_changes,
     token_changes,
+    trusted_issuers,
 )
 from valetkey.adapters.storage.sql.sign_in_changes import SignInChange
 from valetkey.adapters.storage.sql.step import Step
 from valetkey.adapters.storage.sql.token_changes import TokenChange
+from valetkey.authorization_server.audit import Origin
 from valetkey.authorization_server.decision import Change
 from valetkey.authorization_server.device.codes import DeviceChange
 from valetkey.authorization_server.revocation.deaths import deaths_of
 from valetkey.authorization_server.revocation.statuses import StatusChange
 from valetkey.authorization_server.self_registration.changes import RegistrationChange
+from valetkey.authorization_server.trusted_issuer import TrustedIssuerChange
 from valetkey.oauth.types import TenantId
 
 
-def unit_of(tenant: TenantId, changes: Sequence[Change]) -> list[Step]:
-    """The statements of all changes, in their order: one unit of work."""
-    return [step for change in changes for step in _told(tenant, change)]
+def unit_of(tenant: TenantId, changes: Sequence[Change], origin: Origin | None = None) -> list[Step]:
+    """The statements of all changes, in their order: one unit of work, with a record of who makes them."""
+    if origin is None:
+        return [step for change in changes for step in _told(tenant, change)]
+    return [
+        step
+        for position, change in enumerate(changes)
+        for step in (*audit_records.steps(tenant, change, origin, position), *_told(tenant, change))
+    ]
 
 
 def _told(tenant: TenantId, change: Change) -> tuple[Step, ...]:
@@ -47,4 +57,6 @@ def _steps(tenant: TenantId, change: Change) -> tuple[Step, ...]:
         return status_changes.steps(tenant, change)
     if isinstance(change, RegistrationChange):
         return registration_changes.steps(tenant, change)
+    if isinstance(change, TrustedIssuerChange):
+        return trusted_issuers.steps(tenant, change)
     return configuration_changes.steps(tenant, change)

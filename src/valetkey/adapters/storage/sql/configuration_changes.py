@@ -22,7 +22,7 @@ from valetkey.authorization_server.decision import (
     RemoveResource,
     SetProvisioningRevision,
 )
-from valetkey.authorization_server.model import Client, EndUser, SigningKey, normalised_username
+from valetkey.authorization_server.model import Client, EndUser, SigningKey, normalised_email, normalised_username
 from valetkey.oauth.types import TenantId
 
 ConfigurationChange = (
@@ -87,6 +87,12 @@ SET username = excluded.username, normalised_username = excluded.normalised_user
     document = excluded.document
 RETURNING 1
 """
+# Only one row says whom an address means: it follows every change of the end-user's own.
+_PUT_EMAIL = """
+INSERT INTO end_user_emails (tenant, subject, normalised_email) VALUES ($1, $2, $3)
+ON CONFLICT (subject, tenant) DO UPDATE SET normalised_email = excluded.normalised_email
+"""
+_REMOVE_EMAIL = "DELETE FROM end_user_emails WHERE tenant = $1 AND subject = $2"
 _REPLACE_HASH = """
 UPDATE end_users SET password_hash = $4, updated_at = $5
 WHERE tenant = $1 AND subject = $2 AND password_hash = $3 AND disabled = 0
@@ -179,6 +185,7 @@ def _of_tenant(  # noqa: C901 - a case for each member
 
 _REMOVALS_OF_SUBJECT = (
     _REMOVE_END_USER,
+    _REMOVE_EMAIL,
     _REMOVE_SESSIONS_OF_SUBJECT,
     _REMOVE_CONSENTS_OF_SUBJECT,
     _REMOVE_AUTHORIZATIONS_OF_SUBJECT,
@@ -212,7 +219,15 @@ def _put_end_user(tenant: TenantId, end_user: EndUser) -> tuple[Step, ...]:
             ),
             must_win=True,
         ),
+        _email(tenant, end_user),
     )
+
+
+def _email(tenant: TenantId, end_user: EndUser) -> Step:
+    key = (tenant, end_user.subject)
+    if end_user.email is None:
+        return Step(_REMOVE_EMAIL, key)
+    return Step(_PUT_EMAIL, (*key, normalised_email(end_user.email)))
 
 
 def _add_signing_key(tenant: TenantId, key: SigningKey) -> Step:

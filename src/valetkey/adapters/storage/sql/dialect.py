@@ -9,6 +9,8 @@ _TYPES = (
     (re.compile(r"\bBIGINT\b"), "INTEGER"),
     # A rowid beside a digest as primary key would be a second B-tree to write for every token.
     (re.compile(r"\)\s*/\* sqlite: (STRICT(?:, WITHOUT ROWID)?) \*/"), r") \1"),
+    # What a migration takes over from older rows, where only SQLite can have any.
+    (re.compile(r"/\* sqlite: (INSERT INTO [^*]+;) \*/"), r"\1"),
 )
 
 

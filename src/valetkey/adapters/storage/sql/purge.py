@@ -20,6 +20,7 @@ _EXPIRING = (
     ("access_tokens", "tenant, digest"),
     ("revoked_tokens", "tenant, digest"),
     ("statuses", "tenant, list_id, expires_at, list_index"),
+    ("status_clients", "tenant, list_id, expires_at, list_index, client_id"),
     ("status_blocks", "tenant, list_id, expires_at, first_position"),
     ("revoked_statuses", "tenant, list_id, expires_at, list_index"),
     ("status_lists", "tenant, list_id"),

@@ -51,6 +51,11 @@ FIND_END_USER = f"SELECT {_END_USER} FROM end_users AS u WHERE u.tenant = $1 AND
 FIND_END_USER_BY_USERNAME = (
     f"SELECT {_END_USER} FROM end_users AS u WHERE u.tenant = $1 AND u.normalised_username = $2"
 )
+FIND_END_USERS_BY_EMAIL = (
+    f"SELECT {_END_USER} FROM end_users AS u WHERE u.tenant = $1 AND u.subject IN "
+    "(SELECT e.subject FROM end_user_emails AS e WHERE e.tenant = $1 AND e.normalised_email = $2) "
+    "ORDER BY u.subject LIMIT 2"
+)
 LIST_END_USERS = f"SELECT {_END_USER} FROM end_users AS u WHERE u.tenant = $1 ORDER BY u.subject"
 
 FIND_BROWSER = (

@@ -18,6 +18,7 @@ from valetkey.authorization_server.self_registration.changes import (
     RegistrationToken,
     RegistrationUse,
     RemoveRegistrationToken,
+    ReplaceRegisteredClient,
     UseRegistrationToken,
 )
 from valetkey.oauth.types import ClientId, GrantType, NumericDate, Scope, TenantId, TokenDigest
@@ -31,6 +32,10 @@ RETURNING 1
 _ADD_CLIENT = """
 INSERT INTO clients (tenant, client_id, disabled, document) VALUES ($1, $2, $3, $4)
 ON CONFLICT DO NOTHING
+RETURNING 1
+"""
+_REPLACE_CLIENT = """
+UPDATE clients SET document = $3 WHERE tenant = $1 AND client_id = $2 AND disabled = 0
 RETURNING 1
 """
 _KEEP = """
@@ -82,6 +87,9 @@ def steps(tenant: TenantId, change: RegistrationChange) -> tuple[Step, ...]:
                 Step(_ADD_CLIENT, row, must_win=True),
                 Step(TOUCH, (tenant,)),
             )
+        case ReplaceRegisteredClient(client):
+            replaced = (tenant, client.client_id, client_document(client))
+            return (Step(_REPLACE_CLIENT, replaced, must_win=True), Step(TOUCH, (tenant,)))
         case KeepRegistration(client_id, expires_at, now):
             return (Step(_KEEP, (tenant, client_id, expires_at, now, now - DAY)),)
         case ForgetConsents(client_id):

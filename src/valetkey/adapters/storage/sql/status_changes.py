@@ -8,6 +8,7 @@ from valetkey.authorization_server.revocation.statuses import (
     CAPACITY,
     AssignStatus,
     AssignStatusBlock,
+    AssignStatusToClient,
     OpenStatusList,
     ReserveStatusRange,
     RevokeStatus,
@@ -37,6 +38,11 @@ _ASSIGN = """
 INSERT INTO statuses (tenant, list_id, expires_at, list_index, authorization_id) VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (list_id, expires_at, list_index, tenant) DO NOTHING
 """
+_ASSIGN_TO_CLIENT = """
+INSERT INTO status_clients (tenant, list_id, expires_at, list_index, client_id, client_generation)
+VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (list_id, expires_at, list_index, client_id, tenant) DO NOTHING
+"""
 _REVOKE = """
 INSERT INTO revoked_statuses (tenant, list_id, expires_at, list_index) VALUES ($1, $2, $3, $4)
 ON CONFLICT (list_id, expires_at, list_index, tenant) DO NOTHING
@@ -55,6 +61,11 @@ SELECT s.list_index, 0, NULL FROM statuses AS s
 WHERE s.tenant = $1 AND s.list_id = $2 AND s.expires_at > $3 AND NOT EXISTS (
     SELECT 1 FROM living_authorizations AS a WHERE a.tenant = s.tenant AND a.authorization_id = s.authorization_id
 )
+UNION ALL
+SELECT c.list_index, 0, NULL FROM status_clients AS c
+WHERE c.tenant = $1 AND c.list_id = $2 AND c.expires_at > $3
+    AND c.client_generation < COALESCE((SELECT value FROM generations AS g
+        WHERE g.tenant = c.tenant AND g.kind = 'client' AND g.name = c.client_id), 0)
 UNION ALL
 SELECT r.list_index, 0, NULL FROM revoked_statuses AS r
 WHERE r.tenant = $1 AND r.list_id = $2 AND r.expires_at > $3
@@ -81,6 +92,8 @@ def steps(tenant: TenantId, change: StatusChange) -> tuple[Step, ...]:
             return (_assign_block(tenant, block),)
         case AssignStatus(list_id, index, authorization_id, expires_at):
             return (Step(_ASSIGN, (tenant, list_id, expires_at, index, authorization_id)),)
+        case AssignStatusToClient(list_id, index, client_id, generation, expires_at):
+            return (Step(_ASSIGN_TO_CLIENT, (tenant, list_id, expires_at, index, client_id, generation)),)
         case RevokeStatus(list_id, index, expires_at):
             return (Step(_REVOKE, (tenant, list_id, expires_at, index)),)
         case _:

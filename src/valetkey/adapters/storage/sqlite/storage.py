@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
-from valetkey.adapters.storage.sql import purge
+from valetkey.adapters.storage.sql import audit_records, purge
 from valetkey.adapters.storage.sql.changes import unit_of
 from valetkey.adapters.storage.sql.configuration_changes import WHOLE_SERVER
+from valetkey.adapters.storage.sql.step import Step
+from valetkey.adapters.storage.sqlite.audit_records import SqliteAuditTrail
 from valetkey.adapters.storage.sqlite.connection import open_writer
 from valetkey.adapters.storage.sqlite.device_codes import SqliteDeviceCodes
 from valetkey.adapters.storage.sqlite.engine import SqliteEngine
@@ -32,6 +34,8 @@ from valetkey.adapters.storage.sqlite.stores import (
     SqliteTenants,
     VersionedCache,
 )
+from valetkey.adapters.storage.sqlite.trusted_issuers import SqliteTrustedIssuers
+from valetkey.authorization_server.audit import Origin
 from valetkey.authorization_server.decision import Change
 from valetkey.authorization_server.revocation.deaths import kills
 from valetkey.oauth.types import NumericDate, TenantId
@@ -46,6 +50,7 @@ class SqliteStores:
     clients: SqliteClients
     registrations: SqliteRegistrations
     resources: SqliteResources
+    trusted_issuers: SqliteTrustedIssuers
     signing_keys: SqliteSigningKeys
     end_users: SqliteEndUsers
     browsers: SqliteBrowsers
@@ -60,12 +65,13 @@ class SqliteStores:
     security_events: SqliteSecurityEvents
     replay_guard: SqliteReplayGuard
     attempts: SqliteAttempts
+    audit: SqliteAuditTrail
 
-    async def commit(self, changes: Sequence[Change]) -> bool:
+    async def commit(self, changes: Sequence[Change], origin: Origin | None = None) -> bool:
         """Applies all changes durably, or none: False where one lost that must win; Unavailable in an outage."""
         if not changes:
             return True
-        won = await self._engine.commit(unit_of(self._tenant, changes))
+        won = await self._engine.commit(unit_of(self._tenant, changes, origin))
         if won and kills(changes):
             self.security_events.announce()
         return won
@@ -101,6 +107,10 @@ class SqliteStorage:
             await self._engine.commit(unit)
         return self._engine.row(purge.IS_ANYTHING_LEFT, now, now - purge.ENDED_SESSION_KEPT) is not None
 
+    async def forget_audit(self, before: NumericDate, limit: int) -> bool:
+        """Deletes at most `limit` audit records older than `before`; True where it deleted any."""
+        return await self._engine.commit([Step(audit_records.FORGET_RECORDS, (before, limit), must_win=True)])
+
     async def close(self) -> None:
         """Commits what waits and closes the files; a second call does nothing."""
         await self._engine.close()
@@ -118,6 +128,7 @@ def _stores(engine: SqliteEngine, tenant: TenantId) -> SqliteStores:
         SqliteClients(engine, tenant, VersionedCache(engine, tenant), VersionedCache(engine, tenant)),
         SqliteRegistrations(engine, tenant),
         SqliteResources(engine, tenant, VersionedCache(engine, tenant), VersionedCache(engine, tenant)),
+        SqliteTrustedIssuers(engine, tenant, VersionedCache(engine, tenant)),
         SqliteSigningKeys(engine, tenant, VersionedCache(engine, tenant)),
         SqliteEndUsers(engine, tenant),
         SqliteBrowsers(engine, tenant),
@@ -132,4 +143,5 @@ def _stores(engine: SqliteEngine, tenant: TenantId) -> SqliteStores:
         SqliteSecurityEvents(engine, tenant),
         SqliteReplayGuard(engine, tenant),
         SqliteAttempts(engine, tenant),
+        SqliteAuditTrail(engine, tenant),
     )

@@ -174,6 +174,11 @@ class SqliteEndUsers:
         row = self._engine.row(queries.FIND_END_USER, self._tenant, subject)
         return None if row is None else documents.end_user_from(row)
 
+    async def find_by_email(self, normalised: str) -> Sequence[EndUser]:
+        """Whoever has the address, two at most."""
+        rows = self._engine.rows(queries.FIND_END_USERS_BY_EMAIL, self._tenant, normalised)
+        return tuple(map(documents.end_user_from, rows))
+
     async def find_by_username(self, normalised: str) -> EndUser | None:
         """The end-user of that user name, normalised."""
         row = self._engine.row(queries.FIND_END_USER_BY_USERNAME, self._tenant, normalised)

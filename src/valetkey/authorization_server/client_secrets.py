@@ -1,0 +1,40 @@
+"""Client secrets: drawn in one place, for operators and for clients that register themselves (RFC 7591, 3.2.1)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from valetkey.authorization_server.model import AuthenticationMethod, ClientSecret
+from valetkey.oauth.types import OpaqueToken, SecretDigest, SecretText
+
+if TYPE_CHECKING:
+    from valetkey.authorization_server.fresh import Fresh
+    from valetkey.authorization_server.ports import SealedSecrets
+    from valetkey.oauth.types import ClientId, NumericDate
+
+SECRET_PREFIX: Final = "vk_cs_"  # noqa: S105 - the prefix that leak scanners know
+
+
+def draw_secret(
+    client_id: ClientId, method: AuthenticationMethod, fresh: Fresh, vault: SealedSecrets
+) -> tuple[ClientSecret, OpaqueToken]:
+    """Return a new secret as it is kept, and as it is shown once.
+
+    It has 32 random bytes and is kept as a digest; where it is the key of a MAC it has 64, and is sealed too.
+    """
+    is_key = method is AuthenticationMethod.CLIENT_SECRET_JWT
+    entropy = fresh.draw("client secret 1") + (fresh.draw("client secret 2") if is_key else b"")
+    token = OpaqueToken.from_entropy(SECRET_PREFIX, entropy)
+    text = SecretText(token.reveal())
+    secret = ClientSecret(fresh.identifier("client secret"), SecretDigest(text.digest()), fresh.now)
+    return (vault.seal(client_id, secret, text) if is_key else secret), token
+
+
+def live_secrets(
+    secrets: tuple[ClientSecret, ...], method: AuthenticationMethod, now: NumericDate
+) -> tuple[ClientSecret, ...]:
+    """Return those of `secrets` by which a client can still authenticate with `method`."""
+    if not method.needs_secret:
+        return ()
+    is_key = method is AuthenticationMethod.CLIENT_SECRET_JWT
+    return tuple(each for each in secrets if each.is_live(now) and (each.sealed is not None or not is_key))

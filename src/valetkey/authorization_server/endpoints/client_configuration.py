@@ -1,0 +1,140 @@
+"""The client configuration endpoint (RFC 7592, 2): a client reads, replaces and removes its own registration."""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote
+
+from valetkey.authorization_server.client_secrets import draw_secret, live_secrets
+from valetkey.authorization_server.decision import (
+    Changes,
+    ForgetConsents,
+    RemoveClient,
+    ReplaceRegisteredClient,
+)
+from valetkey.authorization_server.model import Client, SelfRegistration
+from valetkey.authorization_server.self_registration.admission import invalid_token, not_admitted
+from valetkey.authorization_server.self_registration.answer import client_information
+from valetkey.authorization_server.self_registration.bearer import presented_bearer
+from valetkey.authorization_server.self_registration.judging import described_client, method_of
+from valetkey.authorization_server.service import commit_in_rounds
+from valetkey.oauth.client_metadata import (
+    invalid_metadata,
+    parse_client_metadata,
+    parse_client_metadata_document,
+)
+from valetkey.oauth.http import HttpResponse, json_response
+from valetkey.oauth.types import ClientId, OpaqueToken, SecretText
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from valetkey.authorization_server.fresh import Fresh
+    from valetkey.authorization_server.service import AuthorizationServer
+    from valetkey.oauth.http import HttpRequest
+    from valetkey.oauth.types import NumericDate
+
+OURS: Final = (
+    "registration_access_token",
+    "registration_client_uri",
+    "client_secret_expires_at",
+    "client_id_issued_at",
+)
+"""Members that only the server states."""
+
+Outcome = tuple[HttpResponse, Changes]
+
+
+@dataclass(frozen=True, slots=True)
+class _Managed:
+    """A client whose registration access token was presented."""
+
+    client: Client
+    registration: SelfRegistration
+    bearer: OpaqueToken
+
+
+async def respond(request: HttpRequest, server: AuthorizationServer) -> HttpResponse:
+    """Answer what is registered, what has been replaced, or 204 once it is gone; raises OAuthError."""
+    bearer = presented_bearer(request)
+    if bearer is None:
+        raise not_admitted("The registration access token is needed.")
+    client_id = ClientId(unquote(request.path.rpartition("/")[2]))
+    fresh = server.fresh()
+
+    async def attempt() -> Outcome:
+        managed = await _authorized(client_id, bearer, server)
+        match request.method:
+            case "PUT":
+                return _replaced(managed, request.body, server, fresh)
+            case "DELETE":
+                return HttpResponse(204), (RemoveClient(client_id),)  # RFC7592-2.3/invalidate
+            case _:
+                return _shown(managed, server), ()
+
+    response = await commit_in_rounds(server, attempt)
+    if request.method != "GET":
+        event = "client.removed" if request.method == "DELETE" else "client.replaced"
+        server.log.write(
+            event, request_id=request.request_id, client_id=client_id, remote_address=request.remote_address
+        )
+    return response
+
+
+async def _authorized(client_id: ClientId, bearer: OpaqueToken, server: AuthorizationServer) -> _Managed:
+    """Return the client that the token manages; one refusal, whether there is such a client or not."""
+    client = await server.stores.clients.find(client_id)
+    registration = None if client is None or client.disabled else client.registration
+    expected = bytes(32) if registration is None else bytes(registration.access_token_digest)
+    if not hmac.compare_digest(expected, bytes(bearer.digest())) or client is None or registration is None:
+        raise invalid_token("The registration access token is not valid here.", "RFC7592-2/unauthorized")
+    return _Managed(client, registration, bearer)
+
+
+def _shown(managed: _Managed, server: AuthorizationServer) -> HttpResponse:
+    # A secret is kept as a digest: it is told once, when it is drawn.
+    document = client_information(managed.client, managed.registration, managed.bearer, None, server.issuer)
+    return json_response(200, document)
+
+
+def _replaced(managed: _Managed, body: bytes, server: AuthorizationServer, fresh: Fresh) -> Outcome:
+    client, members = managed.client, parse_client_metadata_document(body)
+    _judge_own(members, client, fresh.now)
+    metadata = parse_client_metadata(members)
+    method = method_of(metadata)
+    secrets, shown = live_secrets(client.secrets, method, fresh.now), None
+    if method.needs_secret and not secrets:
+        secret, shown = draw_secret(client.client_id, method, fresh, server.sealed_secrets)
+        secrets = (secret,)
+    # What is left out is left out of the registration: RFC7592-2.2/replace
+    new = described_client(client.client_id, metadata, managed.registration, secrets, server.policy_for(client))
+    # What an operator decided about it stays.
+    new = replace(
+        new,
+        consent=client.consent,
+        profile=client.profile,
+        resources=client.resources,
+        access_token_format=client.access_token_format,
+    )
+    registration = new.registration or managed.registration
+    document = client_information(new, registration, managed.bearer, shown, server.issuer)
+    changes: Changes = (ReplaceRegisteredClient(new),)
+    if (new.name, new.redirect_uris) != (client.name, client.redirect_uris):
+        # End-users allowed something to who they were shown, at the host that they were shown.
+        changes = (*changes, ForgetConsents(client.client_id))
+    return json_response(200, document), changes
+
+
+def _judge_own(members: Mapping[str, object], client: Client, now: NumericDate) -> None:
+    if members.get("client_id") != client.client_id:
+        raise invalid_metadata("client_id is that of the client.", "RFC7592-2.2/client-id")
+    if not members.keys().isdisjoint(OURS):
+        raise invalid_metadata(f"{', '.join(OURS)} are stated by the server alone.", "RFC7592-2.2/not-theirs")
+    secret = members.get("client_secret")
+    if secret is not None and not (
+        isinstance(secret, str)
+        and any(each.digest.matches(SecretText(secret)) for each in client.secrets if each.is_live(now))
+    ):
+        raise invalid_metadata("client_secret is the current one, or absent.", "RFC7592-2.2/client-secret")

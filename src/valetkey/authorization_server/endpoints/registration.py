@@ -1,0 +1,141 @@
+"""The client registration endpoint (RFC 7591, 3): software becomes a client, within what the tenant allows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from valetkey.authorization_server.budgets import Budget, counted, network_of, wait_for
+from valetkey.authorization_server.client_secrets import draw_secret
+from valetkey.authorization_server.decision import Changes, RegisterClient, UseRegistrationToken
+from valetkey.authorization_server.fresh import Fresh
+from valetkey.authorization_server.model import Client, SelfRegistration
+from valetkey.authorization_server.self_registration.admission import (
+    FOR_EVERYBODY,
+    Admission,
+    admitted,
+    live_token,
+    mode_of,
+)
+from valetkey.authorization_server.self_registration.answer import client_information, management_uri
+from valetkey.authorization_server.self_registration.bearer import presented_bearer
+from valetkey.authorization_server.self_registration.judging import described_client, method_of
+from valetkey.authorization_server.service import commit_in_rounds
+from valetkey.oauth.client_metadata import ClientMetadata, parse_client_metadata, parse_client_metadata_document
+from valetkey.oauth.errors import ErrorCode, OAuthError, Unavailable
+from valetkey.oauth.http import HttpRequest, HttpResponse, json_response
+from valetkey.oauth.types import ClientId, NumericDate, OpaqueToken
+
+if TYPE_CHECKING:
+    from valetkey.authorization_server.policy import Policy
+    from valetkey.authorization_server.service import AuthorizationServer
+
+ACCESS_TOKEN_PREFIX: Final = "vk_rat_"  # noqa: S105 - the prefix that leak scanners know
+CREATED: Final = 201
+_FULL_RETRY: Final = 3_600
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What was sent, and the moment; nothing of it is believed yet."""
+
+    request: HttpRequest
+    metadata: ClientMetadata
+    bearer: OpaqueToken | None
+    fresh: Fresh
+
+
+class TooManyRegistrations(OAuthError):
+    """So many were registered from one network, or at one tenant, that the next has to wait (RFC 6585, 4)."""
+
+    @property
+    def status(self) -> int:
+        """429, which no code of the registry has."""
+        return 429
+
+
+async def respond(request: HttpRequest, server: AuthorizationServer) -> HttpResponse:
+    """Answer 201 with what was registered; raises OAuthError and Unavailable."""
+    bearer = presented_bearer(request)
+    fresh = server.fresh()
+    # Who may not register is told so before anything that they sent is read.
+    await _admission(bearer, server, fresh.now)
+    metadata = parse_client_metadata(parse_client_metadata_document(request.body))
+    asked = _Asked(request, metadata, bearer, fresh)
+    client, response = await commit_in_rounds(server, partial(_attempt, asked, server))
+    registration = client.registration
+    server.log.write(
+        "client.registered",
+        request_id=request.request_id,
+        client_id=client.client_id,
+        token_id=None if registration is None else registration.token_id,
+        remote_address=request.remote_address,
+    )
+    return response
+
+
+async def _attempt(asked: _Asked, server: AuthorizationServer) -> tuple[tuple[Client, HttpResponse], Changes]:
+    fresh = asked.fresh
+    admission = await _admission(asked.bearer, server, fresh.now)
+    spent = await _spent(admission, asked, server)
+    access_token = fresh.token(ACCESS_TOKEN_PREFIX)
+    client_id = ClientId(fresh.identifier("client"))
+    registration = SelfRegistration(
+        fresh.now,
+        access_token.digest(),
+        None if admission.token is None else admission.token.token_id,
+        admission.scope,
+        admission.grant_types,
+    )
+    method = method_of(asked.metadata)
+    secret, shown = draw_secret(client_id, method, fresh, server.sealed_secrets)
+    secrets = (secret,) if method.needs_secret else ()
+    policy = server.policy
+    client = described_client(client_id, asked.metadata, registration, secrets, policy)
+    document = client_information(
+        client, client.registration or registration, access_token, shown if secrets else None, server.issuer
+    )
+    response = json_response(CREATED, document, (("location", management_uri(client, server.issuer)),))
+    register = RegisterClient(client, _expiry(client, policy, fresh.now), policy.most_registrations)
+    return (client, response), (*spent, register)
+
+
+async def _admission(bearer: OpaqueToken | None, server: AuthorizationServer, now: NumericDate) -> Admission:
+    token = None
+    if bearer is not None:
+        token = live_token(await server.stores.registrations.find_token(bearer.digest()), now)
+    catalogue = await server.stores.resources.list()
+    return admitted(mode_of(server.tenant, server.policy), token, server.tenant, catalogue, server.policy)
+
+
+async def _spent(admission: Admission, asked: _Asked, server: AuthorizationServer) -> Changes:
+    """Return what a registration uses up; raises TooManyRegistrations, and Unavailable where no more fit."""
+    if await server.stores.registrations.count() >= server.policy.most_registrations:
+        raise Unavailable("room for another client that registers itself", retry_after=_FULL_RETRY)
+    if admission.token is not None:
+        return (UseRegistrationToken(admission.token.digest, asked.fresh.now),)
+    budgets = _budgets(asked.request)
+    wait = await wait_for(budgets, server.stores, asked.fresh.now)
+    if wait:
+        raise TooManyRegistrations(
+            ErrorCode.INVALID_REQUEST,
+            "Too many clients were registered from there: wait.",
+            "RFC7591-5/rate-limit",
+            headers=(("retry-after", str(wait)),),
+        )
+    return counted(budgets, asked.fresh.now)
+
+
+def _budgets(request: HttpRequest) -> tuple[Budget, ...]:
+    return (
+        Budget(f"registration {network_of(request.remote_address)}", 30, 20),
+        # Each registration makes every cache of the tenant read anew: strangers together get one a second.
+        Budget("registration", 1, 100),
+    )
+
+
+def _expiry(client: Client, policy: Policy, now: NumericDate) -> NumericDate | None:
+    # The use of any other grant type leaves no trace in the store by which to tell that it is unused.
+    is_traced = client.grant_types <= FOR_EVERYBODY
+    return NumericDate(now + policy.unused_registration_lifetime) if is_traced else None

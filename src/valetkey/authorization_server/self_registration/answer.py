@@ -1,0 +1,56 @@
+"""The client information response: what was registered, with what proves and manages it (RFC 7591, 3.2.1)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from valetkey.authorization_server import paths
+from valetkey.authorization_server.self_registration.judging import CODE
+from valetkey.oauth.authentication_method import ALGORITHMS_OF
+
+if TYPE_CHECKING:
+    from valetkey.authorization_server.model import Client, SelfRegistration
+    from valetkey.oauth.types import Issuer, OpaqueToken
+
+
+def client_information(
+    client: Client,
+    registration: SelfRegistration,
+    access_token: OpaqueToken,
+    secret: OpaqueToken | None,
+    issuer: Issuer,
+) -> dict[str, object]:
+    """Return the JSON object; `secret` is the one that was drawn for this answer, and shown in no other."""
+    document: dict[str, object] = {
+        "client_id": client.client_id,
+        "client_id_issued_at": registration.registered_at,
+        "registration_access_token": access_token.reveal(),
+        "registration_client_uri": management_uri(client, issuer),
+        "client_name": client.name,
+        "application_type": client.application_type.value,
+        "token_endpoint_auth_method": client.authentication_method.value,
+        "grant_types": sorted(client.grant_types),
+        "response_types": ["code"] if CODE in client.grant_types else [],
+        "redirect_uris": list(client.redirect_uris),
+        "scope": str(client.scope),
+        "id_token_signed_response_alg": client.id_token_signed_response_alg,
+        "subject_type": "public",
+    }
+    if secret is not None:
+        # 0: it lives until another takes its place: RFC7591-3.2.1/secret-expiry
+        document |= {"client_secret": secret.reveal(), "client_secret_expires_at": 0}
+    if client.post_logout_redirect_uris:
+        document["post_logout_redirect_uris"] = list(client.post_logout_redirect_uris)
+    if client.authentication_method in ALGORITHMS_OF and client.authentication_signing_alg is not None:
+        document["token_endpoint_auth_signing_alg"] = client.authentication_signing_alg
+    if client.jwks is not None:
+        document["jwks"] = client.jwks.as_dict()
+    if client.jwks_uri is not None:
+        document["jwks_uri"] = client.jwks_uri
+    return document | dict(registration.described)
+
+
+def management_uri(client: Client, issuer: Issuer) -> str:
+    """Return where the client manages its registration (RFC 7592, 2)."""
+    return issuer.endpoint(f"{paths.REGISTRATION}/{quote(client.client_id, safe='')}")
