@@ -15,7 +15,7 @@ from valetkey.authorization_server.decision import (
 from valetkey.authorization_server.known_access_tokens import OpaqueAccessToken
 from valetkey.authorization_server.model import AccessTokenFormat
 from valetkey.authorization_server.revocation.publication import status_list_uri
-from valetkey.authorization_server.revocation.statuses import AssignStatus
+from valetkey.authorization_server.revocation.statuses import AssignStatus, AssignStatusToClient
 from valetkey.authorization_server.rights import audience
 from valetkey.jose.jwt import AT_JWT
 from valetkey.oauth.status_list import StatusReference
@@ -73,11 +73,14 @@ async def _place(
         return await server.statuses.take_for_client(client.client_id, generations, expires_at, fresh), ()
     authorization_id = issue.stored.authorization.authorization_id
     if isinstance(issue, ExchangeIssue):
-        # Its place is the client's and the authorization's: it dies with either.
+        # Its place is the client's and the authorization's, and that of whoever had the token in between.
         stamp = replace(issue.generations, subject=0)
         place = await server.statuses.take_for_client(client.client_id, stamp, expires_at, fresh)
-    else:
-        place = await server.statuses.take(expires_at, fresh)
+        between = tuple(
+            AssignStatusToClient(*place, one.client_id, one.generation, expires_at) for one in issue.between
+        )
+        return place, (AssignStatus(*place, authorization_id, expires_at), *between)
+    place = await server.statuses.take(expires_at, fresh)
     return place, (AssignStatus(*place, authorization_id, expires_at),)
 
 
@@ -126,7 +129,8 @@ def access_token_claims(
         claims["gen"] = _counters(issue.generations)
         claims.update(issue.claims)
     claims["authorization_id"] = authorization.authorization_id
-    claims["auth_time"] = authorization.authentication.auth_time
+    if authorization.authentication.auth_time:
+        claims["auth_time"] = authorization.authentication.auth_time
     if authorization.authentication.acr:
         claims["acr"] = authorization.authentication.acr
     if authorization.authentication.amr:

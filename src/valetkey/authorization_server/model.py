@@ -69,6 +69,7 @@ __all__ = [
     "StoredRefreshToken",
     "StoredSession",
     "Tenant",
+    "normalised_email",
     "normalised_username",
 ]
 
@@ -120,6 +121,7 @@ class Authentication:
     """How and when the end-user proved who they are."""
 
     auth_time: NumericDate
+    """0 where nobody can say when."""
     acr: str
     amr: tuple[str, ...]
 
@@ -320,6 +322,11 @@ class StoredRefreshToken:
     token: RefreshToken
     stored: StoredAuthorization
     end_user: EndUser | None
+
+
+def normalised_email(text: str) -> str:
+    """Return the form in which addresses are compared: ASCII letters in lower case, and nothing else changed."""
+    return text.encode("utf-8", "surrogatepass").lower().decode("utf-8", "surrogatepass")
 
 
 def normalised_username(text: str) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from valetkey.authorization_server.audit import AuditTrail, Origin
     from valetkey.authorization_server.decision import Change
     from valetkey.authorization_server.device.codes import StoredDeviceCode
     from valetkey.authorization_server.fresh import Fresh
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
         StoredStatusList,
     )
     from valetkey.authorization_server.self_registration.changes import RegistrationToken, RegistrationUse
+    from valetkey.authorization_server.trusted_issuer import TrustedIssuers
     from valetkey.jose import JwkSet
     from valetkey.oauth.client_metadata import ClientMetadata
     from valetkey.oauth.types import (
@@ -98,10 +100,11 @@ class SigningKeys(Protocol):
 
 
 class EndUsers(Protocol):
-    """End-users of one tenant."""
+    """End-users of one tenant; of those that have the same e-mail address two are found at most."""
 
     async def find(self, subject: Subject) -> EndUser | None: ...
     async def find_by_username(self, normalised: str) -> EndUser | None: ...
+    async def find_by_email(self, normalised: str) -> Sequence[EndUser]: ...
     async def generations(self, subject: Subject) -> Generations:
         """Return the current counters for an end-user (`client` is 0)."""
         ...
@@ -219,6 +222,8 @@ class Stores(Protocol):
     @property
     def resources(self) -> Resources: ...
     @property
+    def trusted_issuers(self) -> TrustedIssuers: ...
+    @property
     def signing_keys(self) -> SigningKeys: ...
     @property
     def end_users(self) -> EndUsers: ...
@@ -246,9 +251,13 @@ class Stores(Protocol):
     def replay_guard(self) -> ReplayGuard: ...
     @property
     def attempts(self) -> Attempts: ...
+    @property
+    def audit(self) -> AuditTrail: ...
 
-    async def commit(self, changes: Sequence[Change]) -> bool:
+    async def commit(self, changes: Sequence[Change], origin: Origin | None = None) -> bool:
         """Apply all changes or none; False when a must-win precondition no longer holds.
+
+        With an `origin` the audit trail records them in the same transaction.
 
         Raises `valetkey.oauth.errors.Unavailable` when the store cannot write. No changes: True, at no cost.
         """
@@ -358,6 +367,10 @@ class ClientDocuments(Protocol):
 
     def name_origin(self, origin: str) -> bool:
         """Say whether a document that was read names a redirect URI of that origin."""
+        ...
+
+    def forget(self, url: str) -> None:
+        """Keep nothing of a document that turned out to make no client."""
         ...
 
     async def find(self, url: str, now: NumericDate) -> ClientMetadata:

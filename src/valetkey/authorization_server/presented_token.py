@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from valetkey.authorization_server.browser import is_live
+from valetkey.authorization_server.decision import ClientStamp
 from valetkey.authorization_server.mint import PREFIX
 from valetkey.authorization_server.model import Client, EndUser, Generations, Standing, StoredAuthorization
 from valetkey.jose import MalformedToken, TokenExpired, Verifier
@@ -32,14 +33,6 @@ class Holder:
     client: Client
     end_user: EndUser | None
     stored: StoredAuthorization | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ClientStamp:
-    """A client that a token came through, and the counter of it that the token is stamped with."""
-
-    client_id: ClientId
-    generation: int
 
 
 EXCHANGED_FROM: Final = "exchanged_from"

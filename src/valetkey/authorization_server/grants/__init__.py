@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from valetkey.authorization_server.grants.authorization_code import AuthorizationCodeGrant
 from valetkey.authorization_server.grants.client_credentials import ClientCredentialsGrant
 from valetkey.authorization_server.grants.device_code import DeviceCodeGrant
+from valetkey.authorization_server.grants.jwt_bearer import JwtBearerGrant
 from valetkey.authorization_server.grants.refresh_token import RefreshTokenGrant
 from valetkey.authorization_server.grants.token_exchange import TokenExchangeGrant
 
@@ -20,6 +21,7 @@ _ROWS: Final[tuple[Grant[Any, Any], ...]] = (
     DeviceCodeGrant(),
     RefreshTokenGrant(),
     TokenExchangeGrant(),
+    JwtBearerGrant(),
 )
 
 GRANTS: Final[dict[GrantType, Grant[Any, Any]]] = {grant.grant_type: grant for grant in _ROWS}

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-from valetkey.authorization_server.decision import ExchangeIssue, Refuse
+from valetkey.authorization_server.decision import ClientStamp, ExchangeIssue, Refuse
 from valetkey.authorization_server.mint import PREFIX, format_for
 from valetkey.authorization_server.model import (
     AccessTokenFormat,
@@ -17,7 +17,6 @@ from valetkey.authorization_server.model import (
 )
 from valetkey.authorization_server.presented_token import (
     EXCHANGED_FROM,
-    ClientStamp,
     genuine_access_token,
     holder_of,
     provenance_of,
@@ -143,6 +142,7 @@ class TokenExchangeGrant:
             claims=_claims(subject, None if is_silent else actor, provenance),
             expires_at=min(ends),
             token_type=asked.requested,
+            between=provenance[1:],
         )
 
 

@@ -43,9 +43,9 @@ from valetkey.authorization_server.decision import (
 from valetkey.authorization_server.device.codes import DeviceChange
 from valetkey.authorization_server.revocation.statuses import StatusChange
 from valetkey.authorization_server.self_registration.changes import RegistrationChange
+from valetkey.authorization_server.trusted_issuer import TrustedIssuerChange
 from valetkey.jose.encoding import b64url_encode
 from valetkey.oauth.security_event import Cause, RevokedKind
-from valetkey.authorization_server.trusted_issuer import TrustedIssuerChange
 from valetkey.oauth.types import AuthorizationId, ClientId, SessionId, Subject, TokenDigest
 
 if TYPE_CHECKING:
