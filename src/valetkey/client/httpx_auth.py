@@ -41,9 +41,10 @@ class BearerAuth(_Bearer):
         if not self._is_meant(request):
             yield request
             return
+        is_replayable = isinstance(request.stream, httpx2.ByteStream)
         token = self._tokens.access_token()
         response = yield _with(request, token)
-        if _may_try_again(request, response):
+        if is_replayable and _is_refused(response):
             other = self._tokens.renewed(token)
             if other != token:
                 yield _with(request, other)
@@ -65,9 +66,10 @@ class AsyncBearerAuth(_Bearer):
         if not self._is_meant(request):
             yield request
             return
+        is_replayable = isinstance(request.stream, httpx2.ByteStream)
         token = await self._tokens.access_token()
         response = yield _with(request, token)
-        if _may_try_again(request, response):
+        if is_replayable and _is_refused(response):
             other = await self._tokens.renewed(token)
             if other != token:
                 yield _with(request, other)
@@ -78,6 +80,5 @@ def _with(request: httpx2.Request, token: str) -> httpx2.Request:
     return request
 
 
-def _may_try_again(request: httpx2.Request, response: httpx2.Response) -> bool:
-    is_replayable = isinstance(request.stream, httpx2.ByteStream)
-    return is_replayable and is_token_dead(response.status_code, response.headers.get_list("www-authenticate"))
+def _is_refused(response: httpx2.Response) -> bool:
+    return is_token_dead(response.status_code, response.headers.get_list("www-authenticate"))

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Final
 
 from valetkey.client.errors import ResponseRejected
 from valetkey.client.exchange import NOT_APPLICABLE, TokenResponse, ask, rights, token_response
+from valetkey.oauth.token_exchange import GRANT_TYPE
 from valetkey.oauth.types import Scope
 
 if TYPE_CHECKING:
     from valetkey.client.exchange import Party
     from valetkey.client.flow import Flow
-
-TOKEN_EXCHANGE: Final = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105 - a registered grant type
 
 
 class TokenType(StrEnum):
@@ -49,7 +48,7 @@ class Exchange:
     def form(self) -> list[tuple[str, str]]:
         """Return the parameters of the request; an `actor_token_type` goes with an actor alone."""
         form = [
-            ("grant_type", TOKEN_EXCHANGE),
+            ("grant_type", GRANT_TYPE),
             ("subject_token", self.subject_token),
             ("subject_token_type", str(self.subject_token_type)),
         ]
