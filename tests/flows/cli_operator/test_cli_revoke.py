@@ -99,6 +99,17 @@ def test_one_tenant_does_not_end_with_another(operator: Operator, granted: Path)
     assert standing(granted) == (Standing.ALIVE, True)
 
 
+def test_a_client_that_introduced_itself_is_revoked_by_its_url(operator: Operator, granted: Path) -> None:
+    url = "https://apps.example.com/client.json"
+    lines = operator.run("revoke", "client", url).stdout.splitlines()
+    assert lines[0].startswith(f"client {url} holds nothing any more")
+    assert "outbound.block" in lines[1]
+    with closing(sqlite3.connect(granted)) as connection:
+        stamps = connection.execute("SELECT kind, value FROM generations WHERE name = ?", (url,)).fetchall()
+    assert stamps == [("client", 1)]
+    assert "there is no client http://apps.example.com" in operator.refused("revoke", "client", "http://apps.example.com")
+
+
 def test_what_is_not_there_or_has_ended_before_is_said_so(operator: Operator, granted: Path) -> None:
     assert granted.exists()
     assert "there is no user bob" in operator.refused("revoke", "subject", "bob")
