@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
 
-from valetkey.jose import jwe, jwe_json, jws, jws_json, jwt
+from valetkey.jose import jws, jwt
 from valetkey.jose.errors import (
     AlgorithmNotAllowed,
     AlgorithmUnavailable,
@@ -25,14 +26,15 @@ from valetkey.jose.errors import (
     TypMismatch,
     UnknownKey,
 )
-from valetkey.jose.jwe import DecryptedJwe, Decrypter
 from valetkey.jose.jwk import Jwk
 from valetkey.jose.jwk_set import JwkSet
 from valetkey.jose.jwt import UnverifiedJwt, VerifiedJwt, Verifier
-from valetkey.jose.remote import RemoteJwkSet
 
 if TYPE_CHECKING:
+    from valetkey.jose import jwe, jwe_json, jws_json
     from valetkey.jose.fetching import AsyncRemoteJwkSet, SyncRemoteJwkSet
+    from valetkey.jose.jwe import DecryptedJwe, Decrypter
+    from valetkey.jose.remote import RemoteJwkSet
 
 __all__ = [
     "AlgorithmNotAllowed",
@@ -71,10 +73,28 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> object:
-    # The faces bring an event loop and an HTTP client with them: who only signs does not pay for that.
-    if name in {"AsyncRemoteJwkSet", "SyncRemoteJwkSet"}:
-        from valetkey.jose import fetching  # noqa: PLC0415 - see above
+# Who only signs and verifies does not pay for encryption, an event loop and an HTTP client: the files with what is
+# asked for later, by the names that they bring.
+_LATER: Final = {
+    "AsyncRemoteJwkSet": "fetching",
+    "DecryptedJwe": "jwe",
+    "Decrypter": "jwe",
+    "RemoteJwkSet": "remote",
+    "SyncRemoteJwkSet": "fetching",
+    "jwe": "jwe",
+    "jwe_json": "jwe_json",
+    "jws_json": "jws_json",
+}
 
-        return getattr(fetching, name)
-    raise AttributeError(name)
+
+def __getattr__(name: str) -> object:
+    if name not in _LATER:
+        raise AttributeError(name)
+    room = import_module(f"{__name__}.{_LATER[name]}")
+    found: object = room if name == _LATER[name] else getattr(room, name)
+    globals()[name] = found  # asked once
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

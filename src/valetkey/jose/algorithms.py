@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+import msgspec
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256, SHA384, SHA512
 
 from valetkey.jose import akp
@@ -21,14 +20,17 @@ from valetkey.jose.key_management import (
     pbes2,
     rsa_oaep,
 )
-from valetkey.jose.key_material import BoundKey, Material
 from valetkey.jose.signatures import bind_eddsa, ecdsa_with, hmac_with, rsa_pkcs1_with, rsa_pss_with
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+    from valetkey.jose.key_material import BoundKey, Material
 
 RSA_BITS: Final = 2048
 
 
-@dataclass(frozen=True, slots=True)
-class SignatureAlgorithm:
+class SignatureAlgorithm(msgspec.Struct, frozen=True):
     """A row per JWS `alg`: the key type and curves it goes with, and how a key is bound to it.
 
     `size` is what a generated key gets: octets for `oct`, bits for RSA.
@@ -77,8 +79,7 @@ SIGNATURE_ALGORITHMS: Final[Mapping[str, SignatureAlgorithm]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class KeyManagementAlgorithm:
+class KeyManagementAlgorithm(msgspec.Struct, frozen=True):
     """A row per JWE `alg`: the key type and curves it goes with, and how a key is bound to it.
 
     A key may also name an `enc`: then it is the content key itself, the header says `dir`, and `encryption` is the

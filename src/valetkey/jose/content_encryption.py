@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -15,6 +14,7 @@ from cryptography.hazmat.primitives.padding import PKCS7
 from valetkey.jose.errors import DecryptionFailed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import TypeAlias
 
 _FAILED: Final = "The token cannot be decrypted."
@@ -24,8 +24,7 @@ Seal: TypeAlias = "Callable[[bytes, bytes, bytes], tuple[bytes, bytes]]"
 Unseal: TypeAlias = "Callable[[bytes, bytes, bytes, bytes], bytes]"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ContentCipher:
+class ContentCipher(msgspec.Struct, frozen=True, eq=False):
     """A prepared content key: `seal(iv, plaintext, aad)` gives (ciphertext, tag), `unseal` takes them back.
 
     `unseal(iv, ciphertext, tag, aad)` raises DecryptionFailed, with one message for every cause.
@@ -96,8 +95,7 @@ def aes_cbc_hmac(hash_name: str) -> Callable[[bytes], ContentCipher]:
     return prepare
 
 
-@dataclass(frozen=True, slots=True)
-class ContentEncryption:
+class ContentEncryption(msgspec.Struct, frozen=True):
     """A row per JWE `enc`: the lengths of its key and IV in octets, and how a key is prepared."""
 
     name: str

@@ -92,13 +92,12 @@ def parse_json_object(octets: bytes) -> dict[str, object]:
         members = _decode_object(octets)
     except (msgspec.DecodeError, UnicodeError, RecursionError, ValueError, OverflowError):
         raise MalformedToken(_NOT_JSON) from None  # RFC8725-3.7/utf-8
-    if _BRACKET in octets or octets.rfind(b"{") > 0:
-        count = _count_members(members, MAXIMUM_DEPTH)
-    elif _encode(members) == octets:
-        # A text that is written as these members are has no others: cheaper to see than by counting.
+    is_flat = _BRACKET not in octets and octets.rfind(b"{") <= 0
+    # A text that is written as these members are has no others: cheaper to see than by counting. So many brackets
+    # cannot be nested deeper than they are many.
+    if (is_flat or octets.count(b"{") + octets.count(b"[") <= MAXIMUM_DEPTH) and _encode(members) == octets:
         return members
-    else:
-        count = len(members)
+    count = len(members) if is_flat else _count_members(members, MAXIMUM_DEPTH)
     # Every member is written with a quote, then a colon. If there are no more such pairs than members came out,
     # none was overwritten by a second one of its name; whitespace between the two would hide a pair.
     if octets.translate(None, _WHITESPACE).count(b'":') != count:

@@ -32,16 +32,17 @@ from valetkey.jose.errors import (
 )
 from valetkey.jose.jwk import Jwk, encryption_of
 from valetkey.jose.jwk_set import JwkSet
-from valetkey.jose.jws import ProtectedHeader, parse_header, sound_header
+from valetkey.jose.jws import ProtectedHeader, may_be_shared, parse_header, sound_header
 from valetkey.jose.key_management import MAXIMUM_PBES2_COUNT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from valetkey.jose.content_encryption import ContentCipher
     from valetkey.jose.key_management import BoundEncryption, Wrapped
 
 _SEGMENTS: Final = 5
+_KNOWN_HEADERS: Final = 32
+_NONE: Final[frozenset[str]] = frozenset()
 
 
 class Compression(StrEnum):
@@ -81,6 +82,13 @@ class SealedContent(msgspec.Struct, frozen=True):
     tag: bytes
 
 
+class _Recognised(msgspec.Struct, frozen=True):
+    # A header that was judged, and the keys that it may mean.
+    encryption: ContentEncryption
+    candidates: tuple[Jwk, ...]
+    header: Mapping[str, object]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decrypter:
     """What one recipient opens: built once, immutable. The two lists are local configuration and have no default.
@@ -93,6 +101,7 @@ class Decrypter:
     encryptions: Collection[str]
     compression: Compression = Compression.NONE
     limits: JweLimits = DEFAULT_LIMITS
+    _recognised: dict[bytes, _Recognised] = field(init=False, repr=False, compare=False, default_factory=dict)
     _algorithms: frozenset[str] = field(init=False, repr=False, compare=False)
     _encryptions: frozenset[str] = field(init=False, repr=False, compare=False)
 
@@ -109,15 +118,20 @@ class Decrypter:
             raise MalformedToken("A compact token is a string.")
         if len(token) > self.limits.token_octets:
             raise TokenTooLarge("The token is larger than the limit.")
-        if token.count(".") != _SEGMENTS - 1:
-            raise MalformedToken("A compact JWE has five segments.")
         try:
-            segments = token.encode("ascii").split(b".")
+            segments = token.encode("ascii").split(b".", _SEGMENTS)
         except UnicodeEncodeError:
             raise MalformedToken("A compact token is ASCII text.") from None
-        header = parse_header(segments[0])
+        if len(segments) != _SEGMENTS:
+            raise MalformedToken("A compact JWE has five segments.")
+        protected = segments[0]
+        known = self._recognised.get(protected)
+        recognised = self._recognise(parse_header(protected), _NONE) if known is None else known
         encrypted_key, iv, ciphertext, tag = map(decode_segment, segments[1:])
-        return self._unseal(header, frozenset(), encrypted_key, SealedContent(segments[0], iv, ciphertext, tag))
+        opened = self._unseal(recognised, encrypted_key, SealedContent(protected, iv, ciphertext, tag))
+        if known is None:
+            self._remember(protected, recognised)
+        return opened
 
     def unseal(
         self,
@@ -127,17 +141,28 @@ class Decrypter:
         sealed: SealedContent,
     ) -> DecryptedJwe:
         """Returns the plaintext for one recipient with its whole `header`; no `unprotected` name is critical."""
-        return self._unseal(sound_header(header, unprotected), unprotected, encrypted_key, sealed)
+        recognised = self._recognise(sound_header(header, unprotected), unprotected)
+        return self._unseal(recognised, encrypted_key, sealed)
 
-    def _unseal(
-        self, sound: ProtectedHeader, unprotected: frozenset[str], encrypted_key: bytes, sealed: SealedContent
-    ) -> DecryptedJwe:
-        header = sound.members
+    def _recognise(self, sound: ProtectedHeader, unprotected: frozenset[str]) -> _Recognised:
         enc = self._encryption(sound, unprotected)
-        failure: InvalidToken = decryption_failed()
-        for key in self._candidates(sound, enc):
+        return _Recognised(enc, self._candidates(sound, enc), sound.members)
+
+    def _remember(self, segment: bytes, recognised: _Recognised) -> None:
+        if may_be_shared(segment, recognised.header):
+            if len(self._recognised) >= _KNOWN_HEADERS:
+                self._recognised.clear()
+            self._recognised[segment] = recognised
+
+    def _unseal(self, recognised: _Recognised, encrypted_key: bytes, sealed: SealedContent) -> DecryptedJwe:
+        header = recognised.header
+        failure: InvalidToken | None = None
+        for key in recognised.candidates:
+            unwrap = encryption_of(key).unwrap
+            if unwrap is None:
+                raise InvalidKey("The key cannot decrypt: its private part is unknown.")
             try:
-                cipher = self._unwrap(key, enc, header, encrypted_key)
+                cipher = unwrap(recognised.encryption, header, encrypted_key, self.limits.pbes2_count)
                 plaintext = cipher.unseal(sealed.iv, sealed.ciphertext, sealed.tag, sealed.aad)
             except (DecryptionFailed, MalformedToken) as error:
                 failure = error
@@ -145,7 +170,7 @@ class Decrypter:
             if "zip" in header:
                 plaintext = _inflated(plaintext, self.limits.inflated_octets)
             return DecryptedJwe(plaintext, header, key)
-        raise failure
+        raise decryption_failed() if failure is None else failure
 
     def _encryption(self, sound: ProtectedHeader, unprotected: frozenset[str]) -> ContentEncryption:
         header = sound.members
@@ -171,14 +196,6 @@ class Decrypter:
         if not found:
             raise UnknownKey("No key of the set is for direct encryption.")
         return found
-
-    def _unwrap(
-        self, key: Jwk, enc: ContentEncryption, header: Mapping[str, object], encrypted_key: bytes
-    ) -> ContentCipher:
-        unwrap = encryption_of(key).unwrap
-        if unwrap is None:
-            raise InvalidKey("The key cannot decrypt: its private part is unknown.")
-        return unwrap(enc, header, encrypted_key, self.limits.pbes2_count)
 
 
 def _inflated(compressed: bytes, most: int) -> bytes:

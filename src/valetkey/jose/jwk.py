@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
+from msgspec import structs
+
 from valetkey.jose.algorithms import (
     KEY_MANAGEMENT_ALGORITHMS,
     SIGNATURE_ALGORITHMS,
@@ -290,9 +292,9 @@ def _bound(
     if isinstance(row, SignatureAlgorithm):
         bound = row.bind(material)
         if operations is not None and "sign" not in operations:
-            bound = replace(bound, sign=None)
+            bound = structs.replace(bound, sign=None)
         if operations is not None and "verify" not in operations:
-            bound = replace(bound, verify=_refuse_to_verify)
+            bound = structs.replace(bound, verify=_refuse_to_verify)
         return bound, None
     if row is None:
         raise InvalidKey("The key's algorithm is unknown.")

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from valetkey.jose.algorithms import (
     KEY_MANAGEMENT_ALGORITHMS,
     SIGNATURE_ALGORITHMS,
@@ -32,8 +34,7 @@ MAXIMUM_KEYS: Final = 100
 MAXIMUM_TRIES: Final = 8
 
 
-@dataclass(frozen=True, slots=True)
-class SkippedKey:
+class SkippedKey(msgspec.Struct, frozen=True):
     """A key of a set that was left out: its place, its `kid` where it has one, and why."""
 
     position: int

@@ -27,7 +27,6 @@ from valetkey.jose.errors import (
     TokenNotYetValid,
     TypMismatch,
 )
-from valetkey.jose.jwe import encrypt
 from valetkey.jose.jwk import Jwk, signer_of
 from valetkey.jose.jws import (
     ProtectedHeader,
@@ -281,6 +280,8 @@ def sign_then_encrypt(
     claims: Mapping[str, object], key: Jwk, recipient: Jwk, *, typ: str, encryption: str = "A256GCM"
 ) -> str:
     """Returns the JWT of `claims`, signed by `key`, encrypted for the owner of `recipient` (RFC 7519, 11.2)."""
+    from valetkey.jose.jwe import encrypt  # noqa: PLC0415 - who does not encrypt does not load it
+
     signed = sign(claims, key, typ=typ)
     return encrypt(signed.encode("ascii"), recipient, encryption=encryption, header={"cty": "JWT", "typ": typ})
 

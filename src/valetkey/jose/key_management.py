@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, cast
 
+import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -16,9 +15,11 @@ from valetkey.jose.content_encryption import ContentCipher, ContentEncryption, d
 from valetkey.jose.encoding import b64url_decode, b64url_encode
 from valetkey.jose.entropy import random_octets
 from valetkey.jose.errors import ConfigurationError, InvalidKey, MalformedToken
-from valetkey.jose.key_agreement import agree, agreed_with
+from valetkey.jose.key_agreement import agree, agreement_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from cryptography.hazmat.primitives.asymmetric import rsa
     from cryptography.hazmat.primitives.hashes import HashAlgorithm
 
@@ -30,17 +31,15 @@ MAXIMUM_PBES2_COUNT: Final = 200_000
 _SALT_OCTETS: Final = 16
 
 
-@dataclass(frozen=True, slots=True)
-class Wrapped:
+class Wrapped(msgspec.Struct, frozen=True):
     """A content key for one recipient: the key itself, how it is sent, and what the header must tell."""
 
     cek: bytes
     encrypted_key: bytes = b""
-    header: Mapping[str, object] = field(default_factory=dict)
+    header: Mapping[str, object] = {}
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class BoundEncryption:
+class BoundEncryption(msgspec.Struct, frozen=True, eq=False):
     """A key bound to its one key-management algorithm.
 
     `wrap(enc, cek)` sends `cek`, or one of its own choice for None; `unwrap(enc, header, encrypted_key, most)`
@@ -248,18 +247,22 @@ def ecdh_es(name: str, wrapping_octets: int = 0) -> Callable[[Material], BoundEn
 
         if material.private is None:
             return BoundEncryption(wrap, None)
+        wrapping = agreement_of(material, name, wrapping_octets)
+        direct: dict[str, Callable[[object, bytes, bytes], bytes]] = {}
 
         def unwrap(
             enc: ContentEncryption, header: Mapping[str, object], encrypted_key: bytes, _most: int
         ) -> ContentCipher:
-            apu, apv = (header_octets(header, part) if part in header else b"" for part in ("apu", "apv"))
+            apu = header_octets(header, "apu") if "apu" in header else b""
+            apv = header_octets(header, "apv") if "apv" in header else b""
             epk = header.get("epk")
-            if not wrapping_octets:
-                if encrypted_key:
-                    raise decryption_failed()
-                return enc.prepare(agreed_with(material, epk, enc.name, enc.key_octets, apu, apv))
-            agreed = agreed_with(material, epk, name, wrapping_octets, apu, apv)
-            return _prepared(enc, unwrapped(agreed, encrypted_key))
+            if wrapping_octets:
+                return _prepared(enc, unwrapped(wrapping(epk, apu, apv), encrypted_key))
+            if encrypted_key:
+                raise decryption_failed()
+            if enc.name not in direct:
+                direct[enc.name] = agreement_of(material, enc.name, enc.key_octets)
+            return enc.prepare(direct[enc.name](epk, apu, apv))
 
         return BoundEncryption(wrap, unwrap)
 

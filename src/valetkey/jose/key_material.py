@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TypeAlias
+
+import msgspec
 
 from valetkey.jose.encoding import b64url_decode, b64url_encode
 from valetkey.jose.errors import InvalidKey, MalformedToken
@@ -12,8 +13,7 @@ from valetkey.jose.errors import InvalidKey, MalformedToken
 Members: TypeAlias = Mapping[str, object]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Material:
+class Material(msgspec.Struct, frozen=True, eq=False):
     """A key that the cryptography library has prepared: `private` is None where only the public part is known.
 
     For a symmetric key `secret` holds the octets and both parts are None. `curve` is the JWK's `crv`, or for AKP
@@ -40,8 +40,7 @@ class Material:
         return Material(public=self.public, curve=self.curve)
 
 
-@dataclass(frozen=True, slots=True)
-class KeyType:
+class KeyType(msgspec.Struct, frozen=True):
     """A row per `kty`: which members make the key, and how they become a prepared key and members again."""
 
     kty: str
@@ -53,8 +52,7 @@ class KeyType:
     generate: Callable[[str, int], Material]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class BoundKey:
+class BoundKey(msgspec.Struct, frozen=True, eq=False):
     """A key bound to its one signature algorithm: `sign` is None where the private part is not known.
 
     `verify(signature, signed)` raises SignatureInvalid, and returns nothing that a caller could forget to look at.

@@ -86,9 +86,10 @@ def _bind_rsa(material: Material, scheme: padding.PKCS1v15 | padding.PSS, algori
 
 def ecdsa_with(algorithm: HashAlgorithm) -> Callable[[Material], BoundKey]:
     """ECDSA with the signature as r and s of fixed width (RFC 7518, 3.4; RFC 8812, 3.2)."""
-    scheme, hashed = ec.ECDSA(Prehashed(algorithm)), _HASHES[algorithm.name]
+    hashed = _HASHES[algorithm.name]
 
     def bind(material: Material) -> BoundKey:
+        scheme = ec.ECDSA(Prehashed(algorithm))
         public = cast("ec.EllipticCurvePublicKey", material.public)
         width = (public.key_size + 7) // 8
         double = 2 * width

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Final, TypeAlias
+
+import msgspec
 
 from valetkey.jose.errors import ClaimInvalid, ClaimMissing
 
@@ -20,8 +21,7 @@ def _texts(claims: Claims) -> None:
         raise ClaimInvalid("The claims 'sub' and 'jti' are strings.", "sub")
 
 
-@dataclass(frozen=True, slots=True)
-class TokenKind:
+class TokenKind(msgspec.Struct, frozen=True):
     """One kind of token.
 
     `typ` is written when one is signed; `accepted` are the normalised header values with which one is believed,

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NoReturn, Protocol
 
 from valetkey.jose.errors import ConfigurationError
-from valetkey.jose.jwk_set import JwkSet  # noqa: TC001 - a field of a dataclass
+from valetkey.jose.jwk_set import JwkSet
 from valetkey.jose.jwt import VerifiedJwt
 
 if TYPE_CHECKING:

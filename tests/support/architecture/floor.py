@@ -26,11 +26,13 @@ SHELLS = MappingProxyType(
         "valetkey.jose.clock": frozenset({"time"}),
         # Turns the seconds that it is given into what the library of certificates wants; reads no clock.
         "valetkey.jose.certificates": frozenset({"datetime"}),
+        "valetkey.resource_server.feed_following": frozenset({"asyncio", "httpx2"}),
         "valetkey.resource_server.introspecting": frozenset({"asyncio", "httpx2"}),
         "valetkey.resource_server.status_following": frozenset({"asyncio"}),
         "valetkey.jose.fetching": frozenset({"asyncio", "httpx2", "threading"}),
-        # Loads the shells when they are first asked for.
+        # Load their rooms when they are first asked for.
         "valetkey.client": frozenset({"importlib"}),
+        "valetkey.jose": frozenset({"importlib"}),
         "valetkey.client.connection": frozenset({"httpx2", "ssl", "threading", "time"}),
         "valetkey.client.async_connection": frozenset({"asyncio", "httpx2", "ssl"}),
         "valetkey.client.sources": frozenset({"threading"}),

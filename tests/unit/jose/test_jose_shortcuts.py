@@ -12,6 +12,8 @@ from support.jose import ASYMMETRIC, b64, header_of, key_for, key_set, raw_token
 from valetkey.jose import (
     AlgorithmNotAllowed,
     ConfigurationError,
+    Decrypter,
+    DecryptionFailed,
     DuplicateMember,
     InvalidToken,
     Jwk,
@@ -19,6 +21,7 @@ from valetkey.jose import (
     MalformedToken,
     SignatureInvalid,
     UnknownKey,
+    jwe,
 )
 from valetkey.jose.encoding import b64url_decode, b64url_encode, json_octets, parse_json_object
 from valetkey.jose.signatures import _der_writer
@@ -124,6 +127,29 @@ def test_the_same_fault_has_the_same_name_the_first_and_every_other_time(algorit
         assert first.value.code == second.value.code
 
 
+@pytest.mark.parametrize("algorithm", ["dir", "A256KW", "RSA-OAEP-256"])
+def test_a_header_that_was_once_opened_opens_nothing_else(algorithm: str) -> None:
+    key, other = (Jwk.generate(algorithm, kid="a") for _ in range(2))
+    decrypter = Decrypter(keys=JwkSet((key,)), algorithms=[algorithm], encryptions=["A256GCM"])
+    token, strange = (jwe.encrypt(b"hello", one, encryption="A256GCM") for one in (key, other))
+    with pytest.raises(DecryptionFailed):
+        decrypter.decrypt(strange)
+    assert not decrypter._recognised
+    for _ in range(2):
+        assert decrypter.decrypt(token).plaintext == b"hello"
+        with pytest.raises(DecryptionFailed):
+            decrypter.decrypt(strange)
+    assert len(decrypter._recognised) == 1
+
+
+def test_what_a_decrypter_remembers_is_bounded() -> None:
+    key = Jwk.generate("dir")
+    decrypter = Decrypter(keys=JwkSet((key,)), algorithms=["dir"], encryptions=["A256GCM"])
+    for number in range(80):
+        decrypter.decrypt(jwe.encrypt(b"", key, encryption="A256GCM", header={"note": str(number)}))
+        assert 0 < len(decrypter._recognised) <= 32
+
+
 @given(st.binary(max_size=400))
 def test_base64url_is_written_as_another_hand_writes_it(octets: bytes) -> None:
     assert b64url_encode(octets) == base64.urlsafe_b64encode(octets).rstrip(b"=").decode()
@@ -156,11 +182,15 @@ def test_a_member_that_comes_twice_is_found_however_the_object_is_written(
     separators = (f"{spaces[0]},{spaces[1]}", f"{spaces[2]}:{spaces[3]}")
     text = json.dumps(members, separators=separators)
     assert parse_json_object(text.encode()) == members
+    outer = json.dumps({"": [members]}, separators=separators)
+    assert parse_json_object(outer.encode()) == {"": [members]}
     if members:
         twice = list(members)[chosen % len(members)]
         again = json.dumps({twice: 0}, separators=separators)[1:]
         with pytest.raises(DuplicateMember):
             parse_json_object(f"{text[:-1]},{again}".encode())
+        with pytest.raises(DuplicateMember):
+            parse_json_object(f"{outer[:-3].rstrip()},{again}]}}".encode())
 
 
 class Masked:
