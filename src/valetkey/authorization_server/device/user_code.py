@@ -56,6 +56,7 @@ def normal_form(typed: str) -> str | None:
     if len(typed) > LONGEST_TYPED:
         return None
     plain = unicodedata.normalize("NFKC", typed).upper()
+    # RFC8628-6.1/comparison
     kept = "".join(_plain(character) for character in plain if _counts(character)).translate(_LOOK_ALIKES)
     return kept if _CODE.fullmatch(kept) else None
 

@@ -243,7 +243,7 @@ def _answer_in(form: Parameters) -> ConsentAnswer:
 
 
 def _gone() -> PageRefusal:
-    error = OAuthError(ErrorCode.EXPIRED_TOKEN, "The code can be answered no longer.", "RFC8628-3.3/expired")
+    error = OAuthError(ErrorCode.EXPIRED_TOKEN, "The code can be answered no longer.", "RFC8628-3.5/expired")
     return PageRefusal(ErrorKind.DEVICE_CODE_GONE, error)
 
 

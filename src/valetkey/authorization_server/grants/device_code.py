@@ -75,14 +75,14 @@ class DeviceCodeGrant:
         found = facts.found
         if found is None or found.code.client_id != client.client_id:
             return Refuse(
-                invalid_grant("The device_code was not issued to this client.", "RFC8628-3.4/other-client")
+                invalid_grant("The device_code was not issued to this client.", "RFC6749-5.2/other-client")
             )
         refusal = _ended(found, fresh.now) or _unanswered(found, fresh.now)
         if refusal is not None:
             return refusal
         if found.stored is None or not is_alive(found.stored, fresh.now):
             # A password change, a sign-out everywhere or an operator came in between.
-            return Refuse(_denied("What the end-user allowed was taken back.", "RFC8628-3.5/taken-back"))
+            return Refuse(_denied("What the end-user allowed was taken back.", "RFC8628-3.5/denied"))
         authorization = found.stored.authorization
         try:
             rights = narrowed(authorization, None, asked.resources, client, facts.catalogue)
@@ -106,7 +106,7 @@ def _ended(found: StoredDeviceCode, now: NumericDate) -> Refuse | None:
         changes: Changes = ()
         if found.stored is not None and found.stored.authorization.revoked_at is None:
             changes = (RevokeAuthorization(found.stored.authorization.authorization_id, now),)
-        return Refuse(invalid_grant("The device_code was used before.", "RFC8628-3.5/single-use"), changes)
+        return Refuse(invalid_grant("The device_code was used before.", "RFC6749-5.2/revoked"), changes)
     if code.answer is ConsentAnswer.DENIED:
         return Refuse(_denied("The end-user declined.", "RFC8628-3.5/denied"))
     if now >= code.expires_at:
