@@ -200,9 +200,11 @@ class ProductionServer:
 
 
 @contextmanager
-def running_production(folder: Path, *, workers: int = 1, drain_delay: int = 0) -> Iterator[ProductionServer]:
-    """Start the program as an operator does, and stop it by SIGTERM in the end."""
-    yield from _running(_written(folder, workers, drain_delay, [sys.executable, "-m", "valetkey"], {}))
+def running_production(
+    folder: Path, *, workers: int = 1, drain_delay: int = 0, environ: Mapping[str, str] | None = None
+) -> Iterator[ProductionServer]:
+    """Start the program as an operator does, with further variables, and stop it by SIGTERM in the end."""
+    yield from _running(_written(folder, workers, drain_delay, [sys.executable, "-m", "valetkey"], environ or {}))
 
 
 @contextmanager
