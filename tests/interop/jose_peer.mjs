@@ -13,39 +13,59 @@ await answer({
     const options = { algorithms: [alg], issuer, audience, typ, currentDate: new Date(now * 1000) };
     return (await jose.jwtVerify(token, await jose.importJWK(key, alg), options)).payload;
   },
-  async sign_json({ key, alg, payload }) {
-    const made = new jose.GeneralSign(encoder.encode(payload));
-    made.addSignature(await jose.importJWK(key, alg)).setProtectedHeader({ alg, kid: key.kid });
-    return made.sign();
+  async sign_form({ form, key, alg, header, payload }) {
+    const octets = encoder.encode(payload);
+    const signer = await jose.importJWK(key, alg);
+    if (form === 'general') {
+      return new jose.GeneralSign(octets).addSignature(signer).setProtectedHeader(header).sign();
+    }
+    if (form === 'compact' || form === 'detached') {
+      return new jose.CompactSign(octets).setProtectedHeader(header).sign(signer);
+    }
+    const made = await new jose.FlattenedSign(octets).setProtectedHeader(header).sign(signer);
+    if (form === 'unencoded') return `${made.protected}..${made.signature}`;
+    return form === 'unencoded_json' ? { ...made, payload } : made;
   },
-  async verify_json({ key, alg, value }) {
-    const found = await jose.generalVerify(value, await jose.importJWK(key, alg), { algorithms: [alg] });
-    return decoder.decode(found.payload);
+  async verify_form({ form, key, alg, value, payload }) {
+    const verifier = await jose.importJWK(key, alg);
+    const options = { algorithms: [alg] };
+    if (form === 'compact') return decoder.decode((await jose.compactVerify(value, verifier, options)).payload);
+    if (form === 'general') return decoder.decode((await jose.generalVerify(value, verifier, options)).payload);
+    let flattened = value;
+    if (form === 'detached' || form === 'unencoded') {
+      const [head, , signature] = value.split('.');
+      const text = form === 'detached' ? jose.base64url.encode(payload) : payload;
+      flattened = { protected: head, payload: text, signature };
+    }
+    return decoder.decode((await jose.flattenedVerify(flattened, verifier, options)).payload);
   },
-  async sign_unencoded({ key, alg, payload }) {
-    const made = await new jose.FlattenedSign(encoder.encode(payload))
-      .setProtectedHeader({ alg, b64: false, crit: ['b64'], kid: key.kid })
-      .sign(await jose.importJWK(key, alg));
-    return `${made.protected}..${made.signature}`;
+  async encrypt_form({ form, key, alg, enc, plaintext, second }) {
+    const octets = encoder.encode(plaintext);
+    const owner = await jose.importJWK(key, alg);
+    if (form === 'compact') {
+      return new jose.CompactEncrypt(octets).setProtectedHeader({ alg, enc, kid: key.kid }).encrypt(owner);
+    }
+    if (form === 'flattened') {
+      const made = new jose.FlattenedEncrypt(octets).setProtectedHeader({ enc });
+      return made.setUnprotectedHeader({ alg, kid: key.kid }).encrypt(owner);
+    }
+    const made = new jose.GeneralEncrypt(octets).setProtectedHeader({ enc });
+    made.addRecipient(owner).setUnprotectedHeader({ alg, kid: key.kid });
+    if (second !== null) {
+      const other = await jose.importJWK(second, 'A256KW');
+      made.addRecipient(other).setUnprotectedHeader({ alg: 'A256KW', kid: second.kid });
+    }
+    return made.encrypt();
   },
-  async encrypt({ key, alg, enc, plaintext }) {
-    return new jose.CompactEncrypt(encoder.encode(plaintext))
-      .setProtectedHeader({ alg, enc, kid: key.kid })
-      .encrypt(await jose.importJWK(key, alg));
-  },
-  async decrypt({ key, alg, enc, token }) {
+  async decrypt_form({ form, key, alg, enc, value }) {
+    const owner = await jose.importJWK(key, alg);
     const options = {
       keyManagementAlgorithms: [alg],
       contentEncryptionAlgorithms: [enc],
       maxPBES2Count: 200000,
     };
-    const found = await jose.compactDecrypt(token, await jose.importJWK(key, alg), options);
-    return decoder.decode(found.plaintext);
-  },
-  async decrypt_json({ key, alg, value }) {
-    const options = { keyManagementAlgorithms: [alg] };
-    const found = await jose.generalDecrypt(value, await jose.importJWK(key, alg), options);
-    return decoder.decode(found.plaintext);
+    const decrypt = { compact: jose.compactDecrypt, flattened: jose.flattenedDecrypt, general: jose.generalDecrypt };
+    return decoder.decode((await decrypt[form](value, owner, options)).plaintext);
   },
   async thumbprint({ key }) {
     return jose.calculateJwkThumbprint(key);
