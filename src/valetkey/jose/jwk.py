@@ -186,6 +186,13 @@ def signer_of(key: Jwk) -> Callable[[bytes], bytes]:
     return key._bound.sign  # noqa: SLF001 - as above
 
 
+def verification_of(key: Jwk) -> Callable[[bytes, bytes], None]:
+    """Returns what verifies with `key`, as `BoundKey.verify` does; ConfigurationError for a key for other uses."""
+    if key._bound is None:  # noqa: SLF001 - as above
+        raise ConfigurationError("The key is not for signatures.")
+    return key._bound.verify  # noqa: SLF001 - as above
+
+
 def encryption_of(key: Jwk) -> BoundEncryption:
     """Returns what wraps and unwraps with `key`; ConfigurationError where the key is for signatures."""
     if key._encryption is None:  # noqa: SLF001 - as above

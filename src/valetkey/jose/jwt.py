@@ -27,7 +27,7 @@ from valetkey.jose.errors import (
     TokenNotYetValid,
     TypMismatch,
 )
-from valetkey.jose.jwk import Jwk, signer_of
+from valetkey.jose.jwk import Jwk, signer_of, verification_of
 from valetkey.jose.jws import (
     ProtectedHeader,
     may_be_shared,
@@ -105,9 +105,10 @@ def _header_of(key: Jwk, typ: str) -> tuple[bytes, Callable[[bytes], bytes]]:
 
 
 class _Recognised(msgspec.Struct, frozen=True):
-    # A header that was judged, and those of `keys` that it may mean.
+    # A header that was judged, and the one of `keys` that it means.
     keys: JwkSet
-    candidates: tuple[Jwk, ...]
+    key: Jwk
+    verify: Callable[[bytes, bytes], None]
     members: Mapping[str, object]
 
 
@@ -184,30 +185,32 @@ class Verifier:
 
         `now` is in seconds since the epoch; without it the verifier's clock is read.
         """
-        segment, payload_segment, signature_segment, signed = split_compact(token, self.maximum_octets)
+        segments = split_compact(token, self.maximum_octets)
+        segment, payload_segment, signature_segment, signed = segments
         recognised = self._recognised.get(segment)
         if recognised is None or recognised.keys is not keys:
-            recognised = self._recognise(segment, keys)
-        signature = decode_segment(signature_segment)
-        payload = decode_segment(payload_segment)
-        key = verify_with(recognised.candidates, signature, signed)
-        # Remembered only now that a key has signed it: nobody else can crowd out what is remembered.
-        if self._recognised.get(segment) is not recognised:
-            self._remember(segment, recognised)
+            recognised, payload = self._recognise(segments, keys)
+        else:
+            signature, payload = decode_segment(signature_segment), decode_segment(payload_segment)
+            recognised.verify(signature, signed)
         claims = parse_json_object(payload)
         self._judge(claims, self.clock() if now is None else now)
-        return VerifiedJwt(claims, recognised.members, key)
+        return VerifiedJwt(claims, recognised.members, recognised.key)
 
-    def _recognise(self, segment: bytes, keys: JwkSet) -> _Recognised:
+    def _recognise(self, segments: tuple[bytes, bytes, bytes, bytes], keys: JwkSet) -> tuple[_Recognised, bytes]:
+        segment, payload_segment, signature_segment, signed = segments
         header = parse_header(segment)
         self._judge_header(header)
-        return _Recognised(keys, keys.candidates(header.kid, header.algorithm, self._allowed), header.members)
-
-    def _remember(self, segment: bytes, recognised: _Recognised) -> None:
-        if may_be_shared(segment, recognised.members):
+        candidates = keys.candidates(header.kid, header.algorithm, self._allowed)
+        signature, payload = decode_segment(signature_segment), decode_segment(payload_segment)
+        key = verify_with(candidates, signature, signed)
+        recognised = _Recognised(keys, key, verification_of(key), header.members)
+        # Remembered only now that its one key has signed it: nobody else can crowd out what is remembered.
+        if len(candidates) == 1 and may_be_shared(segment, header.members):
             if len(self._recognised) >= _KNOWN_HEADERS:
                 self._recognised.clear()
             self._recognised[segment] = recognised
+        return recognised, payload
 
     def kid_of(self, token: str) -> str | None:
         """Returns the `kid` of a token whose header could be believed, or raises; nothing is verified by it."""
