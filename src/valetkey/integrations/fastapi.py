@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 class Guard(StarletteGuard):
     """Guards path operations: `token: AccessToken = Depends(guard.token("albums.read"))`."""
 
-    def token(self, *scope: str) -> Callable[[Request], Awaitable[AccessToken]]:
+    def token(self, *scope: str, insecure_stale_seconds: int = 0) -> Callable[[Request], Awaitable[AccessToken]]:
         """Return the dependency that yields the token, or ends the request with the challenge."""
-        rule = Rule.requiring(*scope)
+        rule = Rule.requiring(*scope, insecure_stale_seconds=insecure_stale_seconds)
         self._scopes.update(scope)
 
         async def dependency(request: Request) -> AccessToken:

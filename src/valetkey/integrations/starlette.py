@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from valetkey.jose import AsyncRemoteJwkSet
-from valetkey.resource_server import Allow, ResourceServer, Rule
+from valetkey.resource_server import Allow, ResourceServer, RevocationFeed, Rule
 from valetkey.resource_server.enforce import ALGORITHMS
 from valetkey.resource_server.metadata import metadata_path, resource_metadata
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from valetkey.oauth.access_token import AccessToken
-    from valetkey.resource_server import Deny
+    from valetkey.resource_server import Deny, FeedCredentials
     from valetkey.resource_server.introspection import Introspection
     from valetkey.resource_server.keys import KeySource
 
@@ -43,18 +43,22 @@ class Guard:
         keys: KeySource | None = None,
         algorithms: Collection[str] = ALGORITHMS,
         introspection: Introspection | None = None,
+        feed: FeedCredentials | None = None,
     ) -> None:
         """Build the guard; raises ValueError or ConfigurationError for settings that cannot be safe.
 
         Opaque tokens are accepted with `introspection`, such as a
-        `valetkey.resource_server.introspecting.RemoteIntrospection`.
+        `valetkey.resource_server.introspecting.RemoteIntrospection`. With the credentials of `feed` a revoked token
+        is refused within a second: the issuer's live feed is followed.
         """
+        source = keys or AsyncRemoteJwkSet(jwks_uri or f"{issuer}/jwks.json")
         self.resource_server = ResourceServer(
             issuer=issuer,
             resource=resource,
-            keys=keys or AsyncRemoteJwkSet(jwks_uri or f"{issuer}/jwks.json"),
+            keys=source,
             algorithms=algorithms,
             introspection=introspection,
+            feed=None if feed is None else RevocationFeed(issuer, feed, source, algorithms=algorithms),
         )
         self._scopes: set[str] = set()
 
@@ -71,13 +75,15 @@ class Guard:
         return await self.resource_server.decide(request.headers.getlist("authorization"), rule)
 
     def requires(
-        self, *scope: str
+        self, *scope: str, insecure_stale_seconds: int = 0
     ) -> Callable[[Callable[[Request], Any]], Callable[[Request], Awaitable[Response]]]:
         """Return the decorator that lets a request reach its endpoint only with a token that carries `scope`.
 
+        While neither the feed nor the status list can be had, tokens are refused, or accepted for
+        `insecure_stale_seconds` after the feed was last current.
         The endpoint, `async def` or `def`, finds the token as `request.state.access_token`.
         """
-        rule = Rule.requiring(*scope)
+        rule = Rule.requiring(*scope, insecure_stale_seconds=insecure_stale_seconds)
         self._scopes.update(scope)
 
         def decorate(endpoint: Callable[[Request], Any]) -> Callable[[Request], Awaitable[Response]]:

@@ -27,6 +27,9 @@ SERVER_REVOKED: Final = "urn:valetkey:event:server-revoked"
 LOWEST_GENERATION: Final = "urn:valetkey:lowest-generation"
 """The member of an event that says which generation is the lowest that lives."""
 
+TOKEN_EXPIRES_AT: Final = "urn:valetkey:token-expires-at"  # noqa: S105 - the name of a member
+"""The member of an event about one token that says when it would have expired."""
+
 _LONGEST_HANDLE: Final = 512
 
 
@@ -66,6 +69,8 @@ class Revocation:
     handle: str
     lowest_generation: int = 0
     cause: Cause = Cause.REVOKED
+    token_expires_at: int = 0
+    """When a TOKEN would have expired; 0 for everything else."""
 
 
 class MalformedSecurityEvent(ValueError):
@@ -83,6 +88,8 @@ def security_event_claims(
     if revocation.kind in _COUNTED:
         event[LOWEST_GENERATION] = revocation.lowest_generation
     event_type = _type_of(revocation)
+    if revocation.kind is RevokedKind.TOKEN:
+        event[TOKEN_EXPIRES_AT] = revocation.token_expires_at
     if event_type == CREDENTIAL_CHANGE:
         event |= {"credential_type": "password", "change_type": "update"}  # OIDCAEP-3.3.1/members
     return {
@@ -121,11 +128,11 @@ def _revocation_of(
     session = subject.get("session")
     if event_type == SESSION_REVOKED and subject.get("format") == "complex" and isinstance(session, dict):
         return Revocation(RevokedKind.SESSION, _text(session, "id"))
+    if kind is RevokedKind.TOKEN:
+        return Revocation(kind, _text(subject, "id"), token_expires_at=_number(event, TOKEN_EXPIRES_AT))
     if kind not in _COUNTED:
         return Revocation(kind, _text(subject, "id"))
-    lowest = event.get(LOWEST_GENERATION)
-    if type(lowest) is not int or lowest < 0:
-        raise MalformedSecurityEvent("the lowest living generation is missing")
+    lowest = _number(event, LOWEST_GENERATION)
     match kind:
         case RevokedKind.SUBJECT:
             return Revocation(kind, _text(subject, "sub"), lowest, cause)
@@ -173,6 +180,13 @@ def _subject_of(revocation: Revocation, issuer: str) -> dict[str, object]:
             return {"format": "uri", "uri": issuer}
         case _:
             return {"format": "opaque", "id": revocation.handle}
+
+
+def _number(event: Mapping[str, object], name: str) -> int:
+    value = event.get(name)
+    if type(value) is not int or value < 0:
+        raise MalformedSecurityEvent(f"the event has no {name}")
+    return value
 
 
 def _text(found: Mapping[str, object], name: str) -> str:

@@ -2,6 +2,8 @@
 
 from valetkey.oauth.access_token import AccessToken, PrincipalKind
 from valetkey.resource_server.enforce import Allow, Deny, ResourceServer
+from valetkey.resource_server.feed import FeedCredentials
+from valetkey.resource_server.feed_following import RevocationFeed
 from valetkey.resource_server.keys import KeySource
 from valetkey.resource_server.rules import Rule
 from valetkey.resource_server.status_following import StatusFollower
@@ -10,9 +12,11 @@ __all__ = [
     "AccessToken",
     "Allow",
     "Deny",
+    "FeedCredentials",
     "KeySource",
     "PrincipalKind",
     "ResourceServer",
+    "RevocationFeed",
     "Rule",
     "StatusFollower",
 ]

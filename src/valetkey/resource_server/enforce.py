@@ -12,6 +12,7 @@ from valetkey.oauth.challenge import Challenge
 from valetkey.oauth.errors import ErrorCode
 from valetkey.oauth.status_list import MalformedStatusList, StatusReference
 from valetkey.oauth.types import Issuer
+from valetkey.resource_server.feed_following import Verdict
 from valetkey.resource_server.introspection import IntrospectionUnavailable
 from valetkey.resource_server.metadata import metadata_url
 from valetkey.resource_server.revocation_view import StatusUnavailable
@@ -21,13 +22,15 @@ from valetkey.resource_server.token import BearerToken, MalformedCredentials, No
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from valetkey.jose import VerifiedJwt
     from valetkey.resource_server.introspection import Introspection
     from valetkey.resource_server.keys import KeySource
     from valetkey.resource_server.rules import Rule
 
 RETRY_AFTER: Final = "2"
 _DOTS_OF_A_JWT: Final = 2
+_SERVICE_UNAVAILABLE: Final = 503
+_REVOKED: Final = "The token was revoked."
+_UNKNOWN: Final = "Whether the token was revoked cannot be said at the moment; try again."
 ALGORITHMS: Final = frozenset({"ES256", "ES384", "ES512", "EdDSA", "Ed25519", "PS256", "RS256"})
 """The signature algorithms that are accepted unless a guard names fewer: never taken from a token or metadata."""
 
@@ -49,6 +52,22 @@ class StatusSource(Protocol):
 
     async def is_revoked(self, reference: StatusReference) -> bool:
         """Say it of one token; raises StatusUnavailable, or MalformedStatusList where it can never be said."""
+        ...
+
+
+class FeedSource(Protocol):
+    """The live feed of revocations (`valetkey.resource_server.feed_following.RevocationFeed`)."""
+
+    def judge(self, token: AccessToken) -> Verdict:
+        """Say what it knows of a token whose signature was verified."""
+        ...
+
+    async def settle(self) -> None:
+        """Wait for the first answer or failure, for a few seconds."""
+        ...
+
+    def was_current_within(self, seconds: int) -> bool:
+        """Say whether it knew everything at a moment that is no longer ago."""
         ...
 
 
@@ -86,12 +105,14 @@ class ResourceServer:
         algorithms: Collection[str] = ALGORITHMS,
         introspection: Introspection | None = None,
         statuses: StatusSource | None = None,
+        feed: FeedSource | None = None,
     ) -> None:
         """Build it; `issuer` and `resource` are URLs, compared exactly. Raises ValueError for a bad one.
 
         With `introspection` it also accepts opaque tokens; a JWT is always verified here. The status lists that
         JWTs name are followed where the issuer publishes them, without `statuses` by a StatusFollower that refuses
-        whenever it cannot say.
+        whenever it cannot say. With `feed` the issuer's live feed decides instead, also of JWTs without a status;
+        whenever it cannot say, the status list does, and where there is none, the token is refused for now.
         """
         self.issuer = Issuer.parse(issuer).url
         parts = urlsplit(resource)
@@ -100,6 +121,7 @@ class ResourceServer:
         self.resource = resource
         self._keys = keys
         self._statuses = statuses or StatusFollower(self.issuer, keys, algorithms=algorithms)
+        self._feed = feed
         self._introspection = introspection
         # RFC9068-4/typ RFC9068-4/verification
         self._verifier = Verifier.access_token(issuer=self.issuer, audience=resource, algorithms=algorithms)
@@ -128,23 +150,41 @@ class ResourceServer:
             return self._deny(401, ErrorCode.INVALID_TOKEN, reason, rule)  # RFC9068-4/invalid-token
         except KeySourceUnavailable:
             return _unavailable("The keys of the issuer cannot be had at the moment; try again.")
-        if "status" in verified.claims:
-            refusal = await self._judge_status(verified, rule)  # TSL-8.3/first
-            if refusal is not None:
-                return refusal
-        return self._judge_scope(access_token_from_claims(verified.claims), rule)
+        token = access_token_from_claims(verified.claims)
+        if self._feed is not None:
+            refusal = await self._judge_by_feed(token, self._feed, rule)
+        else:
+            refusal = await self._judge_status(token, rule)  # TSL-8.3/first
+        return self._judge_scope(token, rule) if refusal is None else refusal
 
-    async def _judge_status(self, verified: VerifiedJwt, rule: Rule) -> Deny | None:
+    async def _judge_by_feed(self, token: AccessToken, feed: FeedSource, rule: Rule) -> Deny | None:
+        verdict = feed.judge(token)
+        if verdict is Verdict.UNKNOWN and "status" not in token.claims:
+            await feed.settle()
+            verdict = feed.judge(token)
+        if verdict is Verdict.LIVING:
+            return None
+        if verdict is Verdict.REVOKED:
+            return self._deny(401, ErrorCode.INVALID_TOKEN, _REVOKED, rule)
+        refusal = await self._judge_status(token, rule) if "status" in token.claims else _unavailable(_UNKNOWN)
+        is_outage = refusal is not None and refusal.status == _SERVICE_UNAVAILABLE
+        if is_outage and feed.was_current_within(rule.insecure_stale_seconds):
+            return None
+        return refusal
+
+    async def _judge_status(self, token: AccessToken, rule: Rule) -> Deny | None:
+        if "status" not in token.claims:
+            return None
         try:
-            reference = StatusReference.parse(verified.claims)
+            reference = StatusReference.parse(token.claims)
             if reference is None or not await self._statuses.is_revoked(reference):
                 return None
         except MalformedStatusList:
             reason = "The token names a status that cannot be looked up."
             return self._deny(401, ErrorCode.INVALID_TOKEN, reason, rule)
         except StatusUnavailable:
-            return _unavailable("Whether the token was revoked cannot be said at the moment; try again.")
-        return self._deny(401, ErrorCode.INVALID_TOKEN, "The token was revoked.", rule)
+            return _unavailable(_UNKNOWN)
+        return self._deny(401, ErrorCode.INVALID_TOKEN, _REVOKED, rule)
 
     async def _judge_opaque(self, presented: str, introspection: Introspection, rule: Rule) -> Allow | Deny:
         try:

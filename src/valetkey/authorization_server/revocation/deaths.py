@@ -46,7 +46,7 @@ from valetkey.authorization_server.self_registration.changes import Registration
 from valetkey.authorization_server.trusted_issuer import TrustedIssuerChange
 from valetkey.jose.encoding import b64url_encode
 from valetkey.oauth.security_event import Cause, RevokedKind
-from valetkey.oauth.types import AuthorizationId, ClientId, SessionId, Subject, TokenDigest
+from valetkey.oauth.types import AuthorizationId, ClientId, NumericDate, SessionId, Subject, TokenDigest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -80,6 +80,7 @@ class TokenDies:
 
     token_id_digest: TokenDigest
     """SHA-256 of its `jti`."""
+    expires_at: NumericDate
     audience: tuple[str, ...]
     """Whom it was meant for; empty where that is not known."""
 
@@ -150,8 +151,8 @@ def _deaths_of(change: Change) -> tuple[Death, ...]:  # noqa: C901 - a case for 
             return (AuthorizationsDie(subject, client_id),)
         case EndSession(sid):
             return (SessionDies(sid),)
-        case RevokeAccessToken(digest, _, audience):
-            return (TokenDies(digest, audience),)
+        case RevokeAccessToken(digest, expires_at, audience):
+            return (TokenDies(digest, expires_at, audience),)
         case BumpGeneration(kind, name):
             return (GenerationMoves(RevokedKind(kind), name),)
         case PutClient(client):

@@ -35,9 +35,10 @@ def tell_before(state: State, tenant: TenantId, death: Death) -> None:
             if session is not None and session.ended_at is None:
                 _tell(state, tenant, Revocation(RevokedKind.SESSION, sid))
             _tell_of(state, tenant, lambda found: found.sid == sid and found.bound_to_session)
-        case TokenDies(digest, audience):
+        case TokenDies(digest, expires_at, audience):
             if state.revoked_tokens.get(tenant, digest) is None:
-                _tell(state, tenant, Revocation(RevokedKind.TOKEN, death.name), audience)
+                revocation = Revocation(RevokedKind.TOKEN, death.name, token_expires_at=expires_at)
+                _tell(state, tenant, revocation, audience)
         case GenerationMoves():
             pass
         case _:

@@ -31,14 +31,14 @@ _LOCK_ALL = """
 INSERT INTO event_counters (tenant, last) SELECT tenant, 0 FROM configurations WHERE tenant <> ''
 ON CONFLICT (tenant) DO UPDATE SET last = event_counters.last
 """
-_COLUMNS = "tenant, sequence, kind, handle, lowest_generation, cause, audience"
+_COLUMNS = "tenant, sequence, kind, handle, lowest_generation, token_expires_at, cause, audience"
 
 
 def _of_authorizations(condition: str) -> str:
     return f"""
 INSERT INTO security_events ({_COLUMNS})
 SELECT a.tenant, event_counters.last + ROW_NUMBER() OVER (ORDER BY a.authorization_id), 'authorization',
-    a.authorization_id, 0, 'revoked', '[]'
+    a.authorization_id, 0, 0, 'revoked', '[]'
 FROM authorizations AS a JOIN event_counters ON event_counters.tenant = a.tenant
 WHERE a.tenant = $1 AND a.revoked_at IS NULL AND {condition}
 """
@@ -49,19 +49,19 @@ _TELL_OF_CONSENTED = _of_authorizations("a.subject = $2 AND a.client_id = $3")
 _TELL_OF_BOUND = _of_authorizations("a.sid = $2 AND a.bound_to_session = 1")
 _TELL_OF_SESSION = f"""
 INSERT INTO security_events ({_COLUMNS})
-SELECT s.tenant, event_counters.last + 1, 'session', s.sid, 0, 'revoked', '[]'
+SELECT s.tenant, event_counters.last + 1, 'session', s.sid, 0, 0, 'revoked', '[]'
 FROM sessions AS s JOIN event_counters ON event_counters.tenant = s.tenant
 WHERE s.tenant = $1 AND s.sid = $2 AND s.ended_at IS NULL
 """
 _TELL_OF_TOKEN = f"""
 INSERT INTO security_events ({_COLUMNS})
-SELECT event_counters.tenant, event_counters.last + 1, 'token', $2, 0, 'revoked', $3 FROM event_counters
+SELECT event_counters.tenant, event_counters.last + 1, 'token', $2, 0, $5, 'revoked', $3 FROM event_counters
 WHERE event_counters.tenant = $1
     AND NOT EXISTS (SELECT 1 FROM revoked_tokens AS r WHERE r.tenant = $1 AND r.digest = $4)
 """
 _TELL_OF_GENERATION = f"""
 INSERT INTO security_events ({_COLUMNS})
-SELECT event_counters.tenant, event_counters.last + 1, g.kind, g.name, g.value, $4, '[]'
+SELECT event_counters.tenant, event_counters.last + 1, g.kind, g.name, g.value, 0, $4, '[]'
 FROM generations AS g JOIN event_counters ON event_counters.tenant = g.tenant
 WHERE g.tenant = $1 AND g.kind = $2 AND g.name = $3 AND g.value > g.announced
 """
@@ -70,7 +70,7 @@ UPDATE generations SET announced = value WHERE tenant = $1 AND kind = $2 AND nam
 """
 _TELL_ALL = f"""
 INSERT INTO security_events ({_COLUMNS})
-SELECT event_counters.tenant, event_counters.last + 1, g.kind, g.name, g.value, $1, '[]'
+SELECT event_counters.tenant, event_counters.last + 1, g.kind, g.name, g.value, 0, $1, '[]'
 FROM generations AS g, event_counters
 WHERE g.tenant = '' AND g.kind = 'server' AND g.name = '' AND g.value > g.announced
 """
@@ -90,7 +90,7 @@ UPDATE event_counters SET last = COALESCE((
 DATE_EVENTS = "UPDATE security_events SET expires_at = $1 WHERE expires_at IS NULL"
 
 EVENTS_AFTER = """
-SELECT sequence, kind, handle, lowest_generation, cause, audience FROM security_events
+SELECT sequence, kind, handle, lowest_generation, token_expires_at, cause, audience FROM security_events
 WHERE tenant = $1 AND sequence > $2 ORDER BY sequence LIMIT $3
 """
 LAST_EVENT = "SELECT last FROM event_counters WHERE tenant = $1"
@@ -117,8 +117,8 @@ def _before(tenant: TenantId, death: Death) -> tuple[Step, ...]:
         case SessionDies(sid):
             told = (Step(_TELL_OF_SESSION, (tenant, sid)), Step(_TELL_OF_BOUND, (tenant, sid)))
             return tuple(step for one in told for step in (one, advance))
-        case TokenDies(digest, audience):
-            bindings = (tenant, death.name, encode(audience), digest)
+        case TokenDies(digest, expires_at, audience):
+            bindings = (tenant, death.name, encode(audience), digest, expires_at)
             return (Step(_TELL_OF_TOKEN, bindings), advance)
         case GenerationMoves():
             return ()
@@ -140,6 +140,6 @@ def _after(tenant: TenantId, death: GenerationMoves) -> tuple[Step, ...]:
 
 def stored_event(row: Record) -> StoredSecurityEvent:
     """A row of EVENTS_AFTER."""
-    sequence, kind, handle, lowest_generation, cause, audience = row
-    revocation = Revocation(RevokedKind(kind), handle, lowest_generation, Cause(cause))
+    sequence, kind, handle, lowest_generation, token_expires_at, cause, audience = row
+    revocation = Revocation(RevokedKind(kind), handle, lowest_generation, Cause(cause), token_expires_at)
     return StoredSecurityEvent(sequence, revocation, decode_strings(audience))

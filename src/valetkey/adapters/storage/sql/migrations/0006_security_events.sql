@@ -19,6 +19,7 @@ CREATE TABLE security_events (
         CHECK (kind IN ('authorization', 'session', 'token', 'subject', 'client', 'tenant', 'server')),
     handle            TEXT   NOT NULL,
     lowest_generation BIGINT NOT NULL,
+    token_expires_at  BIGINT NOT NULL,
     cause             TEXT   NOT NULL,
     audience          TEXT   NOT NULL,
     expires_at        BIGINT,
