@@ -207,6 +207,7 @@ SAMPLES: Mapping[str, AnyPage] = MappingProxyType(
             )
         ),
         "consent-unverified": Page(UNVERIFIED_CONSENT),
+        "consent-by-url": Page(replace(UNVERIFIED_CONSENT, client_site="apps.example")),
         "leaving": Page(LEAVING),
         "leaving-stranger": Page(replace(LEAVING, code="invalid_scope", client_name=LONG_NAME, way_out=None)),
         "device": Page(DEVICE_CODE),
@@ -232,6 +233,11 @@ SAMPLES: Mapping[str, AnyPage] = MappingProxyType(
         "device-gone": Page(ErrorPage(ErrorKind.DEVICE_CODE_GONE, "expired_token", way_on="/device")),
         "error": Page(
             ErrorPage(ErrorKind.BAD_REDIRECT_URI, "invalid_request", 400, "The redirect_uri is not registered.")
+        ),
+        "error-unreadable-client": Page(
+            ErrorPage(
+                ErrorKind.UNREADABLE_CLIENT, "invalid_client", 400, "The document of the client cannot be used."
+            )
         ),
         "error-expired": Page(ErrorPage(ErrorKind.INTERACTION_EXPIRED, "interaction_expired")),
         "error-server": Page(ErrorPage(ErrorKind.SERVER_ERROR, "server_error", 500)),

@@ -171,11 +171,19 @@ ADDRESSES = list_of(Kind("an IP address", _read_address), "a list of IP addresse
 
 
 def _openings_of(found: object) -> Openings:
-    return Openings.parse(texts(OPENINGS_EXPECTED).read(found))
+    entries = texts(OPENINGS_EXPECTED).read(found)
+    try:
+        return Openings.parse(entries)
+    except ValueError:
+        raise ValueError(OPENINGS_EXPECTED) from None
 
 
 def _blocks_of(found: object) -> Blocks:
-    return Blocks.parse(texts(BLOCKS_EXPECTED).read(found))
+    entries = texts(BLOCKS_EXPECTED).read(found)
+    try:
+        return Blocks.parse(entries)
+    except ValueError:
+        raise ValueError(BLOCKS_EXPECTED) from None
 
 
 OPENINGS_EXPECTED = "a list of host names, IP addresses or networks such as 10.0.0.0/8"

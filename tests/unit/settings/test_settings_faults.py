@@ -83,6 +83,17 @@ def faults(config: Path, text: str = SOUND, environ: dict[str, str] | None = Non
             id="any proxy",
         ),
         pytest.param(
+            '[outbound]\nallow = ["*.internal.example"]\n',
+            "outbound.allow: expected a list of host names, IP addresses or networks such as 10.0.0.0/8, "
+            'found ["*.internal.example"]',
+            id="pattern of hosts",
+        ),
+        pytest.param(
+            '[outbound]\nblock = ["*"]\n',
+            'outbound.block: expected a list of host names or URLs, found ["*"]',
+            id="block of everything",
+        ),
+        pytest.param(
             '[server]\ntls_key = "k.pem"\n',
             "server.tls_certificate: expected server.tls_certificate and server.tls_key together",
             id="half of TLS",
@@ -156,7 +167,8 @@ def test_a_bad_configuration_gives_one_clear_line(config: Path, text: str, line:
         pytest.param(
             'grant_types = ["password"]',
             "grant_types: profile OAUTH_2_1 knows authorization_code, client_credentials, refresh_token, "
-            "urn:ietf:params:oauth:grant-type:device_code, urn:ietf:params:oauth:grant-type:token-exchange, "
+            "urn:ietf:params:oauth:grant-type:device_code, urn:ietf:params:oauth:grant-type:jwt-bearer, "
+            "urn:ietf:params:oauth:grant-type:token-exchange, "
             "not password",
             id="grant type that the profile lacks",
         ),

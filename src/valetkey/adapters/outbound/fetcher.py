@@ -9,11 +9,11 @@ from valetkey.adapters.outbound.exchange import Exchange, trust
 from valetkey.adapters.outbound.lanes import Lanes
 from valetkey.adapters.outbound.resolving import Resolver, SystemResolver
 from valetkey.adapters.outbound.target import parse_target, places_of
-from valetkey.authorization_server.outbound import FetchedDocument, FetchRules, Unfetchable
+from valetkey.authorization_server.outbound import FetchedDocument, FetchRules, Lane, Unfetchable
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Coroutine
+    from collections.abc import Coroutine, Mapping
 
     from valetkey.authorization_server.outbound import OutboundBody
     from valetkey.authorization_server.outbound_guard import Guard
@@ -37,8 +37,11 @@ class GuardedFetcher:
     ) -> None:
         self._guard = guard
         self._log = log
-        self._own_resolver = SystemResolver() if resolver is None else None
-        self._resolver: Resolver = resolver or self._own_resolver or SystemResolver()
+        # Lookups cannot be broken off: those of strangers, which may hang, have threads of their own.
+        self._own_resolvers = {} if resolver is not None else {lane: SystemResolver() for lane in Lane}
+        self._resolvers: Mapping[Lane, Resolver] = (
+            dict.fromkeys(Lane, resolver) if resolver is not None else self._own_resolvers
+        )
         self._lanes = lanes or Lanes()
         self._flights: dict[tuple[str, FetchRules], asyncio.Task[Outcome]] = {}
         self._posts: set[asyncio.Task[Outcome]] = set()
@@ -80,8 +83,8 @@ class GuardedFetcher:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        if self._own_resolver is not None:
-            self._own_resolver.close()
+        for resolver in self._own_resolvers.values():
+            resolver.close()
 
     async def _get(self, url: str, asked: FetchRules) -> Outcome:
         return await self._logged(url, self._document(url, asked))
@@ -112,7 +115,7 @@ class GuardedFetcher:
             raise Unfetchable("the operator forbids it")
         try:
             async with asyncio.timeout(asked.deadline_seconds), self._lanes.place(asked.lane):
-                places = await places_of(target, self._guard.openings, self._resolver)
+                places = await places_of(target, self._guard.openings, self._resolvers[asked.lane])
                 return await Exchange(method, target, asked, body).run(places, await self._trust())
         except TimeoutError:
             raise Unfetchable(f"no answer within {asked.deadline_seconds:g} s") from None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_THREADS: Final = 32
+_THREADS: Final = 16
 
 
 class Resolver(Protocol):
