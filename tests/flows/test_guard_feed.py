@@ -187,7 +187,6 @@ async def test_a_session_takes_the_tokens_that_are_bound_to_it_along(house: Hous
     assert await status(api, outlives) == 200
 
 
-# covers: TEX-06
 @pytest.mark.parametrize("kill", [by_password, by_authorization, by_client, by_server])
 async def test_an_exchanged_token_dies_with_what_it_was_made_of(
     house: House, api: ResourceServer, kill: Kill
