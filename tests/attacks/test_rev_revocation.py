@@ -9,6 +9,7 @@ import pytest
 
 from support.house import SECRET, House, basic, document
 from support.introspecting import INACTIVE, ask, give_back, introspecting_house, told
+from valetkey.authorization_server.audit import Origin
 from valetkey.authorization_server.decision import Change
 from valetkey.authorization_server.model import AccessTokenFormat
 from valetkey.oauth.errors import Unavailable
@@ -162,7 +163,8 @@ class FailingStores:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stores, name)
 
-    async def commit(self, changes: Sequence[Change]) -> bool:
+    async def commit(self, changes: Sequence[Change], origin: Origin | None = None) -> bool:
+        del origin
         if changes:
             raise Unavailable("the store")
         return True

@@ -17,6 +17,7 @@ from support.house import (
     document,
     resources,
 )
+from valetkey.authorization_server.audit import Origin
 from valetkey.authorization_server.decision import (
     AddAccessToken,
     BumpGeneration,
@@ -51,10 +52,10 @@ class Journal:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stores, name)
 
-    async def commit(self, changes: Sequence[Change]) -> bool:
+    async def commit(self, changes: Sequence[Change], origin: Origin | None = None) -> bool:
         if changes:
             self.commits.append(changes)
-        return await self._stores.commit(changes)
+        return await self._stores.commit(changes, origin)
 
 
 def watched(house: House) -> tuple[House, Journal]:

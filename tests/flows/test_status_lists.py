@@ -9,6 +9,7 @@ import pytest
 
 from support.house import API, NOW, House, build_house, claims_of, clients, document, end_users
 from valetkey.adapters.statuses import LARGEST_BLOCK, RANGE, ReservedStatuses
+from valetkey.authorization_server.audit import Origin
 from valetkey.authorization_server.decision import (
     AddRefreshToken,
     Change,
@@ -191,9 +192,9 @@ class Counted:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stores, name)
 
-    async def commit(self, changes: Sequence[Change]) -> bool:
+    async def commit(self, changes: Sequence[Change], origin: Origin | None = None) -> bool:
         self.commits.append([type(change) for change in changes])
-        committed: bool = await self._stores.commit(changes)
+        committed: bool = await self._stores.commit(changes, origin)
         return committed
 
 

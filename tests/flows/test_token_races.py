@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from support.house import House, build_house, claims_of, document
+from valetkey.authorization_server.audit import Origin
 from valetkey.authorization_server.decision import BumpGeneration, Change, RevokeAuthorization
 from valetkey.authorization_server.model import Standing
 from valetkey.oauth.types import AuthorizationId
@@ -138,7 +139,8 @@ class LosingStores:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stores, name)
 
-    async def commit(self, changes: Sequence[Change]) -> bool:
+    async def commit(self, changes: Sequence[Change], origin: Origin | None = None) -> bool:
+        del origin
         self.commits += bool(changes)
         return not changes
 

@@ -24,6 +24,12 @@ LONGEST_VALUE: Final = 1024
 _QUEUE: Final = 10_000
 """Lines that may wait for a slow sink; further ones are dropped and counted."""
 
+SAMPLED: Final = frozenset({"request.refused", "authorization.refused", "token.issued", "login.failed"})
+"""Events that anybody can bring about as often as they like: under a flood only a part of them is written."""
+_IN_FULL: Final = 100
+"""Lines of one sampled event in a second that are all written; of further ones, every hundredth."""
+_ONE_OF: Final = 100
+
 _SECRET_FIELDS: Final = re.compile(
     r"password|secret|token|assertion|cookie|authorization$|verifier|credential|csrf|private|encryption_key|^code$",
     re.IGNORECASE,
@@ -70,12 +76,20 @@ class StderrLog:
         self._pretty = self._sink.isatty() if pretty is None else pretty
         self._lines: deque[tuple[float, str, dict[str, Field]]] = deque()
         self._dropped = 0
+        self._second = 0
+        self._seen: dict[str, int] = {}
+        self._left_out: dict[str, int] = {}
         self._wake = threading.Event()
         self._closing = False
         self._thread: threading.Thread | None = None
 
     def write(self, event: str, /, **fields: Field) -> None:
-        """Queue one event; when the sink is too slow the event is dropped and counted."""
+        """Queue one event; when the sink is too slow the event is dropped and counted.
+
+        Of a flood of refusals or of tokens only a part is queued, and the rest is counted by `log.sampled`.
+        """
+        if event in SAMPLED and self._is_left_out(event):
+            return
         if len(self._lines) >= _QUEUE:
             self._dropped += 1
             return
@@ -86,8 +100,26 @@ class StderrLog:
             self._thread.start()
         self._wake.set()
 
+    def _is_left_out(self, event: str) -> bool:
+        second = int(time.time())
+        if second != self._second:
+            self._second = second
+            self._seen.clear()
+            self._tell_of_samples()
+        seen = self._seen[event] = self._seen.get(event, 0) + 1
+        if seen <= _IN_FULL or seen % _ONE_OF == 0:
+            return False
+        self._left_out[event] = self._left_out.get(event, 0) + 1
+        return True
+
+    def _tell_of_samples(self) -> None:
+        for event, count in tuple(self._left_out.items()):
+            del self._left_out[event]
+            self.write("log.sampled", of=event, count=count)
+
     def close(self, timeout: float = 1.0) -> None:
         """Write what waits, for at most `timeout` seconds, and stop."""
+        self._tell_of_samples()
         self._closing = True
         self._wake.set()
         if self._thread is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
@@ -12,11 +13,13 @@ from valetkey.administration.difference import (
     end_user_changes,
     resource_changes,
     tenant_changes,
+    trusted_issuer_changes,
 )
+from valetkey.authorization_server.audit import ActorKind, Origin
 from valetkey.authorization_server.decision import Changes, SetProvisioningRevision
 from valetkey.authorization_server.declaration import Declarations
 from valetkey.authorization_server.model import normalised_username
-from valetkey.authorization_server.ports import FreshSource, PasswordHasher
+from valetkey.authorization_server.ports import FreshSource, PasswordHasher, SealedSecrets
 from valetkey.authorization_server.service import ROUNDS
 from valetkey.oauth.errors import Unavailable
 from valetkey.oauth.types import SecretText, TenantId
@@ -41,6 +44,10 @@ class Storage(Protocol):
         ...
 
 
+Vaults = Callable[[TenantId], SealedSecrets]
+"""What seals the client secrets of a tenant that are keys of MACs."""
+
+
 class Outcome(StrEnum):
     """What provisioning did to a tenant."""
 
@@ -60,7 +67,12 @@ class Provisioned:
 
 
 async def provision(
-    declarations: Declarations, storage: Storage, passwords: PasswordHasher, fresh: FreshSource
+    declarations: Declarations,
+    storage: Storage,
+    passwords: PasswordHasher,
+    fresh: FreshSource,
+    *,
+    vaults: Vaults,
 ) -> tuple[Provisioned, ...]:
     """Bring about what a file declares, each tenant in one transaction; twice is once.
 
@@ -68,7 +80,7 @@ async def provision(
     """
     declared = [tenant.tenant_id for tenant in declarations.tenants]
     left = [tenant.tenant_id for tenant in await storage.tenants.list() if tenant.tenant_id not in declared]
-    rounds = _Rounds(declarations, storage, passwords, fresh)
+    rounds = _Rounds(declarations, storage, passwords, fresh, vaults)
     return tuple([await rounds.settle(tenant_id) for tenant_id in (*declared, *left)])
 
 
@@ -78,6 +90,7 @@ class _Rounds:
     storage: Storage
     passwords: PasswordHasher
     fresh: FreshSource
+    vaults: Vaults
 
     async def settle(self, tenant_id: TenantId) -> Provisioned:
         stores, guard = self.storage.stores(tenant_id), SetProvisioningRevision(self.declarations.revision)
@@ -87,9 +100,13 @@ class _Rounds:
             changes = await self._changes(tenant_id, stores)
             if not changes:
                 return Provisioned(tenant_id, Outcome.UNCHANGED)
-            if await stores.commit((guard, *changes)):
+            if await stores.commit((guard, *changes), self._origin()):
                 return Provisioned(tenant_id, Outcome.APPLIED, changes)
         raise Unavailable("the store: three provisionings in a row lost their race,")
+
+    def _origin(self) -> Origin:
+        fresh = self.fresh()
+        return Origin(ActorKind.SERVER, fresh.now, "configuration file", fresh.identifier("audit"))
 
     async def _changes(self, tenant_id: TenantId, stores: Stores) -> Changes:
         declarations, fresh = self.declarations, self.fresh()
@@ -98,17 +115,21 @@ class _Rounds:
             clients={client.client_id: client for client in await stores.clients.list()},
             end_users={normalised_username(user.username): user for user in await stores.end_users.list()},
             resources={resource.identifier: resource for resource in await stores.resources.list()},
+            trusted_issuers={one.issuer: one for one in await stores.trusted_issuers.list()},
         )
         tenant = next((each for each in declarations.tenants if each.tenant_id == tenant_id), None)
-        clients = [each.client for each in declarations.clients if each.tenant_id == tenant_id]
+        vault = self.vaults(tenant_id)
+        clients = [each.sealed_by(vault) for each in declarations.clients if each.tenant_id == tenant_id]
         users = [each for each in declarations.users if each.tenant_id == tenant_id]
         resources = [each.resource for each in declarations.resources if each.tenant_id == tenant_id]
+        issuers = [each.trusted_issuer for each in declarations.trusted_issuers if each.tenant_id == tenant_id]
         hashes = await self._hashes(tenant_id, held)
         return (
             *tenant_changes(tenant, held),
             *client_changes(clients, held, fresh),
             *end_user_changes(users, held, hashes, fresh),
             *resource_changes(resources, held),
+            *trusted_issuer_changes(issuers, held),
         )
 
     async def _hashes(self, tenant_id: TenantId, held: Held) -> Mapping[str, PasswordHash]:

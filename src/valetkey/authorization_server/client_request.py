@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
+from valetkey.authorization_server.audit import by_client
 from valetkey.authorization_server.client_authentication import authenticate, count_failure, parse_credentials
 from valetkey.authorization_server.client_authentication.method import Credentials
 from valetkey.authorization_server.fresh import Fresh
@@ -57,8 +58,9 @@ async def judge_as_client(
         outcome, changes = await judge(proven.client)
         return outcome, (*proven.changes, *changes)
 
+    origin = by_client(asked.request, asked.credentials.client_id, asked.fresh)
     try:
-        return await commit_in_rounds(server, attempt)
+        return await commit_in_rounds(server, attempt, origin)
     except OAuthError as error:
         if error.code is ErrorCode.INVALID_CLIENT:
             await count_failure(asked.credentials, asked.request, server, asked.fresh.now)

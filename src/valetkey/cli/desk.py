@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
 import os
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -13,14 +14,18 @@ import apsw
 import click
 
 from valetkey.adapters.chance import draw_fresh
+from valetkey.adapters.keys.client_secrets import SealedClientSecrets
+from valetkey.adapters.keys.sealing import Sealer
 from valetkey.adapters.storage.sql.migrations import SchemaMismatchError
 from valetkey.adapters.storage.sqlite.connection import SqliteTooOldError
 from valetkey.adapters.storage.sqlite.storage import SqliteStorage, SqliteStores
 from valetkey.administration.refusal import ActRefused, DeclaredInFile
+from valetkey.authorization_server.audit import ActorKind, Origin
 from valetkey.authorization_server.fresh import Fresh
 from valetkey.authorization_server.model import Tenant
 from valetkey.authorization_server.policy import OAUTH_2_1
 from valetkey.cli import EXIT_CONFIGURATION, EXIT_FAILED, EXIT_UNAVAILABLE, fail
+from valetkey.cli.dev_state import open_state
 from valetkey.cli.output import say_faults, say_refused
 from valetkey.oauth.errors import Unavailable
 from valetkey.oauth.types import DEFAULT_TENANT, TenantId
@@ -58,11 +63,30 @@ class Desk:
     tenant_id: TenantId
     tenant: Tenant
     fresh: Fresh
+    _place: Place
+
+    def vault(self) -> SealedClientSecrets:
+        """Return what seals client secrets that are keys of a MAC, under the key of the place."""
+        settings = self._place.settings
+        if settings is not None:
+            key = settings.key_encryption_key.reveal()
+        else:
+            key = open_state(self._place.database.parent).secrets.key_encryption_key
+        return SealedClientSecrets(Sealer(key), self.tenant_id)
 
     async def commit(self, changes: Changes) -> None:
         """Make the changes; ActRefused where somebody else was faster."""
-        if not await self.stores.commit(changes):
+        if not await self.stores.commit(changes, by_operator(self.fresh)):
             raise ActRefused("somebody else changed this at the same moment: look at it, and try again")
+
+
+def by_operator(fresh: Fresh) -> Origin:
+    """Return who gives an order at the command line, for the audit trail."""
+    try:
+        name = getpass.getuser()
+    except (OSError, KeyError):
+        name = str(os.getuid())
+    return Origin(ActorKind.OPERATOR, fresh.now, "command line", fresh.identifier("audit"), name)
 
 
 def desk_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -112,7 +136,7 @@ def at_desk(options: Mapping[str, Any], act: Callable[[Desk], Awaitable[Answer]]
 
     async def work(storage: SqliteStorage) -> Answer:
         tenant = await _tenant(place, storage, tenant_id)
-        return await act(Desk(storage, storage.stores(tenant_id), tenant_id, tenant, draw_fresh()))
+        return await act(Desk(storage, storage.stores(tenant_id), tenant_id, tenant, draw_fresh(), place))
 
     return in_store(place, work)
 

@@ -114,7 +114,7 @@ async def _serve(stand: Stand, log: StderrLog, *, as_json: bool) -> None:
 
 async def _sow(running: RunningServer, seeds: Seeds) -> None:
     stores = running.storage.stores(DEFAULT_TENANT)
-    await sow_tenant(stores, await running.storage.tenants.find(TENANT.tenant_id))
+    await sow_tenant(stores, await running.storage.tenants.find(TENANT.tenant_id), draw_fresh())
     server = await running.servers.find(DEFAULT_TENANT)
     if server is None:
         fail("the default tenant of this state folder is disabled: enable it, or start over with --reset")

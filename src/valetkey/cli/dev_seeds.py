@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from valetkey.authorization_server.audit import ActorKind, Origin
 from valetkey.authorization_server.decision import PutClient, PutEndUser, PutResource, PutTenant
 from valetkey.authorization_server.grants.device_code import DEVICE_CODE
 from valetkey.authorization_server.model import (
@@ -127,13 +128,17 @@ async def sow(seeds: Seeds, stores: Stores, passwords: PasswordHasher, fresh: Fr
     ]
     # One by one: another server on the same folder may be adding the same.
     for change in changes:
-        await stores.commit((change,))
+        await stores.commit((change,), _by_seeds(fresh))
 
 
-async def sow_tenant(stores: Stores, tenant: Tenant | None) -> None:
+async def sow_tenant(stores: Stores, tenant: Tenant | None, fresh: Fresh) -> None:
     """Add the default tenant where it is missing."""
     if tenant is None:
-        await stores.commit((PutTenant(TENANT),))
+        await stores.commit((PutTenant(TENANT),), _by_seeds(fresh))
+
+
+def _by_seeds(fresh: Fresh) -> Origin:
+    return Origin(ActorKind.SERVER, fresh.now, "seeds", fresh.identifier("audit"))
 
 
 def _joined(found: Client, client: Client) -> Client:

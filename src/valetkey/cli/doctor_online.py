@@ -24,7 +24,7 @@ def _answer(client: httpx2.Client, address: str) -> Answer:
     try:
         response = client.get(address, headers={"accept": "application/json", "origin": "https://app.invalid"})
     except httpx2.HTTPError as error:
-        return Answer(None, f"nobody answers: {error or type(error).__name__}")
+        return Answer(None, f"nobody answers: {str(error) or type(error).__name__}")
     headers = {name.lower(): value for name, value in response.headers.items()}
     try:
         return Answer(response.status_code, headers=headers, document=response.json())

@@ -141,3 +141,20 @@ def test_people_get_text_lines() -> None:
     log.close()
     assert "server.starting" in sink.getvalue()
     assert not sink.getvalue().startswith("{")
+
+
+def test_of_a_flood_of_refusals_a_part_is_written_and_the_rest_is_counted_while_other_events_are_all_written() -> None:
+    sink = io.StringIO()
+    log = StderrLog(pretty=False, sink=sink)
+    for number in range(5_000):
+        log.write("request.refused", number=number)
+        log.write("token.revoked", number=number)
+    log.close(timeout=10)
+    lines = [json.loads(line) for line in sink.getvalue().splitlines()]
+
+    written = sum(line["event"] == "request.refused" for line in lines)
+    left_out = sum(line["count"] for line in lines if line["event"] == "log.sampled")
+    assert 100 <= written < 2_500
+    assert written + left_out == 5_000
+    assert {line["of"] for line in lines if line["event"] == "log.sampled"} == {"request.refused"}
+    assert sum(line["event"] == "token.revoked" for line in lines) == 5_000

@@ -29,7 +29,7 @@ def seeds(port: int = 8400) -> Seeds:
 async def sown(*starts: Seeds) -> MemoryStores:
     storage = MemoryStorage()
     stores = storage.stores(DEFAULT_TENANT)
-    await sow_tenant(stores, await storage.tenants.find(DEFAULT_TENANT))
+    await sow_tenant(stores, await storage.tenants.find(DEFAULT_TENANT), draw_fresh())
     for start in starts:
         await sow(start, stores, Argon2Passwords(1), draw_fresh())
     return stores

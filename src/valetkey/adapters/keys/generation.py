@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from valetkey.authorization_server.audit import ActorKind, Origin
 from valetkey.authorization_server.decision import AddSigningKey
 from valetkey.authorization_server.model import KeyState, SigningKey
 from valetkey.jose import Jwk
@@ -32,7 +33,8 @@ async def ensure_signing_keys(stores: Stores, tenant: TenantId, sealer: Sealer, 
     for algorithm in ALGORITHMS:
         if algorithm not in present:
             key = await asyncio.to_thread(generate_key, algorithm, tenant, sealer, now)
-            made += await stores.commit((AddSigningKey(key),))
+            origin = Origin(ActorKind.SERVER, now, "signing keys", key.kid)
+            made += await stores.commit((AddSigningKey(key),), origin)
     return made
 
 

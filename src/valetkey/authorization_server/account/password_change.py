@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from valetkey.authorization_server.account.judging import Seat, judged_password, password_changed
 from valetkey.authorization_server.account.showing import account_page, confirmation
 from valetkey.authorization_server.account.visit import account_path
+from valetkey.authorization_server.audit import by_end_user
 from valetkey.authorization_server.browser import BROWSER_LIFETIME, next_handle, set_cookie
 from valetkey.authorization_server.budgets import counted, wait_for
 from valetkey.authorization_server.decision import Changes
@@ -58,7 +59,7 @@ async def change_password(desk: Desk, form: Parameters, request: HttpRequest) ->
         return await _again(desk, following)
     browser_id = seat.browser.browser.browser_id
     claimant = await load_claimant(end_user.username, request.remote_address, browser_id, server.stores)
-    if not await server.stores.commit(counted(claimant.budgets, desk.fresh.now)):
+    if not await server.stores.commit(counted(claimant.budgets, desk.fresh.now), by_end_user(request, desk.fresh)):
         wait = await wait_for(claimant.budgets, server.stores, desk.fresh.now)
         _log(desk, request, "account.password_throttled")
         return await _again(desk, AccountProblem.TOO_MANY_ATTEMPTS, wait)
@@ -72,7 +73,7 @@ async def change_password(desk: Desk, form: Parameters, request: HttpRequest) ->
     except Unavailable:
         _log(desk, request, "account.busy")
         return await _again(desk, AccountProblem.BUSY)
-    changed = await commit_in_rounds(server, lambda: _changed(desk, proof))
+    changed = await commit_in_rounds(server, lambda: _changed(desk, proof), by_end_user(request, desk.fresh))
     _log(desk, request, "account.password_overtaken" if changed is None else "account.password_changed")
     # Whoever changed it meanwhile ended this session too: the sign-in page asks for the password of now.
     return see_other(account_path(server)) if changed is None else changed

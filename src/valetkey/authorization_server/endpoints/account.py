@@ -10,6 +10,7 @@ from valetkey.authorization_server.account.judging import Seat, seen, signed_out
 from valetkey.authorization_server.account.password_change import Desk, change_password
 from valetkey.authorization_server.account.showing import Act, account_page, confirmation, confirmed, is_token
 from valetkey.authorization_server.account.visit import account_path, opened_visit
+from valetkey.authorization_server.audit import by_end_user
 from valetkey.authorization_server.authorization.loading import forged_form, form_of, page_path, query_of
 from valetkey.authorization_server.authorization.request import PageRefusal
 from valetkey.authorization_server.browser import (
@@ -43,8 +44,8 @@ async def respond(request: HttpRequest, server: AuthorizationServer) -> HttpResp
     fresh = server.fresh()
     try:
         if request.method != "POST":
-            query = query_of(request)
-            return await commit_in_rounds(server, lambda: _show(query, request, server, fresh))
+            query, origin = query_of(request), by_end_user(request, fresh)
+            return await commit_in_rounds(server, lambda: _show(query, request, server, fresh), origin)
         return await _post(form_of(request), request, server, fresh)
     except PageRefusal as refusal:
         server.log.write(
@@ -98,7 +99,8 @@ async def _post(
     if act is Act.CHANGE_PASSWORD:
         desk = Desk(seat, lambda: _seat(request, server, fresh), server, fresh)
         return await change_password(desk, form, request)
-    outcome = await commit_in_rounds(server, lambda: _acted(act, target, request, server, fresh))
+    origin = by_end_user(request, fresh)
+    outcome = await commit_in_rounds(server, lambda: _acted(act, target, request, server, fresh), origin)
     _log(
         server,
         request,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from valetkey.authorization_server import paths
+from valetkey.authorization_server.audit import by_end_user
 from valetkey.authorization_server.authorization.interaction import (
     NeedLogin,
     is_bound,
@@ -70,16 +71,17 @@ Outcome = tuple["HttpResponse | Page", "Changes"]
 async def respond(request: HttpRequest, server: AuthorizationServer) -> HttpResponse | Page:
     """Ask for a code, take it, show what its device wants, or take the answer."""
     fresh = server.fresh()
+    origin = by_end_user(request, fresh)
     try:
         if request.method != "POST":
             query = query_of(request)
             handle = query.get("interaction")
             if handle is not None:
                 return await _show(handle, request, server, fresh)
-            return await commit_in_rounds(server, lambda: _ask_for_code(query, request, server, fresh))
+            return await commit_in_rounds(server, lambda: _ask_for_code(query, request, server, fresh), origin)
         form = form_of(request)
         if "interaction" in form:
-            return await commit_in_rounds(server, lambda: _answer(form, request, server, fresh))
+            return await commit_in_rounds(server, lambda: _answer(form, request, server, fresh), origin)
         return await _take_code(form, request, server, fresh)
     except PageRefusal as refusal:
         _log(server, request, "device.refused", requirement=refusal.error.requirement)
@@ -117,7 +119,7 @@ async def _take_code(
         return Page(replace(page, problem=DeviceProblem.MALFORMED_CODE))
     budgets = entry_budgets(present, await live_sessions(present, server, fresh.now), request.remote_address)
     # Counted before it is looked up, so that a crowd of guesses cannot slip past: RFC8628-5.1/rate
-    if not await server.stores.commit(counted(budgets, fresh.now)):
+    if not await server.stores.commit(counted(budgets, fresh.now), by_end_user(request, fresh)):
         wait = await wait_for(budgets, server.stores, fresh.now)
         _log(server, request, "device.throttled")
         too_many = replace(page, problem=DeviceProblem.TOO_MANY_ATTEMPTS, retry_after=wait)
@@ -128,7 +130,7 @@ async def _take_code(
         return Page(replace(page, problem=DeviceProblem.UNKNOWN_CODE))
     browser_id, locales = present.browser.browser_id, query.get("ui_locales")
     visit, handle = opened_device_visit(browser_id, found.code.digest, locales, server, fresh)
-    await commit_in_rounds(server, lambda: _opened(visit))
+    await commit_in_rounds(server, lambda: _opened(visit), by_end_user(request, fresh))
     return back_to_authorize(handle.reveal(), server)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from valetkey.authorization_server import paths
+from valetkey.authorization_server.audit import by_end_user
 from valetkey.authorization_server.authorization.door import Door, door_of
 from valetkey.authorization_server.authorization.interaction import open_interaction, other_browser
 from valetkey.authorization_server.authorization.loading import (
@@ -102,7 +103,7 @@ async def _attempt(
     username, stores = form.get("username") or "", server.stores
     claimant = await load_claimant(username, request.remote_address, door.browser.browser.browser_id, stores)
     page = _page(door, server, username[:MAXIMUM_USERNAME])
-    if not await stores.commit(counted(claimant.budgets, fresh.now)):
+    if not await stores.commit(counted(claimant.budgets, fresh.now), by_end_user(request, fresh)):
         wait = await wait_for(claimant.budgets, stores, fresh.now)
         _log(server, request, "login.throttled")
         too_many = replace(page, problem=LoginProblem.TOO_MANY_ATTEMPTS, retry_after=wait)
@@ -118,7 +119,8 @@ async def _attempt(
         _log(server, request, "login.failed", end_user)
         return wrong
     proof = Proof(door, end_user, claimant)
-    signed_in = await commit_in_rounds(server, lambda: _signed_in(proof, server, fresh))
+    origin = by_end_user(request, fresh)
+    signed_in = await commit_in_rounds(server, lambda: _signed_in(proof, server, fresh), origin)
     _log(server, request, "login.failed" if signed_in is None else "login.succeeded", end_user)
     return wrong if signed_in is None else signed_in
 

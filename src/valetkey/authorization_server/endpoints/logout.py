@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from valetkey.authorization_server import paths
+from valetkey.authorization_server.audit import by_end_user
 from valetkey.authorization_server.authorization.loading import forged_form, form_of
 from valetkey.authorization_server.authorization.request import PageRefusal
 from valetkey.authorization_server.browser import (
@@ -37,8 +38,8 @@ async def respond(request: HttpRequest, server: AuthorizationServer) -> HttpResp
     try:
         if request.method != "POST":
             return await _show(request, server, fresh)
-        form = form_of(request)
-        return await commit_in_rounds(server, lambda: _post(form, request, server, fresh))
+        form, origin = form_of(request), by_end_user(request, fresh)
+        return await commit_in_rounds(server, lambda: _post(form, request, server, fresh), origin)
     except PageRefusal as refusal:
         server.log.write(
             "logout.refused",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from valetkey.authorization_server.audit import by_client
 from valetkey.authorization_server.client_authentication import authenticate, count_failure, parse_credentials
 from valetkey.authorization_server.client_authentication.method import Credentials
 from valetkey.authorization_server.cors import allow_origin, readable
@@ -54,6 +55,12 @@ class _Exchange:
 
 
 @dataclass(frozen=True, slots=True)
+class _Answered:
+    response: HttpResponse
+    is_stateless: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class _Refused:
     error: OAuthError
     client: Client
@@ -83,16 +90,22 @@ async def respond(request: HttpRequest, server: AuthorizationServer) -> HttpResp
     credentials = parse_credentials(request, form)
     grant_type = GrantType(form.require("grant_type", "RFC6749-5.2/grant-type"))
     exchange = _Exchange(request, form, grant_type, credentials, server.fresh())
+    origin = by_client(request, credentials.client_id, exchange.fresh)
     try:
-        outcome = await commit_in_rounds(server, partial(_attempt, exchange, server))
+        outcome = await commit_in_rounds(server, partial(_attempt, exchange, server), origin)
     except OAuthError as error:
         if error.code is ErrorCode.INVALID_CLIENT:
             await count_failure(credentials, request, server, exchange.fresh.now)
         raise
-    if isinstance(outcome, HttpResponse):
-        return outcome
-    _log(outcome, request, server)
-    raise outcome.error
+    if isinstance(outcome, _Refused):
+        _log(outcome, request, server)
+        raise outcome.error
+    if outcome.is_stateless:
+        # No commit tells of it: the log does, and under a flood only a part of it.
+        server.log.write(
+            "token.issued", request_id=request.request_id, client_id=credentials.client_id, grant_type=grant_type
+        )
+    return outcome.response
 
 
 def _parsed(body: bytes) -> Parameters:
@@ -106,7 +119,7 @@ def _parsed(body: bytes) -> Parameters:
 
 async def _attempt(
     exchange: _Exchange, server: AuthorizationServer
-) -> tuple[HttpResponse | _Refused, tuple[Change, ...]]:
+) -> tuple[_Answered | _Refused, tuple[Change, ...]]:
     """One round: who asks, what is decided, what is minted. What the proof used up is used up by a refusal too."""
     # RFC6749-3.2.1/authenticate RFC6749-4.1.3/client-authentication
     proven = await authenticate(exchange.credentials, server, exchange.fresh.now)
@@ -121,11 +134,13 @@ async def _attempt(
             refused = _Refused(readable(error, headers[1:]), client, changes)
             return refused, (*proven.changes, *changes)
         case Replay(body, changes):
-            return HttpResponse(200, headers, body), (*proven.changes, *changes)
+            return _Answered(HttpResponse(200, headers, body)), (*proven.changes, *changes)
         case EndUserIssue() | ClientIssue() | ExchangeIssue():
             body, added = await _mint(decision, client, server, exchange.fresh)
             changes = _with_kept_reply(decision, body, exchange.fresh)
-            return HttpResponse(200, headers, body), (*proven.changes, *changes, *added)
+            response = HttpResponse(200, headers, body)
+            # An assertion that is used up is no trace of the token.
+            return _Answered(response, not changes and not added), (*proven.changes, *changes, *added)
 
 
 async def _decide(exchange: _Exchange, client: Client, server: AuthorizationServer) -> Decision:
