@@ -22,10 +22,14 @@ else:
 
 with watched:
     from valetkey.jose import JoseError, Jwk, JwkSet, Verifier, jws_json, jwt
+    from valetkey.jose.certificates import key_of_chain
+    from valetkey.jose.dpop_proof import DpopProofVerifier
     from valetkey.jose.jwe import Decrypter
     from valetkey.jose.jwe_json import decrypt_json
     from valetkey.jose.jws_json import Signatures
     from valetkey.jose.lints import lint_token
+    from valetkey.jose.remote import FetchAnswer, RemoteJwkSet
+    from valetkey.jose.verified_tokens import VerifiedTokens
 
 _SIGNING = Jwk.parse(
     {
@@ -39,6 +43,20 @@ _WRAPPING = Jwk.parse({"kty": "oct", "alg": "A128KW", "kid": "b", "k": "GawgguFy
 _KEYS = JwkSet((_SIGNING,))
 _VERIFIER = Verifier(issuer="joe", audience="anybody", typ="JWT", algorithms=["HS256"])
 _DECRYPTER = Decrypter(keys=JwkSet((_WRAPPING,)), algorithms=["A128KW"], encryptions=["A128CBC-HS256"])
+_PROOFS = DpopProofVerifier(algorithms=["ES256", "Ed25519"])
+_TOKENS = VerifiedTokens(_VERIFIER, size=16)
+_PUBLISHED = RemoteJwkSet("https://as.example/jwks")
+_ANCHOR = """\
+-----BEGIN CERTIFICATE-----
+MIIBQTCB56ADAgECAgEBMAoGCCqGSM49BAMCMA8xDTALBgNVBAMMBHJvb3QwIBcN
+MDAwMTAxMDAwMDAwWhgPMjEwMDAxMDEwMDAwMDBaMA8xDTALBgNVBAMMBHJvb3Qw
+WTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAAQ1m+FVaLbexI7gonMiYe1FlfWodgHq
+J+1ytLpPDf0y6b2o01seeN2Tz4QIunFxS+Ipu07i+EyV+jdeXfSKI8cEozIwMDAP
+BgNVHRMBAf8EBTADAQH/MB0GA1UdDgQWBBTVFXfugYxYNudbUM+pvUd5od+EijAK
+BggqhkjOPQQDAgNJADBGAiEA/mcBdPQvB12DbnCnPl8JCQi5HvB3ifpP/0CGmHWy
+b+0CIQDwFcsImGjnHI3mL0HT6HCeMX6pevkjeEnjmOlq16nhGg==
+-----END CERTIFICATE-----
+"""
 _NOW = 1_300_819_379
 
 _DOORS: tuple[Callable[[str], object], ...] = (
@@ -49,6 +67,10 @@ _DOORS: tuple[Callable[[str], object], ...] = (
     lambda text: jws_json.verify_json(text, _KEYS, algorithms=["HS256"], signatures=Signatures.ONE),
     Jwk.parse,
     JwkSet.parse,
+    lambda text: _PROOFS.verify(text, now=_NOW),
+    lambda text: _TOKENS.verify(text, _KEYS, now=_NOW),
+    lambda text: Jwk.from_pem(text, algorithm="ES256"),
+    lambda text: key_of_chain([text], trust_anchors=[_ANCHOR], algorithm="ES256", now=_NOW),
 )
 
 
@@ -58,7 +80,10 @@ def show_one_input(octets: bytes) -> None:
     for door in _DOORS:
         with suppress(JoseError):
             door(text)
-    # The lints promise to raise nothing at all.
+    with suppress(JoseError):
+        Jwk.from_der(octets, algorithm="RS256")
+    # What a source answers makes another state, and raises nothing; nor do the lints.
+    _PUBLISHED.answered(FetchAnswer(200, {"content-type": "application/json"}, octets), _NOW)
     lint_token(text, now=_NOW)
 
 
