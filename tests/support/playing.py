@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from support.dev_server import DevServer
     from valetkey.client import SignedIn
-    from valetkey.client.device import DeviceAuthorization
 
 SCOPE = "openid offline_access albums.read"
 PATIENCE = 60
@@ -44,13 +43,13 @@ def native(dev: DevServer, scope: str = SCOPE) -> SignedIn:
         return sign_in(client, scope, resource=dev.api, show=browse(dev), seconds=PATIENCE)
 
 
-def enter_code(dev: DevServer, device: DeviceAuthorization, answer: str = "device-allow") -> None:
-    """Do what the device asks its person to do."""
+def enter_code(dev: DevServer, page: str, user_code: str, answer: str = "device-allow") -> None:
+    """Do what a device asks its person to do."""
     person = dev.person()
-    sight = person.open(device.verification_uri)
+    sight = person.open(page)
     if "login-submit" in sight.ids:
         sight = person.sign_in(sight)
-    sight = person.submit(sight, "device-submit", device_user_code=device.user_code)
+    sight = person.submit(sight, "device-submit", device_user_code=user_code)
     if "login-submit" in sight.ids:
         sight = person.sign_in(sight)
     sight = person.submit(sight, answer)

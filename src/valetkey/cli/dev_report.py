@@ -101,7 +101,7 @@ class Report:
         click.echo(f"\n  {click.style('Try it', bold=True)}\n\n{self.curl}\n")
         if self.ca_file:
             click.echo(f"  Trust this throw-away authority: {self.ca_file}")
-        click.echo("  Or let the command line play the client: valetkey demo code, valetkey demo m2m")
+        click.echo("  Or let the command line play the client: valetkey demo --help")
         click.echo("  Ctrl-C stops it; --reset starts over.\n")
 
 

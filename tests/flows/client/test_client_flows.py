@@ -72,7 +72,7 @@ def test_a_web_application_starts_and_finishes_a_sign_in_itself(dev: DevServer) 
 def test_a_device_waits_while_a_person_enters_its_code(dev: DevServer) -> None:
     with OAuthClient(dev.issuer, "tv") as client:
         device = client.start_device("albums.read", resource=dev.api)
-        person = threading.Timer(1, enter_code, (dev, device))
+        person = threading.Timer(1, enter_code, (dev, device.verification_uri, device.user_code))
         person.start()
         tokens = client.finish_device(device)
         person.join(PATIENCE)
@@ -83,7 +83,7 @@ def test_a_device_waits_while_a_person_enters_its_code(dev: DevServer) -> None:
 def test_a_device_that_a_person_turned_down_gets_nothing(dev: DevServer) -> None:
     with OAuthClient(dev.issuer, "tv") as client:
         device = client.start_device("albums.read")
-        enter_code(dev, device, "device-deny")
+        enter_code(dev, device.verification_uri, device.user_code, "device-deny")
         with pytest.raises(ServerRefused) as caught:
             client.finish_device(device)
         assert caught.value.code == "access_denied"
@@ -92,7 +92,8 @@ def test_a_device_that_a_person_turned_down_gets_nothing(dev: DevServer) -> None
 async def test_the_same_device_flow_runs_in_an_event_loop(dev: DevServer) -> None:
     async with AsyncOAuthClient(dev.issuer, "tv") as client:
         device = await client.start_device("albums.read", resource=dev.api)
-        threading.Thread(target=enter_code, args=(dev, device), daemon=True).start()
+        shown = (dev, device.verification_uri, device.user_code)
+        threading.Thread(target=enter_code, args=shown, daemon=True).start()
         assert (await client.finish_device(device)).scope == ALBUMS
 
 
