@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from valetkey.authorization_server.decision import PutClient, PutEndUser, PutResource, PutTenant
+from valetkey.authorization_server.decision import (
+    PutClient,
+    PutEndUser,
+    PutResource,
+    PutTenant,
+    PutTrustedIssuer,
+)
 from valetkey.authorization_server.model import (
     Client,
     ClientSecret,
@@ -17,6 +23,7 @@ from valetkey.authorization_server.model import (
     Tenant,
     normalised_username,
 )
+from valetkey.authorization_server.trusted_issuer import TrustedIssuer
 from valetkey.oauth.types import DEFAULT_TENANT, ClientId, Subject
 
 if TYPE_CHECKING:
@@ -32,6 +39,7 @@ class Held:
     clients: Mapping[ClientId, Client]
     end_users: Mapping[str, EndUser]
     resources: Mapping[str, Resource]
+    trusted_issuers: Mapping[str, TrustedIssuer] = field(default_factory=dict)
 
 
 def tenant_changes(declared: Tenant | None, held: Held) -> Iterator[PutTenant]:
@@ -43,8 +51,13 @@ def tenant_changes(declared: Tenant | None, held: Held) -> Iterator[PutTenant]:
         if before is not None and before.managed_by is ManagedBy.FILE and before.tenant_id != DEFAULT_TENANT:
             wanted = replace(before, disabled=True)
     elif before is not None and declared.managed_by is ManagedBy.OPERATOR:
-        # The default tenant that no file describes: only its profile is a setting.
-        wanted = replace(before, profile=declared.profile, managed_by=ManagedBy.OPERATOR)
+        # The default tenant that no file describes: only its profile, and who may register, are settings.
+        wanted = replace(
+            before,
+            profile=declared.profile,
+            registration=declared.registration or before.registration,
+            managed_by=ManagedBy.OPERATOR,
+        )
     if wanted is not None and wanted != before:
         yield PutTenant(wanted)
 
@@ -92,11 +105,33 @@ def resource_changes(declared: Sequence[Resource], held: Held) -> Iterator[PutRe
             yield PutResource(replace(before, disabled=True))
 
 
+def trusted_issuer_changes(declared: Sequence[TrustedIssuer], held: Held) -> Iterator[PutTrustedIssuer]:
+    """Yield what makes the trusted issuers the declared ones, and disables those that left the file."""
+    for one in declared:
+        before = held.trusted_issuers.get(one.issuer)
+        if before is None or not _is_same_issuer(one, before):
+            yield PutTrustedIssuer(one)
+    names = {one.issuer for one in declared}
+    for before in held.trusted_issuers.values():
+        if before.issuer not in names and before.managed_by is ManagedBy.FILE and not before.disabled:
+            yield PutTrustedIssuer(replace(before, disabled=True))
+
+
+def _is_same_issuer(one: TrustedIssuer, other: TrustedIssuer) -> bool:
+    # Keys have no equality of their own.
+    keys = [issuer.jwks and issuer.jwks.as_dict() for issuer in (one, other)]
+    return replace(one, jwks=None) == replace(other, jwks=None) and keys[0] == keys[1]
+
+
 def _secrets(declared: Client, before: Client | None, fresh: Fresh) -> Iterator[ClientSecret]:
     known = {secret.digest.value: secret for secret in (before.secrets if before is not None else ())}
     for secret in declared.secrets:
         same = known.get(secret.digest.value)
-        yield replace(secret, created_at=fresh.now) if same is None else replace(same, expires_at=None)
+        if same is None:
+            yield replace(secret, created_at=fresh.now)
+        else:
+            # Sealing the same text twice gives two values: the first one stays.
+            yield replace(same, expires_at=secret.expires_at, sealed=same.sealed or secret.sealed)
 
 
 def _end_user(
@@ -127,5 +162,5 @@ def _is_same(one: Client, other: Client) -> bool:
     )
 
 
-def _comparable(secret: ClientSecret) -> tuple[str, bytes, int, int | None]:
-    return secret.secret_id, secret.digest.value, secret.created_at, secret.expires_at
+def _comparable(secret: ClientSecret) -> tuple[object, ...]:
+    return secret.secret_id, secret.digest.value, secret.created_at, secret.expires_at, secret.sealed

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from valetkey.authorization_server.model import Client, EndUser, Resource, Tenant
+    from valetkey.authorization_server.model import Client, EndUser, Resource, SelfRegistration, Tenant
+    from valetkey.authorization_server.self_registration.changes import RegistrationUse
+    from valetkey.authorization_server.trusted_issuer import TrustedIssuer
     from valetkey.oauth.types import TenantId
 
 View = dict[str, object]
@@ -38,8 +40,31 @@ def client_view(client: Client, tenant_id: TenantId) -> View:
             {"secret_id": each.secret_id, "created_at": each.created_at, "expires_at": each.expires_at}
             for each in client.secrets
         ],
+        "token_endpoint_auth_signing_alg": client.authentication_signing_alg,
+        "registration": None if client.registration is None else _registration_view(client.registration),
         "managed_by": client.managed_by.value,
         "disabled": client.disabled,
+    }
+
+
+def listed_client_view(client: Client, use: RegistrationUse | None, tenant_id: TenantId) -> View:
+    """Return a client with what is known of its use; None in these members for one that an operator added."""
+    registration = client.registration
+    return {
+        **client_view(client, tenant_id),
+        "registered_at": None if registration is None else registration.registered_at,
+        "last_used_at": None if use is None else use.last_used_at,
+        "kept_until": None if use is None else use.expires_at,
+    }
+
+
+def _registration_view(registration: SelfRegistration) -> View:
+    return {
+        "registered_at": registration.registered_at,
+        "token_id": registration.token_id,
+        "scope": str(registration.scope),
+        "grant_types": sorted(registration.grant_types),
+        "described": dict(registration.described),
     }
 
 
@@ -76,6 +101,25 @@ def resource_view(resource: Resource, tenant_id: TenantId) -> View:
     }
 
 
+def trusted_issuer_view(found: TrustedIssuer, tenant_id: TenantId) -> View:
+    """Return a trusted issuer."""
+    return {
+        "issuer": found.issuer,
+        "tenant": tenant_id,
+        "clients": list(found.clients),
+        "scope": str(found.scope),
+        "jwks": found.jwks.as_dict() if found.jwks is not None else None,
+        "jwks_uri": found.jwks_uri,
+        "algorithms": list(found.algorithms),
+        "subject_claim": found.subject_claim,
+        "subject_match": found.subject_match.value,
+        "subjects": dict(found.subjects),
+        "assertion_lifetime": found.assertion_lifetime,
+        "managed_by": found.managed_by.value,
+        "disabled": found.disabled,
+    }
+
+
 def tenant_view(tenant: Tenant, issuer: str | None) -> View:
     """Return a tenant with its issuer, None where that is not known."""
     return {
@@ -84,6 +128,8 @@ def tenant_view(tenant: Tenant, issuer: str | None) -> View:
         "display_name": tenant.display_name,
         "profile": tenant.profile,
         "accent": tenant.accent,
+        "registration": tenant.registration and tenant.registration.value,
+        "registration_scope": None if tenant.registration_scope is None else str(tenant.registration_scope),
         "managed_by": tenant.managed_by.value,
         "disabled": tenant.disabled,
     }

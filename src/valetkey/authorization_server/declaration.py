@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
-from valetkey.authorization_server.model import Client, PasswordHash, Resource, Tenant
-from valetkey.oauth.types import SecretText, TenantId
+from valetkey.authorization_server.model import AuthenticationMethod, Client, PasswordHash, Resource, Tenant
+from valetkey.authorization_server.trusted_issuer import TrustedIssuer
+from valetkey.oauth.types import NumericDate, SecretDigest, SecretText, TenantId
+
+if TYPE_CHECKING:
+    from valetkey.authorization_server.ports import SealedSecrets
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredSecret:
+    """A client's secret: as a digest, with its text where the file tells it, and its end where it has one."""
+
+    digest: SecretDigest
+    text: SecretText | None = field(default=None, repr=False)
+    expires_at: NumericDate | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +29,19 @@ class DeclaredClient:
 
     tenant_id: TenantId
     client: Client
+    secret_texts: Mapping[bytes, SecretText] = field(default_factory=dict, repr=False)
+    """By their digests, the secrets that the file does not hold as digests alone."""
+
+    def sealed_by(self, vault: SealedSecrets) -> Client:
+        """Return the client, with its secrets sealed where they are keys of MACs and the file tells them."""
+        client, texts = self.client, self.secret_texts
+        if client.authentication_method is not AuthenticationMethod.CLIENT_SECRET_JWT:
+            return client
+        secrets = tuple(
+            vault.seal(client.client_id, each, texts[each.digest.value]) if each.digest.value in texts else each
+            for each in client.secrets
+        )
+        return replace(client, secrets=secrets)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +72,14 @@ class DeclaredResource:
 
 
 @dataclass(frozen=True, slots=True)
+class DeclaredIssuer:
+    """A trusted issuer of one tenant."""
+
+    tenant_id: TenantId
+    trusted_issuer: TrustedIssuer
+
+
+@dataclass(frozen=True, slots=True)
 class Declarations:
     """Everything that one file declares; of two files the one with the higher `revision` holds."""
 
@@ -53,3 +88,4 @@ class Declarations:
     clients: tuple[DeclaredClient, ...] = ()
     users: tuple[DeclaredEndUser, ...] = ()
     resources: tuple[DeclaredResource, ...] = ()
+    trusted_issuers: tuple[DeclaredIssuer, ...] = ()

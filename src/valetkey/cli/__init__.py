@@ -37,8 +37,12 @@ COMMANDS: Final[dict[str, Command]] = {
     "resource": Command(
         "valetkey.cli.resource", "resource", "Add, list, show, change and remove resource servers."
     ),
+    "trusted-issuer": Command(
+        "valetkey.cli.trusted_issuer", "trusted_issuer", "Say whose assertions buy tokens (RFC 7523)."
+    ),
     "tenant": Command("valetkey.cli.tenant", "tenant", "Add, list, show, change and remove tenants."),
     "revoke": Command("valetkey.cli.revoke", "revoke", "End sessions and tokens at once: the kill switch."),
+    "audit": Command("valetkey.cli.audit", "audit", "Show who changed what, when and from where."),
     "doctor": Command("valetkey.cli.doctor", "doctor", "Judge a configuration against a policy profile."),
     "db": Command("valetkey.cli.db", "db", "Look at the schema of the database and bring it up to date."),
 }

@@ -16,7 +16,7 @@ from valetkey.administration.clients import (
     rotate_secret,
 )
 from valetkey.administration.refusal import ActRefused
-from valetkey.administration.views import client_view
+from valetkey.administration.views import client_view, listed_client_view
 from valetkey.authorization_server.model import (
     AccessTokenFormat,
     ApplicationType,
@@ -28,9 +28,12 @@ from valetkey.authorization_server.model import (
 )
 from valetkey.authorization_server.policy import PROFILES
 from valetkey.authorization_server.registration import ID_TOKEN_ALGORITHMS
+from valetkey.cli.client_secret import kept_how, secret
 from valetkey.cli.desk import at_desk, desk_options
 from valetkey.cli.output import say, show_json, show_record, show_secret, show_table
+from valetkey.cli.registration_token import registration_token
 from valetkey.jose import InvalidKey, JwkSet
+from valetkey.oauth.authentication_method import ALGORITHMS_OF
 from valetkey.oauth.errors import OAuthError
 from valetkey.oauth.types import ClientId, GrantType, Scope, Seconds
 
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
     from valetkey.cli.desk import Desk
 
 _COLUMNS: Final = ("client_id", "name", "authentication_method", "grant_types", "consent", "managed_by", "disabled")
+_OF_THE_SELF_REGISTERED: Final = ("registered_at", "last_used_at", "kept_until")
 _DAY: Final = 86_400
 
 
@@ -76,6 +80,12 @@ _FIELDS: Final = (
         help="Whether end-users are asked every time, once, or never.",
     ),
     click.option("--profile", type=click.Choice(list(PROFILES)), help="A policy profile of its own."),
+    click.option(
+        "--token-endpoint-auth-signing-alg",
+        "authentication_signing_alg",
+        type=click.Choice(sorted({name for names in ALGORITHMS_OF.values() for name in names})),
+        help="The one algorithm of its client assertions; every one of its method where this is never given.",
+    ),
     click.option("--id-token-signed-response-alg", type=click.Choice(ID_TOKEN_ALGORITHMS)),
     click.option(
         "--access-token-format",
@@ -110,6 +120,10 @@ def client() -> None:
     """Add, list, show, change and remove clients."""
 
 
+client.add_command(secret)
+client.add_command(registration_token)
+
+
 @client.command("add")
 @click.argument("client_id")
 @_field_options
@@ -122,10 +136,10 @@ def add(client_id: str, **options: Any) -> None:
     """
 
     async def act(desk: Desk) -> ClientAct:
-        if options["scope"] is None and _list(options["grant_types"]) != ():
+        if options["scope"] is None and list_of(options["grant_types"]) != ():
             raise ActRefused('scope: say what it may ask for, such as --scope "openid profile"')
         held = await desk.stores.clients.find(ClientId(client_id))
-        done = add_client(ClientId(client_id), _fields(options), held, desk.tenant, desk.fresh)
+        done = add_client(ClientId(client_id), _fields(options), held, desk.tenant, desk.fresh, vault=desk.vault())
         await desk.commit(done.changes)
         return done
 
@@ -142,13 +156,17 @@ def list_clients(**options: Any) -> None:
     """
 
     async def act(desk: Desk) -> list[dict[str, object]]:
-        return [client_view(each, desk.tenant_id) for each in await desk.stores.clients.list()]
+        uses = {use.client_id: use for use in await desk.stores.registrations.uses()}
+        listed = await desk.stores.clients.list()
+        return [listed_client_view(each, uses.get(each.client_id), desk.tenant_id) for each in listed]
 
     views = at_desk(options, act)
     if options["as_json"]:
         show_json(views)
     else:
-        show_table(views, _COLUMNS, "There are no clients: add one with `valetkey client add`.")
+        is_told = any(view["registered_at"] is not None for view in views)
+        columns = (*_COLUMNS, *_OF_THE_SELF_REGISTERED) if is_told else _COLUMNS
+        show_table(views, columns, "There are no clients: add one with `valetkey client add`.")
 
 
 @client.command("show")
@@ -192,9 +210,9 @@ def change(client_id: str, **options: Any) -> None:
         held, fields = await _held(desk, client_id), _fields(options)
         if options["rotate_secret"]:
             keep = Seconds(options["keep_old_secret"])
-            done = rotate_secret(held, fields, desk.tenant, keep, desk.fresh)
+            done = rotate_secret(held, fields, desk.tenant, keep, desk.fresh, vault=desk.vault())
         else:
-            done = change_client(held, fields, desk.tenant)
+            done = change_client(held, fields, desk.tenant, desk.fresh)
         await desk.commit(done.changes)
         return done
 
@@ -223,28 +241,30 @@ def remove(client_id: str, **options: Any) -> None:
 
 def _fields(options: Mapping[str, Any]) -> ClientFields:
     method, kind, consent = options["authentication_method"], options["application_type"], options["consent"]
-    grants, written = _list(options["grant_types"]), options["access_token_format"]
+    grants, written = list_of(options["grant_types"]), options["access_token_format"]
     return ClientFields(
         name=options["name"],
         authentication_method=method and AuthenticationMethod(method),
         grant_types=None if grants is None else frozenset(GrantType(name) for name in grants),
-        redirect_uris=_list(options["redirect_uris"]),
-        post_logout_redirect_uris=_list(options["post_logout_redirect_uris"]),
-        jwks=_keys(options["jwks"]),
+        redirect_uris=list_of(options["redirect_uris"]),
+        post_logout_redirect_uris=list_of(options["post_logout_redirect_uris"]),
+        jwks=keys_of(options["jwks"]),
         jwks_uri=options["jwks_uri"],
-        scope=_scope(options["scope"]),
-        resources=_list(options["resources"]),
+        scope=scope_of(options["scope"]),
+        resources=list_of(options["resources"]),
         application_type=kind and ApplicationType(kind),
         consent=consent and ConsentMode(consent),
         profile=options["profile"],
         id_token_signed_response_alg=options["id_token_signed_response_alg"],
         access_token_format=written and AccessTokenFormat(written),
         token_exchange=_exchange_rules(options),
+        authentication_signing_alg=options["authentication_signing_alg"],
         disabled=options.get("disabled"),
     )
 
 
-def _list(given: tuple[str, ...]) -> tuple[str, ...] | None:
+def list_of(given: tuple[str, ...]) -> tuple[str, ...] | None:
+    """Return what a repeatable option names: None where it was not given, nothing for one empty text."""
     # Not given leaves the list as it is; one empty text empties it.
     return tuple(each for each in given if each) if given else None
 
@@ -260,14 +280,16 @@ def _exchange_rules(options: Mapping[str, Any]) -> tuple[ExchangeRule, ...] | No
     return tuple(ExchangeRule(ClientId(words[0]), tuple(words[1:]), kind) for words, kind in written if words)
 
 
-def _scope(given: str | None) -> Scope | None:
+def scope_of(given: str | None) -> Scope | None:
+    """Return the scope that an option names; raises ActRefused."""
     try:
         return None if given is None else Scope.parse(given)
     except OAuthError:
         raise ActRefused("scope: expected scope names separated by single spaces") from None
 
 
-def _keys(path: Path | None) -> JwkSet | None:
+def keys_of(path: Path | None) -> JwkSet | None:
+    """Return the public keys of a JSON file; raises ActRefused."""
     if path is None:
         return None
     try:
@@ -286,11 +308,11 @@ async def _held(desk: Desk, client_id: str) -> Client:
 
 
 def _tell(done: ClientAct, options: Mapping[str, Any], line: str) -> None:
-    secret = None if done.secret is None else done.secret.reveal()
+    drawn = None if done.secret is None else done.secret.reveal()
     if options["as_json"]:
         view = client_view(done.client, options["tenant"])
-        show_json(view if secret is None else {**view, "client_secret": secret})
+        show_json(view if drawn is None else {**view, "client_secret": drawn})
         return
     say(line)
-    if secret is not None:
-        show_secret("client_secret", secret)
+    if drawn is not None:
+        show_secret("client_secret", drawn, kept_how(done.client))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from valetkey.administration.views import View, client_view, resource_view, tenant_view
+from valetkey.administration.views import View, client_view, resource_view, tenant_view, trusted_issuer_view
 from valetkey.cli import EXIT_CONFIGURATION
 from valetkey.cli.desk import settings_or_end
 from valetkey.cli.output import say, say_faults, show_json, show_record, show_table
@@ -45,12 +45,15 @@ def judge(file: Path, *, as_json: bool) -> None:
             ("clients", settings.clients),
             ("users", settings.users),
             ("resources", settings.resources),
+            ("trusted_issuers", settings.trusted_issuers),
         )
     }
     if as_json:
         show_json({"sound": True, "issuer": settings.issuer.url, **counts})
     else:
-        said = ", ".join(f"{count} {name if count != 1 else name[:-1]}" for name, count in counts.items())
+        said = ", ".join(
+            f"{count} {(name if count != 1 else name[:-1]).replace('_', ' ')}" for name, count in counts.items()
+        )
         say(f"{file} is sound: issuer {settings.issuer}; {said}")
 
 
@@ -71,7 +74,7 @@ def show(file: Path, *, as_json: bool) -> None:
     show_record(settings_view(settings))
     for name, (views, columns) in _tables(declared).items():
         say("")
-        show_table(views, columns, f"No {name} are declared.")
+        show_table(views, columns, f"No {name.replace('_', ' ')} are declared.")
 
 
 def _declared(settings: Settings) -> dict[str, list[View]]:
@@ -84,6 +87,9 @@ def _declared(settings: Settings) -> dict[str, list[View]]:
         "clients": [client_view(each.client, each.tenant_id) for each in settings.clients],
         "users": [declared_user_view(each) for each in settings.users],
         "resources": [resource_view(each.resource, each.tenant_id) for each in settings.resources],
+        "trusted_issuers": [
+            trusted_issuer_view(each.trusted_issuer, each.tenant_id) for each in settings.trusted_issuers
+        ],
     }
 
 
@@ -93,5 +99,6 @@ def _tables(declared: dict[str, list[View]]) -> dict[str, tuple[list[View], tupl
         "clients": ("client_id", "tenant", "authentication_method", "grant_types", "disabled"),
         "users": ("username", "tenant", "email", "roles", "initial_password", "disabled"),
         "resources": ("identifier", "tenant", "scopes", "disabled"),
+        "trusted_issuers": ("issuer", "tenant", "clients", "scope", "disabled"),
     }
     return {name: (views, columns[name]) for name, views in declared.items()}

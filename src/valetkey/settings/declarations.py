@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from valetkey.authorization_server.declaration import Declarations
@@ -14,17 +15,26 @@ from valetkey.authorization_server.registration import (
     resource_faults,
     tenant_faults,
 )
+from valetkey.authorization_server.trusted_issuer import trusted_issuer_faults
+from valetkey.oauth.errors import Unavailable
 from valetkey.oauth.types import DEFAULT_TENANT
 from valetkey.settings import declared
-from valetkey.settings.declared_table import CLIENTS, RESOURCES, TENANTS, USERS
+from valetkey.settings.declared_table import CLIENTS, RESOURCES, TRUSTED_ISSUERS, USERS
 from valetkey.settings.reading import read
 from valetkey.settings.sources import hint
+from valetkey.settings.tenant_table import TENANTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from valetkey.authorization_server.declaration import DeclaredClient, DeclaredEndUser, DeclaredResource
-    from valetkey.oauth.types import TenantId
+    from valetkey.authorization_server.declaration import (
+        DeclaredClient,
+        DeclaredEndUser,
+        DeclaredIssuer,
+        DeclaredResource,
+    )
+    from valetkey.authorization_server.model import ClientSecret
+    from valetkey.oauth.types import ClientId, SecretText, TenantId
     from valetkey.settings.reading import Readings
     from valetkey.settings.setting import DeclarationTable
     from valetkey.settings.sources import Entry, Sources
@@ -47,10 +57,17 @@ def read_declarations(sources: Sources, profile: str, revision: int) -> Declarat
     clients = _all(CLIENTS, sources, declared.client_of, lambda client: _client_faults(client, known))
     users = _all(USERS, sources, declared.end_user_of, end_user_faults)
     resources = _all(RESOURCES, sources, declared.resource_of, lambda found: resource_faults(found.resource))
+    issuers = _all(
+        TRUSTED_ISSUERS,
+        sources,
+        declared.trusted_issuer_of,
+        lambda found: trusted_issuer_faults(found.trusted_issuer),
+    )
+    _refuse_twins(issuers, lambda found: (found.tenant_id, found.trusted_issuer.issuer), sources)
     _refuse_twins(clients, lambda client: (client.tenant_id, client.client.client_id), sources)
     _refuse_twins(users, lambda user: (user.tenant_id, normalised_username(user.username)), sources)
     _refuse_twins(resources, lambda found: (found.tenant_id, found.resource.identifier), sources)
-    for entry, tenant_id in (*_tenants(clients), *_tenants(users), *_tenants(resources)):
+    for entry, tenant_id in (*_tenants(clients), *_tenants(users), *_tenants(resources), *_tenants(issuers)):
         if tenant_id not in known:
             _tell(entry, Fault("tenant", f"no tenant {tenant_id} is declared{hint(tenant_id, known)}"), sources)
     return Declarations(
@@ -59,6 +76,7 @@ def read_declarations(sources: Sources, profile: str, revision: int) -> Declarat
         _values(clients),
         _values(users),
         _values(resources),
+        _values(issuers),
     )
 
 
@@ -84,7 +102,21 @@ def _client_faults(declared_client: DeclaredClient, tenants: dict[TenantId, Tena
     tenant = tenants.get(declared_client.tenant_id)
     profile = declared_client.client.profile or (tenant.profile if tenant is not None else "")
     # An unknown tenant or profile has a line of its own.
-    return client_faults(declared_client.client, PROFILES[profile]) if profile in PROFILES else ()
+    if profile not in PROFILES:
+        return ()
+    # Sealed is what provisioning can seal: it has the key, this room has not.
+    return client_faults(declared_client.sealed_by(_WillSeal()), PROFILES[profile])
+
+
+class _WillSeal:
+    """Stands for the vault of the provisioning to come."""
+
+    def seal(self, client_id: ClientId, secret: ClientSecret, text: SecretText) -> ClientSecret:
+        del client_id, text
+        return replace(secret, sealed=b"")
+
+    def open(self, client_id: ClientId, secret: ClientSecret) -> SecretText:
+        raise Unavailable(f"the secret {secret.secret_id} of {client_id}")
 
 
 def _refuse_twins(judged: Judged[Value], identity: Callable[[Value], tuple[str, ...]], sources: Sources) -> None:
@@ -103,7 +135,7 @@ def _tell(entry: Entry, fault: Fault, sources: Sources) -> None:
 
 
 def _tenants(
-    judged: Sequence[tuple[Entry, DeclaredClient | DeclaredEndUser | DeclaredResource]],
+    judged: Sequence[tuple[Entry, DeclaredClient | DeclaredEndUser | DeclaredResource | DeclaredIssuer]],
 ) -> Iterator[tuple[Entry, TenantId]]:
     return ((entry, value.tenant_id) for entry, value in judged)
 

@@ -4,26 +4,35 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from valetkey.authorization_server.declaration import DeclaredClient, DeclaredEndUser, DeclaredResource
+from valetkey.authorization_server.declaration import (
+    DeclaredClient,
+    DeclaredEndUser,
+    DeclaredIssuer,
+    DeclaredResource,
+)
 from valetkey.authorization_server.model import Client, ClientSecret, ManagedBy, Resource, Tenant
+from valetkey.authorization_server.trusted_issuer import TrustedIssuer
 from valetkey.oauth.types import ClientId, GrantType, NumericDate, TenantId
 from valetkey.settings import declared_table as rows
+from valetkey.settings import tenant_table as tenant_rows
 
 if TYPE_CHECKING:
-    from valetkey.oauth.types import SecretDigest
+    from valetkey.authorization_server.declaration import DeclaredSecret
     from valetkey.settings.reading import Readings
 
 
 def tenant_of(found: Readings, profile: str) -> Tenant:
     """Return a declared tenant; `profile` is the one for tenants that name none."""
-    name = found[rows.TENANT_NAME]
+    name = found[tenant_rows.TENANT_NAME]
     return Tenant(
         tenant_id=TenantId(name),
-        display_name=found[rows.TENANT_DISPLAY_NAME] or name,
-        profile=found[rows.TENANT_PROFILE] or profile,
-        accent=found[rows.TENANT_ACCENT].lower(),
+        display_name=found[tenant_rows.TENANT_DISPLAY_NAME] or name,
+        profile=found[tenant_rows.TENANT_PROFILE] or profile,
+        accent=found[tenant_rows.TENANT_ACCENT].lower(),
+        registration=found[tenant_rows.TENANT_REGISTRATION],
+        registration_scope=found[tenant_rows.TENANT_REGISTRATION_SCOPE],
         managed_by=ManagedBy.FILE,
-        disabled=found[rows.DISABLED],
+        disabled=found[tenant_rows.DISABLED],
     )
 
 
@@ -37,7 +46,7 @@ def client_of(found: Readings) -> DeclaredClient:
         grant_types=frozenset(GrantType(name) for name in found[rows.GRANT_TYPES]),
         redirect_uris=found[rows.REDIRECT_URIS],
         post_logout_redirect_uris=found[rows.POST_LOGOUT_REDIRECT_URIS],
-        secrets=tuple(_secret(digest) for digest in found[rows.SECRET]),
+        secrets=tuple(_secret(each) for each in found[rows.SECRET]),
         jwks=found[rows.JWKS],
         jwks_uri=found[rows.JWKS_URI],
         scope=found[rows.CLIENT_SCOPE],
@@ -47,11 +56,13 @@ def client_of(found: Readings) -> DeclaredClient:
         profile=found[rows.CLIENT_PROFILE],
         id_token_signed_response_alg=found[rows.ID_TOKEN_ALGORITHM],
         access_token_format=found[rows.CLIENT_TOKEN_FORMAT],
+        authentication_signing_alg=found[rows.AUTHENTICATION_ALGORITHM],
         token_exchange=found[rows.TOKEN_EXCHANGE],
         managed_by=ManagedBy.FILE,
-        disabled=found[rows.DISABLED],
+        disabled=found[tenant_rows.DISABLED],
     )
-    return DeclaredClient(TenantId(found[rows.TENANT]), client)
+    texts = {each.digest.value: each.text for each in found[rows.SECRET] if each.text is not None}
+    return DeclaredClient(TenantId(found[rows.TENANT]), client, texts)
 
 
 def end_user_of(found: Readings) -> DeclaredEndUser:
@@ -65,7 +76,7 @@ def end_user_of(found: Readings) -> DeclaredEndUser:
         email_verified=found[rows.EMAIL_VERIFIED],
         roles=frozenset(found[rows.ROLES]),
         claims=found[rows.CLAIMS],
-        disabled=found[rows.DISABLED],
+        disabled=found[tenant_rows.DISABLED],
     )
 
 
@@ -80,10 +91,30 @@ def resource_of(found: Readings) -> DeclaredResource:
         access_token_format=found[rows.RESOURCE_TOKEN_FORMAT],
         introspection_client_ids=tuple(map(ClientId, found[rows.INTROSPECTION_CLIENT_IDS])),
         managed_by=ManagedBy.FILE,
-        disabled=found[rows.DISABLED],
+        disabled=found[tenant_rows.DISABLED],
     )
     return DeclaredResource(TenantId(found[rows.TENANT]), resource)
 
 
-def _secret(digest: SecretDigest) -> ClientSecret:
-    return ClientSecret(secret_id=digest.value.hex()[:12], digest=digest, created_at=NumericDate(0))
+def trusted_issuer_of(found: Readings) -> DeclaredIssuer:
+    """Return a declared trusted issuer."""
+    trusted_issuer = TrustedIssuer(
+        issuer=found[rows.ISSUER],
+        clients=tuple(map(ClientId, found[rows.ISSUER_CLIENTS])),
+        scope=found[rows.ISSUER_SCOPE],
+        jwks=found[rows.JWKS],
+        jwks_uri=found[rows.ISSUER_JWKS_URI],
+        algorithms=found[rows.ALGORITHMS],
+        subject_claim=found[rows.SUBJECT_CLAIM],
+        subject_match=found[rows.SUBJECT_MATCH],
+        subjects=found[rows.SUBJECTS],
+        assertion_lifetime=found[rows.ASSERTION_LIFETIME],
+        managed_by=ManagedBy.FILE,
+        disabled=found[tenant_rows.DISABLED],
+    )
+    return DeclaredIssuer(TenantId(found[rows.TENANT]), trusted_issuer)
+
+
+def _secret(declared: DeclaredSecret) -> ClientSecret:
+    name = declared.digest.value.hex()[:12]
+    return ClientSecret(name, declared.digest, created_at=NumericDate(0), expires_at=declared.expires_at)

@@ -14,21 +14,22 @@ from valetkey.authorization_server.model import (
     PasswordHash,
 )
 from valetkey.authorization_server.policy import PROFILES
+from valetkey.authorization_server.trusted_issuer import LONGEST_LIFETIME, SubjectMatch
 from valetkey.jose import InvalidKey, JwkSet
-from valetkey.oauth.types import DEFAULT_TENANT, ClientId, Scope, Seconds, SecretDigest, SecretText
+from valetkey.oauth.types import DEFAULT_TENANT, ClientId, Scope, Seconds, SecretText
 from valetkey.settings import kinds
 from valetkey.settings.kinds import Kind
 from valetkey.settings.secrets import client_secret, initial_password
 from valetkey.settings.setting import REQUIRED, DeclarationTable, FromFile, Setting
+from valetkey.settings.tenant_table import DISABLED, TENANTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from valetkey.authorization_server.declaration import DeclaredSecret
+
 TENANT: Final[Setting[str]] = Setting(
     "tenant", kinds.text("the name of a tenant"), DEFAULT_TENANT, "The tenant that it belongs to.", '"acme"'
-)
-DISABLED: Final[Setting[bool]] = Setting(
-    "disabled", kinds.FLAG, False, "Switches it off without forgetting it.", "true"
 )
 
 
@@ -62,31 +63,6 @@ def _read_exchange(found: object) -> ExchangeRule:
     return ExchangeRule(ClientId(client), tuple(resources), ExchangeKind(kind))
 
 
-# --- tenants -----------------------------------------------------------------------------------------------
-
-TENANT_NAME: Final[Setting[str]] = Setting(
-    "name",
-    kinds.text("a name of a-z, 0-9 and hyphens"),
-    REQUIRED,
-    "Names the tenant: its issuer is the default one's followed by /t/NAME. `default` is the one at the root.",
-    '"acme"',
-)
-TENANT_DISPLAY_NAME: Final[Setting[str | None]] = Setting(
-    "display_name", kinds.text(), None, "What its pages call it; its name where absent.", '"Acme Corporation"'
-)
-TENANT_PROFILE: Final[Setting[str | None]] = Setting(
-    "profile", kinds.choice(PROFILES), None, "Its policy profile; the default tenant's where absent.", '"OPENID"'
-)
-TENANT_ACCENT: Final[Setting[str]] = Setting(
-    "accent", kinds.text("a colour such as #2454d6"), "#2454d6", "The accent colour of its pages.", '"#0a7d4f"'
-)
-TENANTS: Final = DeclarationTable(
-    "tenants",
-    TENANT_NAME,
-    (TENANT_NAME, TENANT_DISPLAY_NAME, TENANT_PROFILE, TENANT_ACCENT, DISABLED),
-    "An issuer of its own, with its own keys, clients and end-users.",
-)
-
 # --- clients -----------------------------------------------------------------------------------------------
 
 CLIENT_ID: Final[Setting[str]] = Setting(
@@ -102,12 +78,13 @@ AUTHENTICATION_METHOD: Final[Setting[AuthenticationMethod]] = Setting(
     "How it authenticates at the token endpoint; `none` for what cannot keep a secret.",
     '"client_secret_basic"',
 )
-SECRET: Final[Setting[tuple[SecretDigest, ...]]] = Setting(
+SECRET: Final[Setting[tuple[DeclaredSecret, ...]]] = Setting(
     "secret",
     Kind("the secret's digest sha256:<64 hex digits>", client_secret),
     (),
     "Its secret, of at least 32 characters: in a file of its own, in the environment, or as the digest "
-    "sha256:<hex>. During a change of secrets a list of digests keeps both alive.",
+    "sha256:<hex>. During a change of secrets a list of digests keeps both alive; with its end, one is written "
+    '{ digest = "sha256:...", expires_at = 2027-01-31T00:00:00Z }. Client_secret_jwt needs the secret itself.',
     '"shop.secret"',
     FromFile.SECRET,
 )
@@ -182,6 +159,13 @@ ID_TOKEN_ALGORITHM: Final[Setting[str]] = Setting(
     "The algorithm of its ID Tokens.",
     '"ES256"',
 )
+AUTHENTICATION_ALGORITHM: Final[Setting[str | None]] = Setting(
+    "token_endpoint_auth_signing_alg",
+    kinds.text("a signature algorithm"),
+    None,
+    "The one algorithm of its client assertions; every algorithm of its authentication method where absent.",
+    '"ES256"',
+)
 CLIENT_TOKEN_FORMAT: Final[Setting[AccessTokenFormat | None]] = Setting(
     "access_token_format",
     kinds.member_of(AccessTokenFormat),
@@ -204,7 +188,7 @@ CLIENTS: Final = DeclarationTable(
     (
         CLIENT_ID, TENANT, CLIENT_NAME, AUTHENTICATION_METHOD, SECRET, JWKS, JWKS_URI, GRANT_TYPES, REDIRECT_URIS,
         POST_LOGOUT_REDIRECT_URIS, CLIENT_SCOPE, CLIENT_RESOURCES, APPLICATION_TYPE, CONSENT, CLIENT_PROFILE,
-        ID_TOKEN_ALGORITHM, CLIENT_TOKEN_FORMAT, TOKEN_EXCHANGE, DISABLED,
+        ID_TOKEN_ALGORITHM, AUTHENTICATION_ALGORITHM, CLIENT_TOKEN_FORMAT, TOKEN_EXCHANGE, DISABLED,
     ),
     "Software that gets tokens.",
 )  # fmt: skip
@@ -293,5 +277,73 @@ RESOURCES: Final = DeclarationTable(
     "An API that accepts tokens.",
 )  # fmt: skip
 
-DECLARATIONS: Final = (TENANTS, CLIENTS, USERS, RESOURCES)
+# --- trusted issuers ---------------------------------------------------------------------------------------
+
+ISSUER: Final[Setting[str]] = Setting(
+    "issuer",
+    kinds.text(),
+    REQUIRED,
+    "What its assertions carry as `iss`, compared exactly.",
+    '"https://idp.example.com"',
+)
+ISSUER_CLIENTS: Final[Setting[tuple[str, ...]]] = Setting(
+    "clients",
+    kinds.texts("a list of client_ids"),
+    REQUIRED,
+    "The clients that may present its assertions.",
+    '["importer"]',
+)
+ISSUER_SCOPE: Final[Setting[Scope]] = Setting(
+    "scope", kinds.SCOPE, REQUIRED, "The most that a token may have that its assertions buy.", '"orders:read"'
+)
+ISSUER_JWKS_URI: Final[Setting[str | None]] = Setting(
+    "jwks_uri",
+    kinds.text("an https URL"),
+    None,
+    "Where it publishes its keys, instead of jwks.",
+    '"https://idp.example.com/jwks.json"',
+)
+ALGORITHMS: Final[Setting[tuple[str, ...]]] = Setting(
+    "algorithms",
+    kinds.texts("a list of signature algorithms"),
+    ("RS256", "ES256"),
+    "The algorithms by which it signs.",
+    '["ES256"]',
+)
+SUBJECT_CLAIM: Final[Setting[str]] = Setting(
+    "subject_claim", kinds.text(), "sub", "The claim that says who is meant.", '"email"'
+)
+SUBJECT_MATCH: Final[Setting[SubjectMatch]] = Setting(
+    "subject_match",
+    kinds.member_of(SubjectMatch),
+    SubjectMatch.LISTED,
+    "What that claim is compared with: `listed` (the table `subjects`), `subject`, `username`, or `email`, which "
+    "both sides must have verified.",
+    '"listed"',
+)
+SUBJECTS: Final[Setting[Mapping[str, str]]] = Setting(
+    "subjects",
+    kinds.WORDS,
+    {},
+    "The user name that each value of the claim means.",
+    '{ "248289761001" = "ada" }',
+)
+ASSERTION_LIFETIME: Final[Setting[Seconds]] = Setting(
+    "assertion_lifetime",
+    kinds.seconds(1, LONGEST_LIFETIME),
+    Seconds(300),
+    "How many seconds an assertion may still live when it is presented.",
+    "60",
+)
+TRUSTED_ISSUERS: Final = DeclarationTable(
+    "trusted_issuers",
+    ISSUER,
+    (
+        ISSUER, TENANT, ISSUER_CLIENTS, ISSUER_SCOPE, JWKS, ISSUER_JWKS_URI, ALGORITHMS, SUBJECT_CLAIM,
+        SUBJECT_MATCH, SUBJECTS, ASSERTION_LIFETIME, DISABLED,
+    ),
+    "An issuer elsewhere whose assertions buy tokens for end-users of yours (RFC 7523).",
+)  # fmt: skip
+
+DECLARATIONS: Final = (TENANTS, CLIENTS, USERS, RESOURCES, TRUSTED_ISSUERS)
 """Everything that can be declared, in the order of the reference page."""

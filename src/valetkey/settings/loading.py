@@ -19,7 +19,14 @@ from valetkey.settings.reading import Readings, read
 from valetkey.settings.secrets import is_open_to_others
 from valetkey.settings.setting import FromFile, Setting
 from valetkey.settings.sources import Found, Layer, Sources, hint, rows_by_name
-from valetkey.settings.values import LogSettings, OutboundSettings, ServerSettings, Settings, StorageSettings
+from valetkey.settings.values import (
+    AuditSettings,
+    LogSettings,
+    OutboundSettings,
+    ServerSettings,
+    Settings,
+    StorageSettings,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -125,8 +132,10 @@ def _settings(found: Readings, declarations: Declarations, folder: Path) -> Sett
             ca_file=found[table.OUTBOUND_CA_FILE],
         ),
         log=LogSettings(format=found[table.LOG_FORMAT]),
+        audit=AuditSettings(days=found[table.AUDIT_DAYS]),
         tenants=declarations.tenants,
         clients=declarations.clients,
         users=declarations.users,
         resources=declarations.resources,
+        trusted_issuers=declarations.trusted_issuers,
     )

@@ -10,6 +10,7 @@ from valetkey.authorization_server.declaration import (
     Declarations,
     DeclaredClient,
     DeclaredEndUser,
+    DeclaredIssuer,
     DeclaredResource,
 )
 from valetkey.authorization_server.model import Tenant
@@ -76,6 +77,14 @@ class LogSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class AuditSettings:
+    """What is remembered of who changed what."""
+
+    days: int
+    """How long a record is kept."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """A whole configuration, parsed once; what it declares is provisioned at start."""
 
@@ -88,13 +97,17 @@ class Settings:
     storage: StorageSettings
     outbound: OutboundSettings
     log: LogSettings
+    audit: AuditSettings
     tenants: tuple[Tenant, ...]
     """The default tenant is always the first."""
     clients: tuple[DeclaredClient, ...] = ()
     users: tuple[DeclaredEndUser, ...] = ()
     resources: tuple[DeclaredResource, ...] = ()
+    trusted_issuers: tuple[DeclaredIssuer, ...] = ()
 
     @property
     def declarations(self) -> Declarations:
         """All that is declared, as provisioning takes it."""
-        return Declarations(self.revision, self.tenants, self.clients, self.users, self.resources)
+        return Declarations(
+            self.revision, self.tenants, self.clients, self.users, self.resources, self.trusted_issuers
+        )

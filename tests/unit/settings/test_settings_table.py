@@ -20,15 +20,24 @@ from valetkey.authorization_server.model import (
     ConsentMode,
     ExchangeKind,
     ExchangeRule,
+    RegistrationMode,
 )
 from valetkey.authorization_server.outbound_guard import Blocks, Openings
+from valetkey.authorization_server.trusted_issuer import SubjectMatch
 from valetkey.oauth.types import ClientId, Issuer, Scope
 from valetkey.settings import LogFormat, load
-from valetkey.settings.declared_table import CLIENTS, DECLARATIONS, RESOURCES, TENANTS, USERS
+from valetkey.settings.declared_table import (
+    CLIENTS,
+    DECLARATIONS,
+    RESOURCES,
+    TRUSTED_ISSUERS,
+    USERS,
+)
 from valetkey.settings.environment import variable_of
 from valetkey.settings.setting import FromFile
 from valetkey.settings.table import SETTINGS
 from valetkey.settings.template import template
+from valetkey.settings.tenant_table import TENANTS
 
 if TYPE_CHECKING:
     from valetkey.settings import Settings
@@ -58,6 +67,7 @@ SETTING_EXAMPLES: dict[str, tuple[str, object]] = {
     "outbound.block": ('["bad.example"]', Blocks.parse(["bad.example"])),
     "outbound.ca_file": ('"internal-ca.pem"', "internal-ca.pem"),
     "log.format": ('"text"', LogFormat.TEXT),
+    "audit.days": ("30", 30),
 }
 # The others of a pair that only go together.
 COMPANIONS = {
@@ -71,13 +81,19 @@ NEEDED = {
     'secret_file = "shop.secret"',
     "users": 'username = "ada"\nemail = "ada@example.com"',
     "resources": 'identifier = "https://api.example.com"',
+    "trusted_issuers": 'issuer = "https://idp.example.com"\nclients = ["shop"]\nscope = "orders:read"\n'
+    'jwks_uri = "https://idp.example.com/keys"\nsubject_match = "username"',
 }
+# Keys that stand in the place of one that has to be there.
+INSTEAD = {("trusted_issuers", "jwks"): "jwks_uri", ("trusted_issuers", "subjects"): "subject_match"}
 DECLARED_EXAMPLES: dict[str, dict[str, tuple[str, str, object]]] = {
     "tenants": {
         "name": ('"other"', "tenant_id", "other"),
         "display_name": ('"Acme Corporation"', "display_name", "Acme Corporation"),
         "profile": ('"MCP"', "profile", "MCP"),
         "accent": ('"#0A7D4F"', "accent", "#0a7d4f"),
+        "registration": ('"open"', "registration", RegistrationMode.OPEN),
+        "registration_scope": ('"openid"', "registration_scope", Scope.parse("openid")),
         "disabled": ("true", "disabled", True),
     },
     "clients": {
@@ -109,6 +125,7 @@ DECLARED_EXAMPLES: dict[str, dict[str, tuple[str, str, object]]] = {
         "consent": ('"first_party"', "client.consent", ConsentMode.FIRST_PARTY),
         "profile": ('"OPENID"', "client.profile", "OPENID"),
         "id_token_signed_response_alg": ('"ES256"', "client.id_token_signed_response_alg", "ES256"),
+        "token_endpoint_auth_signing_alg": ('"HS512"', "client.authentication_signing_alg", "HS512"),
         "access_token_format": ('"opaque"', "client.access_token_format", AccessTokenFormat.OPAQUE),
         "token_exchange": (
             '[{ client = "web", resources = ["https://api.example.com"], kind = "impersonation" }]',
@@ -137,6 +154,20 @@ DECLARED_EXAMPLES: dict[str, dict[str, tuple[str, str, object]]] = {
         "access_token_format": ('"opaque"', "resource.access_token_format", AccessTokenFormat.OPAQUE),
         "introspection_client_ids": ('["api"]', "resource.introspection_client_ids", ("api",)),
         "disabled": ("true", "resource.disabled", True),
+    },
+    "trusted_issuers": {
+        "issuer": ('"https://other.example.com"', "trusted_issuer.issuer", "https://other.example.com"),
+        "tenant": ('"acme"', "tenant_id", "acme"),
+        "clients": ('["shop", "importer"]', "trusted_issuer.clients", ("shop", "importer")),
+        "scope": ('"orders:write"', "trusted_issuer.scope", Scope.parse("orders:write")),
+        "jwks": ('"shop.jwks.json"', "trusted_issuer.jwks", "as in clients.jwks"),
+        "jwks_uri": ('"https://idp.example.com/x"', "trusted_issuer.jwks_uri", "https://idp.example.com/x"),
+        "algorithms": ('["ES256"]', "trusted_issuer.algorithms", ("ES256",)),
+        "subject_claim": ('"upn"', "trusted_issuer.subject_claim", "upn"),
+        "subject_match": ('"email"', "trusted_issuer.subject_match", SubjectMatch.EMAIL),
+        "subjects": ('{ "42" = "ada" }', "trusted_issuer.subjects", {"42": "ada"}),
+        "assertion_lifetime": ("60", "trusted_issuer.assertion_lifetime", 60),
+        "disabled": ("true", "trusted_issuer.disabled", True),
     },
 }  # fmt: skip
 
@@ -235,7 +266,8 @@ def test_every_key_of_a_declaration_is_seen_in_what_is_declared(
 
 def _declaring(table: DeclarationTable, row: Setting[object], value: str) -> str:
     key = _key(row)
-    needed = [line for line in NEEDED[table.name].splitlines() if line.split(" = ")[0] != key]
+    gone = {key, INSTEAD.get((table.name, row.path))}
+    needed = [line for line in NEEDED[table.name].splitlines() if line.split(" = ")[0] not in gone]
     tenant = '[[tenants]]\nname = "acme"\n' if row.path == "tenant" else ""
     lines = "\n".join([*needed, f"{key} = {value}"])
     return f"{_config()}\n{tenant}[[{table.name}]]\n{lines}\n"
@@ -243,7 +275,7 @@ def _declaring(table: DeclarationTable, row: Setting[object], value: str) -> str
 
 def test_every_kind_of_declaration_has_a_place_in_the_settings() -> None:
     assert {table.name for table in DECLARATIONS} == set(DECLARED_EXAMPLES)
-    assert (TENANTS, CLIENTS, USERS, RESOURCES) == DECLARATIONS
+    assert (TENANTS, CLIENTS, USERS, RESOURCES, TRUSTED_ISSUERS) == DECLARATIONS
 
 
 def test_every_setting_and_key_has_a_line_on_the_reference_page() -> None:
