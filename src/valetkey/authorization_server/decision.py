@@ -181,10 +181,12 @@ class GrantAuthorization:
     """Stores an authorization and, where a code bought it, its code.
 
     Wins while its generations are the current ones and, where it names a session, that session has not ended.
+    Where nobody was asked because the end-user had allowed it before, it also wins only while that consent stands.
     """
 
     authorization: Authorization
     code: AuthorizationCode | None
+    relies_on_consent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -249,6 +249,11 @@ def _is_consent_given(asked: VerifiedAuthorizationRequest, consent: Consent | No
             )
 
 
+def _relies_on_consent(asked: VerifiedAuthorizationRequest, facts: Facts) -> bool:
+    was_asked = facts.interaction is not None and facts.interaction.answer is ConsentAnswer.ALLOWED
+    return not was_asked and asked.client.consent is ConsentMode.REMEMBER
+
+
 def _grant(
     asked: VerifiedAuthorizationRequest,
     facts: Facts,
@@ -288,7 +293,7 @@ def _grant(
         authorization.subject,
         (
             *_finish(facts.interaction, fresh.now),
-            GrantAuthorization(authorization, code),
+            GrantAuthorization(authorization, code, relies_on_consent=_relies_on_consent(asked, facts)),
             *_keep(asked.client, authorization, policy, fresh),
             *_remember(asked, facts, authorization, policy),
             *_touch(session, fresh.now),

@@ -15,7 +15,7 @@ from valetkey.authorization_server.decision import (
     RotateRefreshToken,
     SpendCode,
 )
-from valetkey.authorization_server.model import Standing, StoredAuthorization
+from valetkey.authorization_server.model import Authorization, Standing, StoredAuthorization
 from valetkey.oauth.types import AuthorizationId, NumericDate, TenantId
 
 TokenChange = (
@@ -106,6 +106,8 @@ def _grant(state: State, tenant: TenantId, change: GrantAuthorization) -> bool:
     current = state.current(tenant, authorization.client_id, authorization.subject)
     if authorization.revoked_at is not None or authorization.generations.is_older_than(current):
         return False
+    if change.relies_on_consent and not _is_consented_to(state, tenant, authorization):
+        return False
     if authorization.sid is not None:
         session = state.sessions.get(tenant, authorization.sid)
         if session is None or session.ended_at is not None:
@@ -114,6 +116,16 @@ def _grant(state: State, tenant: TenantId, change: GrantAuthorization) -> bool:
     if code is not None:
         state.codes.put(tenant, code.digest, code)
     return True
+
+
+def _is_consented_to(state: State, tenant: TenantId, authorization: Authorization) -> bool:
+    consent = state.consents.get(tenant, (authorization.subject, authorization.client_id))
+    return (
+        consent is not None
+        and consent.expires_at > authorization.created_at
+        and authorization.scope <= consent.scope
+        and set(authorization.resources) <= set(consent.resources)
+    )
 
 
 def is_alive(state: State, tenant: TenantId, authorization_id: AuthorizationId, now: NumericDate) -> bool:

@@ -84,6 +84,12 @@ SELECT 1 FROM living_authorizations AS a WHERE a.tenant = $1 AND a.authorization
     OR EXISTS (SELECT 1 FROM sessions AS s WHERE s.tenant = a.tenant AND s.sid = a.sid AND s.ended_at IS NULL)
 )
 """
+_CONSENT_STANDS = """
+SELECT 1 FROM consents AS c WHERE c.tenant = $1 AND c.subject = $2 AND c.client_id = $3 AND c.expires_at > $4
+"""
+_IS_CONSENTED_TO = """
+SELECT 1 FROM consented WHERE tenant = $1 AND subject = $2 AND client_id = $3 AND kind = $4 AND name = $5
+"""
 _ADD_CODE = """
 INSERT INTO codes (tenant, digest, authorization_id, client_id, redirect_uri, redirect_uri_was_sent,
     code_challenge, created_at, expires_at, confirmation_method, confirmation_thumbprint, redeemed_at)
@@ -115,8 +121,9 @@ def steps(tenant: TenantId, change: TokenChange) -> tuple[Step, ...]:
             return _rotate(tenant, change)
         case BurnJti(scope, jti, expires_at, now):
             return (Step(_BURN, (tenant, scope, jti, expires_at, now), must_win=True),)
-        case GrantAuthorization(authorization, code):
-            return _grant(tenant, authorization, code)
+        case GrantAuthorization(authorization, code, relies_on_consent):
+            relied_on = _consent(tenant, authorization) if relies_on_consent else ()
+            return (*relied_on, *_grant(tenant, authorization, code))
         case RevokeAuthorization(authorization_id, now):
             return (Step(_REVOKE, (tenant, authorization_id, now)),)
         case AddAccessToken(added):
@@ -188,6 +195,14 @@ def _grant(tenant: TenantId, authorization: Authorization, code: AuthorizationCo
     )
     stands = Step(_GRANT_STANDS, (tenant, authorization.authorization_id), must_win=True)
     return (grant, stands) if code is None else (grant, stands, _add_code(tenant, code))
+
+
+def _consent(tenant: TenantId, authorization: Authorization) -> tuple[Step, ...]:
+    key = (tenant, authorization.subject, authorization.client_id)
+    named = [("scope", name) for name in sorted(authorization.scope)]
+    named += [("resource", name) for name in authorization.resources]
+    stands = Step(_CONSENT_STANDS, (*key, authorization.created_at), must_win=True)
+    return (stands, *(Step(_IS_CONSENTED_TO, (*key, *one), must_win=True) for one in named))
 
 
 def _add_code(tenant: TenantId, code: AuthorizationCode) -> Step:
