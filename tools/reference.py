@@ -14,6 +14,7 @@ sys.path.insert(0, str(ROOT))
 
 from tools import (  # noqa: E402 - tools is no package that is installed
     reference_cli,
+    reference_client,
     reference_endpoints,
     reference_events,
     reference_jose,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 FOLDER: Final = Path("docs/reference")
 PAGES: Final[dict[str, Callable[[], str]]] = {
     "cli.md": reference_cli.page,
+    "client.md": reference_client.page,
     "endpoints.md": reference_endpoints.page,
     "events.md": reference_events.page,
     "jose.md": reference_jose.page,

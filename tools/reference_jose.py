@@ -121,12 +121,16 @@ class Told:
 
 def _module(name: str) -> Iterator[str]:
     for told in public_names(name):
-        if f"{name}.{told.name}" in SHARED:
-            continue
-        yield f"### {code(f'{name}.{told.name}')}\n\n```pyi\n{wrapped(told.signature)}\n```\n\n{told.doc}\n"
-        if told.methods:
-            rows = [(code(method.signature), method.doc) for method in told.methods]
-            yield table(("method", "promise"), rows)
+        if f"{name}.{told.name}" not in SHARED:
+            yield from section(name, told)
+
+
+def section(name: str, told: Told) -> Iterator[str]:
+    """Write what a module called `name` tells of one of its names."""
+    yield f"### {code(f'{name}.{told.name}')}\n\n```pyi\n{wrapped(told.signature)}\n```\n\n{told.doc}\n"
+    if told.methods:
+        rows = [(code(method.signature), method.doc) for method in told.methods]
+        yield table(("method", "promise"), rows)
 
 
 def wrapped(signature: str) -> str:
@@ -144,9 +148,9 @@ def wrapped(signature: str) -> str:
     return signature[: start + 1] + "".join(f"\n    {one}," for one in parameters) + "\n" + signature[end:]
 
 
-def public_names(name: str) -> list[Told]:
-    """Return what a module of the toolkit defines and does not keep to itself."""
-    tree = ast.parse(inspect.getsource(import_module(f"valetkey.jose.{name}")))
+def public_names(name: str, package: str = "valetkey.jose") -> list[Told]:
+    """Return what a module of the toolkit, or of another package, defines and does not keep to itself."""
+    tree = ast.parse(inspect.getsource(import_module(f"{package}.{name}")))
     return [_told(node) for node in tree.body if _is_definition(node) and not node.name.startswith("_")]
 
 

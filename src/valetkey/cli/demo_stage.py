@@ -122,7 +122,7 @@ class Play:
         """Call the guarded demo API, and tell what it answers."""
         answer = self.asked_api(access_token)
         self.tell("*", f"The guarded API answers: GET {answer['url']} -> {answer['status']}")
-        self.tell("", json.dumps(answer["body"]))
+        self.tell("", json.dumps(answer["body"], separators=(",", ":")))
         return answer
 
     def asked_api(self, access_token: str) -> dict[str, Any]:

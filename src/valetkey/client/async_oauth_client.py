@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 class AsyncOAuthClient(AsyncConnection):
     """A client of one issuer, for one event loop.
 
+    It is made as an AsyncConnection is: of the issuer, the `client_id`, and how the client authenticates.
+
     Every method raises FlowError and nothing else: ServerRefused is the server's no, ServerUnreachable means that
     nothing was decided, ResponseRejected that the answer breaks a rule. A `scope` is a text with spaces between
     names; a malformed one raises OAuthError before anything is sent.
