@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from dataclasses import fields as dataclass_fields
+from typing import TYPE_CHECKING
 
 from valetkey.administration.refusal import ActRefused, refuse_declared, refuse_faults
+from valetkey.authorization_server.client_secrets import draw_secret, live_secrets
 from valetkey.authorization_server.decision import Changes, PutClient, RemoveClient
 from valetkey.authorization_server.model import (
     AccessTokenFormat,
@@ -19,14 +21,14 @@ from valetkey.authorization_server.model import (
 from valetkey.authorization_server.policy import PROFILES
 from valetkey.authorization_server.registration import client_faults
 from valetkey.jose import JwkSet
-from valetkey.oauth.types import GrantType, NumericDate, OpaqueToken, Scope, SecretDigest
+from valetkey.oauth.authentication_method import ALGORITHMS_OF
+from valetkey.oauth.types import GrantType, NumericDate, OpaqueToken, Scope
 
 if TYPE_CHECKING:
     from valetkey.authorization_server.fresh import Fresh
     from valetkey.authorization_server.model import Tenant
+    from valetkey.authorization_server.ports import SealedSecrets
     from valetkey.oauth.types import ClientId, Seconds
-
-SECRET_PREFIX: Final = "vk_cs_"  # noqa: S105 - the prefix that leak scanners know
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ class ClientFields:
     id_token_signed_response_alg: str | None = None
     access_token_format: AccessTokenFormat | None = None
     token_exchange: tuple[ExchangeRule, ...] | None = None
+    authentication_signing_alg: str | None = None
     disabled: bool | None = None
 
 
@@ -62,7 +65,13 @@ class ClientAct:
 
 
 def add_client(
-    client_id: ClientId, fields: ClientFields, held: Client | None, tenant: Tenant, fresh: Fresh
+    client_id: ClientId,
+    fields: ClientFields,
+    held: Client | None,
+    tenant: Tenant,
+    fresh: Fresh,
+    *,
+    vault: SealedSecrets,
 ) -> ClientAct:
     """Register a client, with a secret where its method needs one; raises ActRefused."""
     if held is not None:
@@ -75,33 +84,34 @@ def add_client(
     )
     client, secret = _applied(blank, fields), None
     if client.authentication_method.needs_secret:
-        secret = fresh.token(SECRET_PREFIX)
-        client = replace(client, secrets=(_stored(secret, fresh),))
-    return _judged(client, tenant, secret)
+        drawn, secret = draw_secret(client_id, client.authentication_method, fresh, vault)
+        client = replace(client, secrets=(drawn,))
+    return judged_client(client, tenant, secret)
 
 
-def change_client(held: Client, fields: ClientFields, tenant: Tenant) -> ClientAct:
+def change_client(held: Client, fields: ClientFields, tenant: Tenant, fresh: Fresh) -> ClientAct:
     """Change what `fields` says; raises ActRefused."""
     refuse_declared(f"client {held.client_id}", held.managed_by)
     client = _applied(held, fields)
-    if client.authentication_method.needs_secret and not client.secrets:
-        method = client.authentication_method.value
-        raise ActRefused(f"{method} needs a secret: add --rotate-secret, which draws one")
-    return _judged(client, tenant, None)
+    method = client.authentication_method
+    if method.needs_secret and not live_secrets(client.secrets, method, fresh.now):
+        raise ActRefused(f"{method.value} needs a secret of its own: add --rotate-secret, which draws one")
+    return judged_client(replace(client, secrets=live_secrets(client.secrets, method, fresh.now)), tenant, None)
 
 
-def rotate_secret(held: Client, fields: ClientFields, tenant: Tenant, keep: Seconds, fresh: Fresh) -> ClientAct:
+def rotate_secret(
+    held: Client, fields: ClientFields, tenant: Tenant, keep: Seconds, fresh: Fresh, *, vault: SealedSecrets
+) -> ClientAct:
     """Draw a further secret, and let the old ones live for `keep` more seconds at most; raises ActRefused."""
     refuse_declared(f"client {held.client_id}", held.managed_by)
     client = _applied(held, fields)
-    if not client.authentication_method.needs_secret:
-        method = client.authentication_method.value
-        raise ActRefused(f"client {held.client_id} authenticates by {method} and has no secret to rotate")
-    secret = fresh.token(SECRET_PREFIX)
+    method = client.authentication_method
+    if not method.needs_secret:
+        raise ActRefused(f"client {held.client_id} authenticates by {method.value} and has no secret to rotate")
+    drawn, secret = draw_secret(client.client_id, method, fresh, vault)
     end = NumericDate(fresh.now + keep)
-    old = tuple(_ending(each, end) for each in client.secrets)
-    alive = tuple(each for each in old if each.expires_at is None or each.expires_at > fresh.now)
-    return _judged(replace(client, secrets=(_stored(secret, fresh), *alive)), tenant, secret)
+    old = live_secrets(tuple(ending(each, end) for each in client.secrets), method, fresh.now)
+    return judged_client(replace(client, secrets=(drawn, *old)), tenant, secret)
 
 
 def remove_client(held: Client) -> Changes:
@@ -111,36 +121,26 @@ def remove_client(held: Client) -> Changes:
 
 
 def _applied(client: Client, fields: ClientFields) -> Client:
-    method = fields.authentication_method or client.authentication_method
-    return Client(
-        client_id=client.client_id,
-        name=client.name if fields.name is None else fields.name,
-        authentication_method=method,
-        grant_types=client.grant_types if fields.grant_types is None else fields.grant_types,
-        redirect_uris=client.redirect_uris if fields.redirect_uris is None else fields.redirect_uris,
-        post_logout_redirect_uris=(
-            client.post_logout_redirect_uris
-            if fields.post_logout_redirect_uris is None
-            else fields.post_logout_redirect_uris
-        ),
-        # A secret that no longer authenticates must not come back with the next change of method.
-        secrets=client.secrets if method.needs_secret else (),
-        jwks=None if fields.jwks_uri else fields.jwks or client.jwks,
-        jwks_uri=fields.jwks_uri or (None if fields.jwks else client.jwks_uri),
-        scope=client.scope if fields.scope is None else fields.scope,
-        resources=client.resources if fields.resources is None else fields.resources,
-        application_type=fields.application_type or client.application_type,
-        consent=fields.consent or client.consent,
-        profile=fields.profile or client.profile,
-        id_token_signed_response_alg=(fields.id_token_signed_response_alg or client.id_token_signed_response_alg),
-        access_token_format=fields.access_token_format or client.access_token_format,
-        token_exchange=client.token_exchange if fields.token_exchange is None else fields.token_exchange,
-        managed_by=client.managed_by,
-        disabled=client.disabled if fields.disabled is None else fields.disabled,
+    said = {
+        each.name: value for each in dataclass_fields(fields) if (value := getattr(fields, each.name)) is not None
+    }
+    applied = replace(client, **said)
+    # What no longer authenticates must not come back with the next change of method.
+    secrets = client.secrets if applied.authentication_method.needs_secret else ()
+    pinned = applied.authentication_signing_alg
+    if fields.authentication_method is not None and fields.authentication_signing_alg is None:
+        pinned = pinned if pinned in ALGORITHMS_OF.get(applied.authentication_method, ()) else None
+    return replace(
+        applied,
+        secrets=secrets,
+        authentication_signing_alg=pinned,
+        jwks=None if fields.jwks_uri else applied.jwks,
+        jwks_uri=None if fields.jwks else applied.jwks_uri,
     )
 
 
-def _judged(client: Client, tenant: Tenant, secret: OpaqueToken | None) -> ClientAct:
+def judged_client(client: Client, tenant: Tenant, secret: OpaqueToken | None) -> ClientAct:
+    """Return the act that stores `client`; raises ActRefused with a line for each rule that it breaks."""
     profile = client.profile or tenant.profile
     if profile not in PROFILES:
         raise ActRefused(f"profile: expected one of {', '.join(PROFILES)}")
@@ -148,9 +148,6 @@ def _judged(client: Client, tenant: Tenant, secret: OpaqueToken | None) -> Clien
     return ClientAct(client, (PutClient(client),), secret)
 
 
-def _stored(secret: OpaqueToken, fresh: Fresh) -> ClientSecret:
-    return ClientSecret(fresh.identifier("client secret"), SecretDigest(bytes(secret.digest())), fresh.now)
-
-
-def _ending(secret: ClientSecret, end: NumericDate) -> ClientSecret:
+def ending(secret: ClientSecret, end: NumericDate) -> ClientSecret:
+    """Return a secret that ends at `end` at the latest."""
     return replace(secret, expires_at=end if secret.expires_at is None else min(secret.expires_at, end))

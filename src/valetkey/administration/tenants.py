@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from valetkey.administration.refusal import ActRefused, refuse_declared, refuse_faults
 from valetkey.authorization_server.decision import Changes, PutTenant
-from valetkey.authorization_server.model import Tenant
+from valetkey.authorization_server.model import RegistrationMode, Tenant
 from valetkey.authorization_server.registration import tenant_faults
+from valetkey.oauth.types import Scope
 
 if TYPE_CHECKING:
     from valetkey.oauth.types import TenantId
@@ -21,6 +22,8 @@ class TenantFields:
     display_name: str | None = None
     profile: str | None = None
     accent: str | None = None
+    registration: RegistrationMode | None = None
+    registration_scope: Scope | None = None
     disabled: bool | None = None
 
 
@@ -57,6 +60,10 @@ def _judged(held: Tenant, fields: TenantFields) -> TenantAct:
         display_name=held.display_name if fields.display_name is None else fields.display_name,
         profile=held.profile if fields.profile is None else fields.profile,
         accent=held.accent if fields.accent is None else fields.accent.lower(),
+        registration=fields.registration or held.registration,
+        registration_scope=held.registration_scope
+        if fields.registration_scope is None
+        else fields.registration_scope,
         disabled=held.disabled if fields.disabled is None else fields.disabled,
     )
     refuse_faults(tenant_faults(tenant))

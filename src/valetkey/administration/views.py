@@ -47,15 +47,13 @@ def client_view(client: Client, tenant_id: TenantId) -> View:
     }
 
 
-def listed_client_view(client: Client, use: RegistrationUse | None, tenant_id: TenantId) -> View:
-    """Return a client with what is known of its use; None in these members for one that an operator added."""
-    registration = client.registration
-    return {
-        **client_view(client, tenant_id),
-        "registered_at": None if registration is None else registration.registered_at,
-        "last_used_at": None if use is None else use.last_used_at,
-        "kept_until": None if use is None else use.expires_at,
-    }
+def used_client_view(client: Client, use: RegistrationUse | None, tenant_id: TenantId) -> View:
+    """Return a client; of one that registered itself also when it was used, and until when it is kept."""
+    view = client_view(client, tenant_id)
+    if client.registration is None or use is None:
+        return view
+    known = {"last_used_at": use.last_used_at, "kept_until": use.expires_at}
+    return {**view, "registration": {**_registration_view(client.registration), **known}}
 
 
 def _registration_view(registration: SelfRegistration) -> View:

@@ -6,8 +6,11 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from valetkey.authorization_server.claim_rule import EXPECTED, is_claim_name, is_source
 from valetkey.authorization_server.model import AuthenticationMethod, ConsentMode, normalised_username
-from valetkey.authorization_server.policy import PROFILES
+from valetkey.authorization_server.policy import IMPLICIT, PROFILES
+from valetkey.authorization_server.rights import END_USER_SCOPES
+from valetkey.jose.algorithms import CONTENT_ENCRYPTIONS, KEY_MANAGEMENT_ALGORITHMS
 from valetkey.oauth.authentication_method import ALGORITHMS_OF
 from valetkey.oauth.errors import OAuthError
 from valetkey.oauth.outward_url import outward_url_fault, own_url_fault
@@ -22,8 +25,11 @@ if TYPE_CHECKING:
     from valetkey.authorization_server.declaration import DeclaredEndUser
     from valetkey.authorization_server.model import ApplicationType, Client, EndUser, Resource, Tenant
     from valetkey.authorization_server.policy import Policy
+    from valetkey.jose import Jwk, JwkSet
     from valetkey.oauth.types import SecretText
 
+MAXIMUM_CLAIMS: Final = 20
+"""Rules of one resource server."""
 SHORTEST_SECRET: Final = 32
 """Characters of a secret that we did not draw."""
 SECRET_EXPECTED: Final = f"a secret of at least {SHORTEST_SECRET} characters"
@@ -122,9 +128,9 @@ def _authentication_faults(client: Client) -> Iterator[Fault]:
     if method is AuthenticationMethod.CLIENT_SECRET_JWT and any(each.sealed is None for each in client.secrets):
         yield Fault("secret", "client_secret_jwt needs the secret itself, the key of its MACs, not its digest")
     pinned = client.authentication_signing_alg
-    if pinned is not None and pinned not in ALGORITHMS_OF.get(method, ()):
-        known = ", ".join(ALGORITHMS_OF.get(method, ())) or "none: it signs nothing"
-        yield Fault("token_endpoint_auth_signing_alg", f"expected one of {method.value}'s algorithms: {known}")
+    known = ALGORITHMS_OF.get(method)
+    if pinned is not None and known is not None and pinned not in known:
+        yield Fault("token_endpoint_auth_signing_alg", f"{method.value} goes with {', '.join(known)}")
     if client.is_unverified and client.consent is ConsentMode.FIRST_PARTY:
         yield Fault("consent", "a client that introduced itself is nobody's own: its end-users are asked")
     keys = client.jwks
@@ -157,8 +163,9 @@ def _grant_faults(client: Client, policy: Policy) -> Iterator[Fault]:
         )
     if "client_credentials" in client.grant_types and client.is_public:
         yield Fault("grant_types", "client_credentials needs a client that authenticates (RFC 6749, 4.4)")
-    if "authorization_code" in client.grant_types and not client.redirect_uris:
-        yield Fault("redirect_uris", "authorization_code needs a redirect URI")
+    for grant_type in ("authorization_code", IMPLICIT):
+        if grant_type in client.grant_types and not client.redirect_uris:
+            yield Fault("redirect_uris", f"{grant_type} needs a redirect URI")
     if client.id_token_signed_response_alg not in ID_TOKEN_ALGORITHMS:
         yield Fault("id_token_signed_response_alg", f"expected one of {', '.join(ID_TOKEN_ALGORITHMS)}")
 
@@ -253,9 +260,41 @@ def _resource_faults(resource: Resource) -> Iterator[Fault]:
         for client_id in resource.introspection_client_ids
         if not _CLIENT_ID.fullmatch(client_id)
     )
+    yield from _token_faults(resource)
     lifetime = resource.access_token_lifetime
     if lifetime is not None and not 1 <= lifetime <= LONGEST_ACCESS_TOKEN:
         yield Fault("access_token_lifetime", f"expected 1 to {LONGEST_ACCESS_TOKEN} seconds")
+
+
+def _token_faults(resource: Resource) -> Iterator[Fault]:
+    if len(resource.claims) > MAXIMUM_CLAIMS:
+        yield Fault("claims", f"expected {MAXIMUM_CLAIMS} at most")
+    for rule in resource.claims:
+        if not is_claim_name(rule.claim):
+            yield Fault("claims", f"{rule.claim[:100]!r} is stated by the server alone, or is no claim name")
+        elif not is_source(rule.source):
+            yield Fault("claims", f"{rule.claim}: expected {EXPECTED}")
+        elif rule.scope is not None and rule.scope not in END_USER_SCOPES.union(resource.scopes):
+            yield Fault("claims", f"{rule.claim}: {rule.scope} is no scope of the resource or of OpenID Connect")
+    if resource.signing_alg is not None and resource.signing_alg not in ID_TOKEN_ALGORITHMS:
+        yield Fault("signing_alg", f"expected one of {', '.join(ID_TOKEN_ALGORITHMS)}")
+    if resource.encryption_jwks is not None:
+        yield from _encryption_faults(resource.encryption_jwks, resource)
+
+
+def _is_encryption_key(key: Jwk) -> bool:
+    row = KEY_MANAGEMENT_ALGORITHMS.get((key.algorithm, key.kty))
+    return row is not None and row.kty != "oct" and key.algorithm != "RSA1_5" and not key.is_private
+
+
+def _encryption_faults(keys: JwkSet, resource: Resource) -> Iterator[Fault]:
+    yield from (Fault("encryption_jwks", f"key {bad.kid or bad.position}: {bad.reason}") for bad in keys.skipped)
+    if len(keys.keys) != 1 or not _is_encryption_key(keys.keys[0]):
+        yield Fault(
+            "encryption_jwks", "expected one public key with its alg, such as ECDH-ES+A256KW"
+        )
+    if resource.encryption_enc not in CONTENT_ENCRYPTIONS:
+        yield Fault("encryption_enc", f"expected one of {', '.join(CONTENT_ENCRYPTIONS)}")
 
 
 def _tenant_faults(tenant: Tenant) -> Iterator[Fault]:

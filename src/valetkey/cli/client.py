@@ -16,7 +16,7 @@ from valetkey.administration.clients import (
     rotate_secret,
 )
 from valetkey.administration.refusal import ActRefused
-from valetkey.administration.views import client_view, listed_client_view
+from valetkey.administration.views import client_view, used_client_view
 from valetkey.authorization_server.model import (
     AccessTokenFormat,
     ApplicationType,
@@ -158,15 +158,24 @@ def list_clients(**options: Any) -> None:
     async def act(desk: Desk) -> list[dict[str, object]]:
         uses = {use.client_id: use for use in await desk.stores.registrations.uses()}
         listed = await desk.stores.clients.list()
-        return [listed_client_view(each, uses.get(each.client_id), desk.tenant_id) for each in listed]
+        return [used_client_view(each, uses.get(each.client_id), desk.tenant_id) for each in listed]
 
     views = at_desk(options, act)
     if options["as_json"]:
         show_json(views)
     else:
-        is_told = any(view["registered_at"] is not None for view in views)
-        columns = (*_COLUMNS, *_OF_THE_SELF_REGISTERED) if is_told else _COLUMNS
-        show_table(views, columns, "There are no clients: add one with `valetkey client add`.")
+        _show_list(views)
+
+
+def _show_list(views: list[dict[str, object]]) -> None:
+    registrations = [view["registration"] for view in views]
+    columns = (*_COLUMNS, *_OF_THE_SELF_REGISTERED) if any(registrations) else _COLUMNS
+    nothing = dict.fromkeys(_OF_THE_SELF_REGISTERED)
+    rows = [
+        {**view, **nothing, **(told if isinstance(told, dict) else {})}
+        for view, told in zip(views, registrations, strict=True)
+    ]
+    show_table(rows, columns, "There are no clients: add one with `valetkey client add`.")
 
 
 @client.command("show")
@@ -180,7 +189,9 @@ def show(client_id: str, **options: Any) -> None:
     """
 
     async def act(desk: Desk) -> dict[str, object]:
-        return client_view(await _held(desk, client_id), desk.tenant_id)
+        uses = {use.client_id: use for use in await desk.stores.registrations.uses()}
+        held = await _held(desk, client_id)
+        return used_client_view(held, uses.get(held.client_id), desk.tenant_id)
 
     view = at_desk(options, act)
     (show_json if options["as_json"] else show_record)(view)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from valetkey.administration.views import View
 
 _WIDEST: Final = 60
-_TIMES: Final = frozenset({"created_at", "expires_at", "updated_at"})
+_TIMES: Final = frozenset({"created_at", "expires_at", "kept_until", "last_used_at", "registered_at", "updated_at"})
 
 
 def show_json(value: object) -> None:
@@ -45,10 +45,10 @@ def show_record(view: View) -> None:
         click.echo(click.style(name.replace("_", " ").ljust(width), dim=True) + "  " + words, color=_colour())
 
 
-def show_secret(name: str, secret: str) -> None:
+def show_secret(name: str, secret: str, kept: str = "only as a digest") -> None:
     """Print a secret that was drawn just now and can never be shown again."""
     click.echo(f"{name}: {click.style(secret, bold=True)}", color=_colour())
-    click.echo("It is shown this once and kept only as a digest: store it now.", err=True)
+    click.echo(f"It is shown this once and kept {kept}: store it now.", err=True)
 
 
 def say(line: str) -> None:

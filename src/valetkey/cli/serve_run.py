@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import ssl
 from enum import Enum, auto
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import apsw
 import uvloop
 
 from valetkey.adapters.chance import draw_fresh
+from valetkey.adapters.keys.client_secrets import SealedClientSecrets
 from valetkey.adapters.log import StderrLog, adopt_library_logs
 from valetkey.adapters.serving.server import IN_FLIGHT_SECONDS, DrainingServer, Tls, configure
 from valetkey.adapters.serving.sockets import allow_many_connections
@@ -129,7 +131,11 @@ async def _prepare(settings: Settings, running: RunningServer) -> None:
     log = running.foundation.log
     try:
         for report in await provision(
-            settings.declarations, running.storage, running.servers.passwords, draw_fresh
+            settings.declarations,
+            running.storage,
+            running.servers.passwords,
+            draw_fresh,
+            vaults=partial(SealedClientSecrets, running.sealer),
         ):
             if report.outcome is not Outcome.UNCHANGED:
                 log.write(
@@ -185,6 +191,7 @@ def _foundation(settings: Settings, log: StderrLog) -> Foundation:
         storage_path=settings.storage.path,
         key_encryption_key=settings.key_encryption_key.reveal(),
         log=log,
+        audit_days=settings.audit.days,
         trusted_proxies=settings.server.trusted_proxies,
         outbound=Guard(outbound.allow, outbound.block, None if outbound.ca_file is None else str(outbound.ca_file)),
     )

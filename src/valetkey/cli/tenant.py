@@ -9,10 +9,12 @@ import click
 from valetkey.administration.refusal import ActRefused
 from valetkey.administration.tenants import TenantAct, TenantFields, add_tenant, change_tenant, remove_tenant
 from valetkey.administration.views import tenant_view
+from valetkey.authorization_server.model import RegistrationMode
 from valetkey.authorization_server.policy import PROFILES
 from valetkey.cli.desk import at_desk, default_profile, issuer_of, place_of, store_options
 from valetkey.cli.output import say, show_json, show_record, show_table
-from valetkey.oauth.types import TenantId
+from valetkey.oauth.errors import OAuthError
+from valetkey.oauth.types import Scope, TenantId
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,6 +29,12 @@ def _field_options(command: Callable[..., None]) -> Callable[..., None]:
     options = (
         click.option("--display-name", help="What its pages call it."),
         click.option("--accent", help="The accent colour of its pages, such as #0a7d4f."),
+        click.option(
+            "--registration",
+            type=click.Choice([each.value for each in RegistrationMode]),
+            help="Who may register clients: nobody, holders of a registration token, or everybody.",
+        ),
+        click.option("--registration-scope", help="All scopes that clients which register may ask for."),
         click.option("--profile", type=click.Choice(list(PROFILES)), help="Its policy profile."),
     )
     for option in reversed(options):
@@ -135,7 +143,22 @@ def remove(name: str, **options: Any) -> None:
 
 
 def _fields(options: Mapping[str, Any]) -> TenantFields:
-    return TenantFields(options["display_name"], options["profile"], options["accent"], options.get("disabled"))
+    mode, scope = options["registration"], options["registration_scope"]
+    return TenantFields(
+        display_name=options["display_name"],
+        profile=options["profile"],
+        accent=options["accent"],
+        registration=mode and RegistrationMode(mode),
+        registration_scope=None if scope is None else _scope(scope),
+        disabled=options.get("disabled"),
+    )
+
+
+def _scope(given: str) -> Scope:
+    try:
+        return Scope.parse(given)
+    except OAuthError:
+        raise ActRefused("registration scope: expected scope names separated by single spaces") from None
 
 
 async def _held(desk: Desk, name: str) -> Tenant:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from valetkey.settings.errors import SettingsError
 from valetkey.settings.loading import load
 from valetkey.settings.values import (
+    AuditSettings,
     KeyEncryptionKey,
     LogFormat,
     LogSettings,
@@ -14,6 +15,7 @@ from valetkey.settings.values import (
 )
 
 __all__ = [
+    "AuditSettings",
     "KeyEncryptionKey",
     "LogFormat",
     "LogSettings",

@@ -6,8 +6,10 @@ import binascii
 import re
 import stat
 from base64 import b64decode
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
+from valetkey.authorization_server.declaration import DeclaredSecret
 from valetkey.authorization_server.model import PasswordHash
 from valetkey.authorization_server.registration import (
     PASSWORD_EXPECTED,
@@ -15,7 +17,7 @@ from valetkey.authorization_server.registration import (
     is_sound_password,
     is_sound_secret,
 )
-from valetkey.oauth.types import SecretDigest, SecretText
+from valetkey.oauth.types import NumericDate, SecretDigest, SecretText
 from valetkey.settings.values import KeyEncryptionKey
 
 if TYPE_CHECKING:
@@ -42,16 +44,29 @@ def key_encryption_key(found: object) -> KeyEncryptionKey:
     return KeyEncryptionKey(octets)
 
 
-def client_secret(found: object) -> tuple[SecretDigest, ...]:
-    """Return the digests of a secret: of its text, or as "sha256:<hex>" and lists of that spell them."""
+def client_secret(found: object) -> tuple[DeclaredSecret, ...]:
+    """Return the secrets of a client: one by its text, or digests "sha256:<hex>" and tables with their ends."""
     if isinstance(found, SecretText):
         if _DIGEST.fullmatch(found.reveal()):
-            return (_digest(found.reveal()),)
+            return (DeclaredSecret(_digest(found.reveal())),)
         if not is_sound_secret(found):
             raise ValueError(SECRET_EXPECTED)
-        return (SecretDigest(found.digest()),)
+        return (DeclaredSecret(SecretDigest(found.digest()), found),)
     digests = found if isinstance(found, list) and found else [found]
-    return tuple(_digest(each) for each in digests)
+    return tuple(_declared_secret(each) for each in digests)
+
+
+def _declared_secret(found: object) -> DeclaredSecret:
+    if not isinstance(found, dict):
+        return DeclaredSecret(_digest(found))
+    if not found.keys() <= {"digest", "expires_at"}:
+        raise ValueError("a digest, or a table of digest and expires_at")
+    ends = found.get("expires_at")
+    if ends is None:
+        return DeclaredSecret(_digest(found.get("digest")))
+    if not isinstance(ends, datetime) or ends.tzinfo is None:
+        raise ValueError("expires_at with its zone, such as 2027-01-31T00:00:00Z")
+    return DeclaredSecret(_digest(found.get("digest")), None, NumericDate(int(ends.timestamp())))
 
 
 def initial_password(found: object) -> SecretText | PasswordHash:

@@ -135,6 +135,13 @@ LOG_FORMAT: Final[Setting[LogFormat]] = Setting(
     "Whether a line of the log is a JSON object or a text for people.",
     '"json"',
 )
+AUDIT_DAYS: Final[Setting[int]] = Setting(
+    "audit.days",
+    kinds.whole_number(1, 36_500),
+    400,
+    "How many days the audit trail keeps a record; `valetkey audit` reads it.",
+    "400",
+)
 
 SETTINGS: Final[tuple[Setting[object], ...]] = (
     ISSUER,
@@ -153,6 +160,7 @@ SETTINGS: Final[tuple[Setting[object], ...]] = (
     OUTBOUND_BLOCK,
     OUTBOUND_CA_FILE,
     LOG_FORMAT,
+    AUDIT_DAYS,
 )
 """Every setting that stands for itself, in the order of the reference page and of `valetkey init`."""
 
@@ -161,4 +169,5 @@ SECTIONS: Final = {
     "storage": "Where everything is kept.",
     "outbound": "What the server may ask of addresses outside, for keys and documents of clients.",
     "log": "How the log looks.",
+    "audit": "What is remembered of who changed what.",
 }

@@ -318,5 +318,20 @@ def test_every_command_has_help_with_an_example_and_a_json_form(operator: Operat
     assert len(names) >= 2
     for name in names:
         text = operator.bare(group, name, "--help").stdout
+        if "Commands:" in text:
+            # A group in the group: its commands have their own test.
+            continue
         assert f"Example: valetkey {group} {name}" in text
+        assert "--json" in text
+
+
+@pytest.mark.parametrize("group", ["secret", "registration-token"])
+def test_the_groups_within_client_have_help_like_all_others(operator: Operator, group: str) -> None:
+    page = operator.bare("client", group, "--help").stdout
+    names = [line.split()[0] for line in page.partition("Commands:")[2].splitlines() if line.strip()]
+
+    assert len(names) >= 3
+    for name in names:
+        text = operator.bare("client", group, name, "--help").stdout
+        assert f"Example: valetkey client {group} {name}" in text
         assert "--json" in text

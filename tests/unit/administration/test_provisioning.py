@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
 from valetkey.adapters.chance import draw_fresh
+from valetkey.adapters.keys.client_secrets import SealedClientSecrets
+from valetkey.adapters.keys.sealing import Sealer
 from valetkey.adapters.passwords import Argon2Passwords
 from valetkey.adapters.storage.memory.storage import MemoryStorage
 from valetkey.adapters.storage.sqlite.migrate import upgrade
@@ -77,6 +80,7 @@ CLIENT = Client(
     scope=Scope(("openid",)),
     managed_by=ManagedBy.FILE,
 )
+SEALER = Sealer(b"k" * 32)
 ADA = DeclaredEndUser(DEFAULT_TENANT, "Ada", SecretText("correct horse"), claims={"locale": "en-GB"})
 ORDERS = Resource(API, "Orders", {"orders:read": "See your orders"}, managed_by=ManagedBy.FILE)
 DECLARED = Declarations(
@@ -108,7 +112,9 @@ def passwords() -> Iterator[Argon2Passwords]:
 
 
 async def apply(declared: Declarations, storage: Storage, passwords: Argon2Passwords) -> dict[str, Provisioned]:
-    return {done.tenant_id: done for done in await provision(declared, storage, passwords, draw_fresh)}
+    vaults = partial(SealedClientSecrets, SEALER)
+    done = await provision(declared, storage, passwords, draw_fresh, vaults=vaults)
+    return {each.tenant_id: each for each in done}
 
 
 async def held_client(storage: Storage) -> Client:
@@ -315,3 +321,42 @@ async def test_two_nodes_that_start_at_once_bring_about_the_same(
     assert seen[0] == seen[1]
     assert Outcome.APPLIED in {each["default"].outcome for each in outcomes}
     assert Outcome.SUPERSEDED not in {each["default"].outcome for each in outcomes}
+
+
+# covers: CLI-14
+async def test_each_declared_secret_lives_to_the_end_that_the_file_says(
+    storage: Storage, passwords: Argon2Passwords
+) -> None:
+    ends = NumericDate(2_000_000_000)
+    both = (replace(_secret(SECRET), expires_at=ends), _secret(SecretText("o" * 40)))
+    declared = replace(DECLARED, clients=(DeclaredClient(DEFAULT_TENANT, replace(CLIENT, secrets=both)),))
+    await apply(declared, storage, passwords)
+    assert await _ends(storage) == [ends, None]
+
+    done = await apply(replace(declared, revision=2), storage, passwords)
+    assert done[DEFAULT_TENANT].outcome is Outcome.UNCHANGED
+
+    await apply(replace(DECLARED, revision=3), storage, passwords)
+    assert await _ends(storage) == [None]
+
+
+async def _ends(storage: Storage) -> list[NumericDate | None]:
+    client = await storage.stores(DEFAULT_TENANT).clients.find(SHOP)
+    assert client is not None
+    return [secret.expires_at for secret in client.secrets]
+
+
+async def test_a_declared_secret_that_is_the_key_of_a_mac_is_sealed_once(
+    storage: Storage, passwords: Argon2Passwords
+) -> None:
+    mac = replace(CLIENT, authentication_method=AuthenticationMethod.CLIENT_SECRET_JWT, jwks=None)
+    texts = {SECRET.digest(): SECRET}
+    declared = replace(DECLARED, clients=(DeclaredClient(DEFAULT_TENANT, mac, texts),))
+    await apply(declared, storage, passwords)
+
+    kept = await storage.stores(DEFAULT_TENANT).clients.find(SHOP)
+    assert kept is not None
+    assert SECRET.reveal().encode() not in (kept.secrets[0].sealed or b"")
+    assert SealedClientSecrets(SEALER, DEFAULT_TENANT).open(SHOP, kept.secrets[0]).reveal() == SECRET.reveal()
+    done = await apply(replace(declared, revision=2), storage, passwords)
+    assert done[DEFAULT_TENANT].outcome is Outcome.UNCHANGED

@@ -75,11 +75,11 @@ async def respond(request: HttpRequest, server: AuthorizationServer) -> HttpResp
                 return _shown(managed, server), ()
 
     response = await commit_in_rounds(server, attempt)
-    if request.method != "GET":
-        event = "client.removed" if request.method == "DELETE" else "client.replaced"
-        server.log.write(
-            event, request_id=request.request_id, client_id=client_id, remote_address=request.remote_address
-        )
+    request_id, address = request.request_id, request.remote_address
+    if request.method == "PUT":
+        server.log.write("client.replaced", request_id=request_id, client_id=client_id, remote_address=address)
+    elif request.method == "DELETE":
+        server.log.write("client.removed", request_id=request_id, client_id=client_id, remote_address=address)
     return response
 
 
