@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 import sys
+import threading
 import time
+import webbrowser
 from collections.abc import Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
 from support.dev_server import free_port, running_dev
+from support.playing import browse, enter_code
 from support.provider import Provider
 from valetkey.jose import Jwk, jwt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
+
+    from support.dev_server import DevServer
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +79,46 @@ def dev(work: Path) -> Iterator[Stage]:
 
 
 @contextmanager
+def person(work: Path) -> Iterator[Stage]:
+    """As `dev`, with alice at the keyboard: she signs in where a browser opens, and enters codes that she reads."""
+    with running_dev(work / ".valetkey-dev") as running:
+        stage = Stage({"http://localhost:8400": running.issuer, "http://localhost:8401": running.api})
+        with opening_browsers(browse(running)):
+            yield replace(stage, names={"print": printing_to_a_reader(running)})
+
+
+@contextmanager
+def opening_browsers(visit: Callable[[str], None]) -> Iterator[None]:
+    """Let `webbrowser.open` lead to `visit`."""
+
+    class Browser(webbrowser.BaseBrowser):
+        def open(self, url: str, new: int = 0, autoraise: bool = True) -> bool:  # noqa: FBT001, FBT002 - the standard library's
+            del new, autoraise
+            visit(url)
+            return True
+
+    name = "a person of the examples"
+    webbrowser.register(name, None, Browser(), preferred=True)
+    try:
+        yield
+    finally:
+        order = getattr(webbrowser, "_tryorder")  # noqa: B009 - it has no public way to take a browser away
+        order.remove(name)
+
+
+def printing_to_a_reader(running: DevServer) -> Callable[[str], None]:
+    """Return what prints for a person who enters the user code that is told."""
+
+    def told(text: str) -> None:
+        sys.stdout.write(f"{text}\n")
+        found = re.search(r"(http\S+/device) and enter ([A-Z-]+)", text)
+        if found:
+            threading.Thread(target=enter_code, args=(running, found[1], found[2]), daemon=True).start()
+
+    return told
+
+
+@contextmanager
 def jwt_without_oauth(_work: Path) -> Iterator[Stage]:
     """The example server runs at `http://localhost:8000`, and knows alice."""
     program = Path(__file__).parents[3] / "examples" / "jwt_without_oauth" / "server.py"
@@ -109,4 +155,5 @@ STAGES: Final[Mapping[str, Callable[[Path], AbstractContextManager[Stage]]]] = {
     "operator": operator,
     "production": production,
     "dev": dev,
+    "person": person,
 }
