@@ -12,6 +12,7 @@ from pathlib import Path
 FOLDER = Path(__file__).parent
 NAMES = {
     "jose": "--json",
+    "imports": "--output",
     "guard": "--json",
     "storage": "--output",
     "server": "--output",

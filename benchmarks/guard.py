@@ -20,7 +20,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jose import CLAIMS, bare_calls
+from jose import AUDIENCE, CLAIMS, ISSUER, bare_calls
 from machine import conditions, load_average
 
 from valetkey.jose import AsyncRemoteJwkSet, Jwk, JwkSet, Verifier, jwt
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 warnings.simplefilter("ignore")
 
 ALGORITHMS = ("ES256", "RS256")
-ISSUER, RESOURCE = str(CLAIMS["iss"]), str(CLAIMS["aud"])
+RESOURCE = AUDIENCE
 STATUS_LIST_URI = f"{ISSUER}/status/1"
 REQUIRED = ("iss", "exp", "aud", "sub", "client_id", "iat", "jti")  # RFC 9068, 2.2
 SCOPE = "read"
@@ -154,11 +154,16 @@ def bearer(header: str) -> str:
     return token
 
 
+def published(key: Jwk) -> dict[str, Any]:
+    """Return the public JWK, as the peers parse it."""
+    return key.as_dict()
+
+
 def pyjwt(key: Jwk, header: str) -> Callable[[], object]:
     """PyJWT, with what its users write around it."""
     import jwt as peer  # noqa: PLC0415 - a peer loads only when measured
 
-    keys = {key.kid: peer.PyJWK(dict(key.as_dict()))}
+    keys = {key.kid: peer.PyJWK(published(key))}
     given: dict[str, Any] = {
         "algorithms": [key.algorithm],
         "audience": RESOURCE,
@@ -183,12 +188,11 @@ def joserfc(key: Jwk, header: str) -> Callable[[], object]:
     from joserfc import jwt as peer  # noqa: PLC0415 - a peer loads only when measured
     from joserfc.jwk import KeySet  # noqa: PLC0415 - a peer loads only when measured
 
-    keys = KeySet.import_key_set({"keys": [dict(key.as_dict())]})
-    claims_registry = peer.JWTClaimsRegistry(
-        iss={"essential": True, "value": ISSUER},
-        aud={"essential": True, "value": RESOURCE},
-        **{name: {"essential": True} for name in REQUIRED if name not in {"iss", "aud"}},
-    )
+    keys = KeySet.import_key_set({"keys": [published(key)]})
+    expected: dict[str, Any] = {name: {"essential": True} for name in REQUIRED}
+    expected["iss"] = {"essential": True, "value": ISSUER}
+    expected["aud"] = {"essential": True, "value": RESOURCE}
+    claims_registry = peer.JWTClaimsRegistry(**expected)
 
     def judge() -> None:
         token = peer.decode(bearer(header), keys, algorithms=[str(key.algorithm)])
@@ -203,10 +207,11 @@ def joserfc(key: Jwk, header: str) -> Callable[[], object]:
 
 def authlib(key: Jwk, header: str) -> Callable[[], object]:
     """Authlib's validator of RFC 9068 access tokens, as its resource protector calls it."""
-    from authlib.oauth2.rfc9068 import JWTBearerTokenValidator  # noqa: PLC0415 - a peer loads only when measured
+    # A peer loads only when measured, and this one ships no types.
+    from authlib.oauth2.rfc9068 import JWTBearerTokenValidator  # type: ignore[import-untyped]  # noqa: PLC0415
     from joserfc.jwk import KeySet  # noqa: PLC0415 - loads only when Authlib is measured
 
-    keys = KeySet.import_key_set({"keys": [dict(key.as_dict())]})
+    keys = KeySet.import_key_set({"keys": [published(key)]})
 
     class Validator(JWTBearerTokenValidator):  # type: ignore[misc]  # Authlib ships no types
         def get_jwks(self) -> KeySet:

@@ -1,4 +1,4 @@
-"""Start-up time and memory of the server beside npm oidc-provider, and the cost of importing the toolkit.
+"""Start-up time and memory of the server beside npm oidc-provider.
 
     python benchmarks/start.py [--smoke] [--rounds N] [--output FILE]
 
@@ -15,7 +15,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -28,7 +27,6 @@ from server import CONNECTIONS, client_credentials, peer_version
 from subjects import PEER_LIBRARY, Subject, environment, prepare_ours, prepare_peer, until_answers
 
 SERVER_CORE, LOAD_CORE = 0, 1
-MODULES = ("valetkey.jose", "valetkey.resource_server", "valetkey.server")
 
 
 def measure(name: str, command: list[str], port: int, load_seconds: float) -> dict[str, float]:
@@ -59,19 +57,6 @@ def measure(name: str, command: list[str], port: int, load_seconds: float) -> di
         "requests_before_loaded": float(len(measured.waits)),
         "stop_ms": (time.perf_counter() - stopping) * 1e3,
     }
-
-
-def import_ms(module: str) -> dict[str, float]:
-    """How long a fresh interpreter takes to import `module`, beyond starting, and the CPU of it."""
-    code = (
-        "import time; began, cpu = time.perf_counter(), time.process_time()\n"
-        f"import {module}\n"
-        "print(time.perf_counter() - began, time.process_time() - cpu)"
-    )
-    command = ["taskset", "-c", str(SERVER_CORE), sys.executable, "-c", code]
-    ended = subprocess.run(command, check=True, capture_output=True, text=True, env=environment())
-    wall, cpu = (float(text) * 1e3 for text in ended.stdout.split())
-    return {"wall": wall, "cpu": cpu}
 
 
 def spread(values: list[float]) -> dict[str, float]:
@@ -108,9 +93,6 @@ def main() -> None:
     load = load_average()
     peer = PEER_LIBRARY.exists() and shutil.which("node") is not None
     found = run(rounds, seconds, peer=peer)
-    for module in MODULES:
-        import_ms(module)  # not counted either: it compiles
-    imported = {module: [import_ms(module) for _ in range(rounds)] for module in MODULES}
     report = {
         "benchmark": "start",
         "machine": conditions(load),
@@ -119,10 +101,6 @@ def main() -> None:
         "seconds": seconds,
         "subjects": {
             name: {field: spread([one[field] for one in each]) for field in each[0]} for name, each in found.items()
-        },
-        "import_ms": {
-            module: {field: spread([one[field] for one in each]) for field in each[0]}
-            for module, each in imported.items()
         },
     }
     text = json.dumps(report, indent=2)

@@ -22,6 +22,7 @@ def _report(name: str, flag: str, output: Path) -> tuple[dict[str, dict[str, obj
     [
         ("server", "operations", {"client_credentials", "refresh", "code_flow"}),
         ("start", "subjects", {"valetkey"}),
+        ("imports", "import_ms", {"valetkey.jose", "valetkey.server", "jwt"}),
         ("storage", "cases", {"burn, 1 process(es)", "refresh, 2 process(es)"}),
     ],
 )
@@ -35,7 +36,9 @@ def test_a_short_round_reports_every_figure(name: str, measured: str, figures: s
 @pytest.mark.parametrize(
     ("name", "operation", "subjects"),
     [
-        ("jose", "ES256 verify", {"raw", "valetkey", "PyJWT", "joserfc"}),
+        ("jose", "ES256 verify", {"raw", "valetkey", "PyJWT", "joserfc", "jwcrypto", "Authlib"}),
+        ("jose", "ECDH-ES decrypt", {"raw", "valetkey", "joserfc", "jwcrypto", "Authlib"}),
+        ("jose", "verify again", {"raw", "valetkey"}),
         (
             "guard",
             "ES256 access token",

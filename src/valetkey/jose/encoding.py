@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from binascii import b2a_base64
 from collections.abc import Collection, Mapping
 from math import isfinite
@@ -117,6 +116,8 @@ def _count_members(value: object, depth: int) -> int:
 
 
 def _refuse_duplicates(octets: bytes) -> None:
+    import json  # noqa: PLC0415 - only what few tokens come to needs it, and it is dear to import
+
     try:
         json.loads(octets, object_pairs_hook=_without_duplicates, parse_int=len, parse_float=len)
     except (ValueError, RecursionError):
