@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 TICK_SECONDS: Final = 0.05
 """How often one look, shared by all who wait, asks whether another process wrote something."""
-DRAINING_SECONDS: Final = 1.0
+DRAINING_SECONDS: Final = 0.5
 """How long anybody waits while the process ends."""
 MAXIMUM_WAITING: Final = 1_000
 MAXIMUM_WAITING_OF_ONE: Final = 256

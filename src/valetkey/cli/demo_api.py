@@ -15,14 +15,17 @@ from valetkey.integrations.starlette import Guard
 if TYPE_CHECKING:
     from starlette.requests import Request
 
+    from valetkey.resource_server import FeedCredentials
     from valetkey.resource_server.keys import KeySource
 
 ALBUMS = [{"title": "Summer by the lake"}, {"title": "First snow"}]
 
 
-def application(issuer: str, resource: str, *, keys: KeySource | None = None) -> Starlette:
-    """Return the API that `resource` names, guarded by tokens of `issuer`."""
-    guard = Guard(issuer, resource, keys=keys)
+def application(
+    issuer: str, resource: str, *, keys: KeySource | None = None, feed: FeedCredentials | None = None
+) -> Starlette:
+    """Return the API that `resource` names, guarded by tokens of `issuer`, whose revocations it hears by `feed`."""
+    guard = Guard(issuer, resource, keys=keys, feed=feed)
 
     @guard.requires("albums.read")
     async def albums(request: Request) -> JSONResponse:

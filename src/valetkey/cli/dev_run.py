@@ -104,7 +104,7 @@ async def _serve(stand: Stand, log: StderrLog, *, as_json: bool) -> None:
         main = DrainingServer(configure(application, tls), 0, running.health.drain)
         # On a busy computer the first answer of a server that has just started may take its time.
         keys = AsyncRemoteJwkSet(seeds.issuer.endpoint(paths.JWKS), deadline_seconds=_PATIENCE)
-        api = demo_api.application(seeds.issuer.url, seeds.api, keys=keys)
+        api = demo_api.application(seeds.issuer.url, seeds.api, keys=keys, feed=seeds.feed)
         companion = CompanionServer(configure(api, tls), 0, lambda: None)
         announce = partial(_announce, stand, report, as_json=as_json)
         warming = asyncio.create_task(warm_once_listening(main, running))

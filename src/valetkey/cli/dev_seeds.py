@@ -34,6 +34,7 @@ from valetkey.oauth.types import (
     SecretText,
     Subject,
 )
+from valetkey.resource_server import FeedCredentials
 
 if TYPE_CHECKING:
     from valetkey.authorization_server.decision import Change
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 TENANT: Final = Tenant(DEFAULT_TENANT, "Valetkey", OAUTH_2_1.name)
 ALBUM_SCOPES: Final = {"albums.read": "See your albums", "albums.write": "Add albums and change them"}
 CALLBACK: Final = "/demo/callback"
+SPEAKER: Final = "demo-api"
 
 _CODE: Final = frozenset({GrantType("authorization_code"), GrantType("refresh_token")})
 _MACHINE: Final = frozenset({GrantType("client_credentials")})
@@ -90,9 +92,21 @@ class Seeds:
         )
 
     @property
+    def speaker(self) -> Client:
+        """As whom the demo API reads the feed of revocations; it can get no token."""
+        basic = AuthenticationMethod.CLIENT_SECRET_BASIC
+        speaker = self._client(SPEAKER, "Demo albums, the API itself", basic, ())
+        return replace(speaker, grant_types=frozenset(), scope=Scope(), resources=())
+
+    @property
+    def feed(self) -> FeedCredentials:
+        """The speaker's credentials."""
+        return FeedCredentials(SPEAKER, self.secrets.client_secrets[SPEAKER])
+
+    @property
     def resource(self) -> Resource:
         """The demo API."""
-        return Resource(self.api, "Demo albums", ALBUM_SCOPES)
+        return Resource(self.api, "Demo albums", ALBUM_SCOPES, introspection_client_ids=(ClientId(SPEAKER),))
 
     def _client(
         self, client_id: str, name: str, method: AuthenticationMethod, redirect_uris: tuple[str, ...]
@@ -114,13 +128,17 @@ class Seeds:
 async def sow(seeds: Seeds, stores: Stores, passwords: PasswordHasher, fresh: Fresh) -> None:
     """Add what is missing; what an operator changed since stays changed, but this start's addresses are joined."""
     changes: list[Change] = []
-    for client in seeds.clients:
+    for client in (*seeds.clients, seeds.speaker):
         found = await stores.clients.find(client.client_id)
         wanted = _joined(found, client) if found else client
         if wanted != found:
             changes.append(PutClient(wanted))
-    if await stores.resources.find(seeds.api) is None:
+    resource = await stores.resources.find(seeds.api)
+    if resource is None:
         changes.append(PutResource(seeds.resource))
+    elif SPEAKER not in resource.introspection_client_ids:
+        speakers = (*resource.introspection_client_ids, ClientId(SPEAKER))
+        changes.append(PutResource(replace(resource, introspection_client_ids=speakers)))
     changes += [
         PutEndUser(await _end_user(username, seeds, passwords, fresh))
         for username in USERS

@@ -13,11 +13,11 @@ from valetkey.authorization_server.policy import PROFILES
 from valetkey.authorization_server.registration import client_faults, end_user_faults, resource_faults
 from valetkey.cli.dev_report import Report
 from valetkey.cli.dev_seeds import Seeds, sow, sow_tenant
-from valetkey.cli.dev_state import DevSecrets
+from valetkey.cli.dev_state import SECRET_CLIENTS, DevSecrets
 from valetkey.oauth.types import DEFAULT_TENANT, ClientId, Issuer, NumericDate, SecretText
 
 SECRETS = DevSecrets(
-    b"k" * 32, {"alice": "aaaa-bbbb", "admin": "cccc-dddd"}, {"web": "w" * 43, "machine": "m" * 43}
+    b"k" * 32, {"alice": "aaaa-bbbb", "admin": "cccc-dddd"}, {name: name[0] * 43 for name in SECRET_CLIENTS}
 )
 NOW = NumericDate(1_800_000_000)
 
