@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from support.chromium import Watch
 from support.dev_server import DevServer, running_dev
-from valetkey.jose import Jwk, JwkSet, Verifier, jwt
+from valetkey.jose import Jwk, JwkSet, Verifier, jwe, jwt
 
 pytestmark = pytest.mark.browser
 AXE = Axe()
@@ -93,6 +93,47 @@ def test_duplicate_members_encrypted_tokens_and_mere_text_are_told(debugger: Pag
     decode(debugger, "hello")
     expect(debugger.locator("#decode-findings")).to_contain_text("this text has 1")
     expect(debugger.locator("#decode-parts-section")).to_be_hidden()
+
+
+@pytest.mark.parametrize(
+    "algorithm", ["RSA-OAEP-256", "A256KW", "A128GCMKW", "dir", "ECDH-ES", "ECDH-ES+A256KW", "PBES2-HS256+A128KW"]
+)
+def test_an_encrypted_token_is_opened_with_its_key_and_the_one_inside_decoded(
+    debugger: Page, algorithm: str
+) -> None:
+    key = Jwk.generate(algorithm)
+    encryption = "A256GCM" if algorithm in {"dir", "A256KW"} else "A128CBC-HS256"
+    decode(debugger, jwe.encrypt(signed().encode(), key, encryption=encryption, header={"cty": "JWT"}))
+    debugger.locator("#decode-key").fill(json.dumps(key.as_private_dict()))
+    debugger.locator("#decode-open").click()
+    expect(debugger.locator("#decode-plaintext")).to_contain_text("eyJ")
+    expect(debugger.locator("#decode-opened")).to_contain_text("only a signature inside of it can prove")
+    debugger.locator("#decode-inside").click()
+    expect(debugger.locator("#decode-token")).to_have_value(re.compile(r"^eyJ[^.]+\.[^.]+\.[^.]+$"))
+    expect(debugger.locator("[data-part=claims] pre")).to_contain_text('"sub": "alice"')
+    expect(debugger.locator("#decode-open-section")).to_be_hidden()
+
+
+def test_a_key_that_opens_nothing_marks_its_field_and_shows_nothing(debugger: Page) -> None:
+    key, other = (Jwk.generate("A256KW", kid="k") for _ in range(2))
+    decode(debugger, jwe.encrypt(b"unseen", key, encryption="A256GCM"))
+    for pasted, said in (
+        ("", "Paste the key"),
+        (json.dumps(other.as_private_dict()), "nobody can tell"),
+        (json.dumps(KEY.as_private_dict()), "No private key of those"),
+    ):
+        debugger.locator("#decode-key").fill(pasted)
+        debugger.locator("#decode-open").click()
+        expect(debugger.locator("#decode-key-problem")).to_contain_text(said)
+        expect(debugger.locator("#decode-key")).to_be_focused()
+        expect(debugger.locator("#decode-opened")).to_be_hidden()
+    debugger.locator("#decode-key").fill(json.dumps(key.as_private_dict()))
+    debugger.locator("#decode-open").click()
+    expect(debugger.locator("#decode-plaintext")).to_contain_text("unseen")
+    expect(debugger.locator("#decode-inside")).to_be_hidden()
+    # Another token is shown without what the one before held.
+    decode(debugger, jwe.encrypt(b"other", other, encryption="A256GCM"))
+    expect(debugger.locator("#decode-opened")).to_be_hidden()
 
 
 def test_markup_in_a_token_stays_text(debugger: Page) -> None:
@@ -201,6 +242,11 @@ def test_nothing_leaves_the_page_and_nothing_is_kept(debugger: Page, watch: Watc
     debugger.on("console", lambda message: said.append(message.text))
     address = debugger.url
     decode(debugger, signed(jku="https://elsewhere.example/keys"))
+    opener = Jwk.generate("A256KW")
+    decode(debugger, jwe.encrypt(b"unseen", opener, encryption="A256GCM"))
+    debugger.locator("#decode-key").fill(json.dumps(opener.as_private_dict()))
+    debugger.locator("#decode-open").click()
+    expect(debugger.locator("#decode-plaintext")).to_contain_text("unseen")
     verify(debugger, signed(), KEY.as_dict())
     generate(debugger)
     assert asked == said == watch.complaints == []
@@ -245,13 +291,19 @@ def test_an_address_may_name_a_pane(page: Page, origin: str) -> None:
     expect(page.locator("#pane-verify")).to_be_visible()
 
 
-@pytest.fixture(scope="module", params=["light", "dark"])
+@pytest.fixture(scope="module", params=[("light", "signed"), ("dark", "signed"), ("dark", "encrypted")], ids=str)
 def filled(request: pytest.FixtureRequest, browser: Browser, origin: str) -> Iterator[Page]:
     """All panes with results; axe comes as an inline script, which our own policy forbids."""
-    context = browser.new_context(bypass_csp=True, color_scheme=request.param)
+    context = browser.new_context(bypass_csp=True, color_scheme=request.param[0])
     page = context.new_page()
     page.goto(f"{origin}/jwt?lang=de", wait_until="networkidle")
     decode(page, signed(exp=1, email="alice@example.com", password="hunter2"))
+    if request.param[1] == "encrypted":
+        opener = Jwk.generate("A256KW")
+        decode(page, jwe.encrypt(signed().encode(), opener, encryption="A256GCM"))
+        page.locator("#decode-key").fill(json.dumps(opener.as_private_dict()))
+        page.locator("#decode-open").click()
+        expect(page.locator("#decode-inside")).to_be_visible()
     verify(page, signed(), KEY.as_private_dict(), issuer="", audience="https://other.example")
     generate(page)
     yield page

@@ -7,6 +7,7 @@ const { lintToken } = await module("lints.js");
 const { lintKey } = await module("key_lints.js");
 const { dissect, headersOf } = await module("dissection.js");
 const { verify } = await module("verification.js");
+const { decrypt } = await module("decryption.js");
 const { readJson } = await module("json.js");
 const encoding = await module("encoding.js");
 const generation = await module("generation.js");
@@ -27,6 +28,10 @@ const CALLS = {
       duplicates: headers.map((header) => header.duplicates),
       claims: read.claims && Object.keys(read.claims.members).sort(),
     };
+  },
+  async decrypt({ token, key }) {
+    const opened = await decrypt(token.split("."), key);
+    return { header: opened.header, plaintext: [...opened.plaintext] };
   },
   verify: ({ token, key, expected, now }) => verify(token, key, expected, now),
   json: ({ text }) => readJson(text),

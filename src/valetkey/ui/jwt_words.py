@@ -27,6 +27,7 @@ _PARTS: Final = {
     "iv": N_("Initialization vector"),
     "ciphertext": N_("Ciphertext"),
     "tag": N_("Authentication tag"),
+    "plaintext": N_("Plaintext"),
     "octets": N_("{count} octets"),
     "octets_expected": N_("{count} octets, not {expected}"),
     "bits_expected": N_("{count} bits; at least {expected}"),
@@ -91,7 +92,7 @@ _KEYS: Final = {
 _TOKEN: Final = {
     "token_absent": N_("Paste a token."),
     "token_large": N_("The token is larger than {most} octets."),
-    "token_encrypted": N_("The token is encrypted: decrypt it first, with valetkey jwt decrypt."),
+    "token_encrypted": N_("The token is encrypted: decode it first, and open it with your key."),
     "token_not_compact": N_("This is no compact JWT, which has three segments with dots between them."),
     "token_not_base64url": N_("A segment of the token is not canonical base64url."),
     "header_not_json": N_("The header is no JSON object."),
@@ -104,6 +105,19 @@ _TOKEN: Final = {
     "signed_by_kid": N_("Signed by the key with the kid {kid}."),
     "signed_by_thumbprint": N_("Signed by the key with the thumbprint {thumbprint}."),
     "signed_by_secret": N_("Signed with the shared secret."),
+}
+
+_OPENING: Final = {
+    "not_opened": N_("The key does not open it, or the token was changed. Which of the two, nobody can tell."),
+    "open_unknown": N_("{algorithm} cannot be opened here. Perhaps the command line can: valetkey jwt decrypt."),
+    "open_unavailable": N_("This browser cannot compute {algorithm}. The command line can: valetkey jwt decrypt."),
+    "opener_absent": N_("Paste the key that it was encrypted for."),
+    "opener_misfit": N_("No private key of those is one for {algorithm}."),
+    "opener_unreadable": N_("For {algorithm}, paste a private JWK or a PEM labelled PRIVATE KEY."),
+    "zip_refused": N_("The plaintext is compressed, which is not undone here: valetkey jwt decrypt --allow-zip."),
+    "count_refused": N_(
+        "It asks to stretch the password more often than {most} times, hardly at all, or without salt."
+    ),
 }
 
 _JUDGED: Final = {
@@ -158,7 +172,7 @@ JWT_WORDS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
         "forms": _FORMS,
         "findings": _FINDINGS,
         "faults": _FAULTS,
-        "problems": _KEYS | _TOKEN,
+        "problems": _KEYS | _TOKEN | _OPENING,
         "judged": _TOKEN | _JUDGED | _KEYS,
         "times": _TIMES,
         "signed": _SIGNED,

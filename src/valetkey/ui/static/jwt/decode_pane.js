@@ -7,6 +7,7 @@ import { fromUtf8 } from "./encoding.js";
 import { findingsList } from "./findings_view.js";
 import { has } from "./json.js";
 import { lintDissection } from "./lints.js";
+import { startOpening } from "./opening.js";
 
 const PATIENCE = 150; // ms after the last key, so that nobody hears every one of them
 const TIMES = ["exp", "iat", "nbf", "auth_time"];
@@ -21,8 +22,14 @@ export function startDecoding(goVerify) {
     const token = dissect(field.value);
     const findings = await lintDissection(token, now(), given);
     // A later paste may have overtaken this one.
-    if (own === round) present(field.value, token, findings);
+    if (own !== round) return;
+    present(field.value, token, findings);
+    offerToOpen(token);
   };
+  const offerToOpen = startOpening((token) => {
+    field.value = token;
+    return decode();
+  }, part);
   field.addEventListener("input", () => {
     clearTimeout(timer);
     timer = setTimeout(decode, PATIENCE);

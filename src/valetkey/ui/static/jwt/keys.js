@@ -24,7 +24,7 @@ export async function readKeys(text, algorithm, secretIs = "text") {
   return [{ kty: "oct", k: encodeBase64url(octets), alg: algorithm }];
 }
 
-function jwksOf(text) {
+export function jwksOf(text) {
   const read = readJson(text);
   if (read === null || !isObject(read.value)) throw new Problem("key_not_json");
   if (read.duplicates.length > 0) throw new Problem("key_duplicates", { name: read.duplicates[0] });
@@ -50,6 +50,12 @@ async function fromPem(pem, algorithm) {
   } catch {
     throw new Problem("key_misfit", { algorithm });
   }
+}
+
+// The keys that a header's `kid` means: all of them where it or they have none.
+export function namedBy(kid, keys) {
+  if (kid === undefined || keys.every((key) => key.kid === undefined)) return keys;
+  return keys.filter((key) => key.kid === kid);
 }
 
 export const isPrivate = (key) => key.kty !== "oct" && PRIVATE.some((name) => has(key, name));

@@ -5,7 +5,7 @@ import { ALGORITHMS, isSymmetric } from "./algorithms.js";
 import { normalTyp, numericDate } from "./claim_lints.js";
 import { decodeBase64url, fromUtf8, toUtf8 } from "./encoding.js";
 import { has, isObject, isStrictJson, isTooDeep, readJson } from "./json.js";
-import { bind, fits, readKeys, thumbprint } from "./keys.js";
+import { bind, fits, namedBy, readKeys, thumbprint } from "./keys.js";
 import { Problem } from "./problem.js";
 
 export const MAXIMUM_OCTETS = 16_384;
@@ -48,7 +48,7 @@ export function readStrictly(text) {
   return { header: readStrictObject(header, "header"), claims, signature, signed };
 }
 
-function readStrictObject(octets, place) {
+export function readStrictObject(octets, place) {
   const text = fromUtf8(octets);
   const read = text === null ? null : readJson(text);
   const isSound = read !== null && isObject(read.value) && !isTooDeep(read.value) && isStrictJson(text);
@@ -72,11 +72,6 @@ async function verifySignature(token, keyText, { algorithm, secretIs }) {
     }
   }
   throw new Problem(isSymmetric(algorithm) ? "signature_wrong_secret" : "signature_wrong");
-}
-
-function namedBy(kid, keys) {
-  if (kid === undefined || keys.every((key) => key.kid === undefined)) return keys;
-  return keys.filter((key) => key.kid === kid);
 }
 
 const noKey = (keys, kid) => (keys.length > 1 && kid !== undefined ? "key_unknown" : "key_misfit");
