@@ -18,7 +18,7 @@ METADATA: Mapping[str, object] = {
 PUBLIC: Mapping[str, object] = {**METADATA, "token_endpoint_auth_method": "none"}
 
 
-async def registered(house: House, bearer: str | None = None, **changes: object) -> dict[str, Any]:
+async def registered(house: House, bearer: str | None = None, /, **changes: object) -> dict[str, Any]:
     """Register with METADATA and `changes`, and return the answer; None leaves a member out."""
     merged = {name: value for name, value in {**METADATA, **changes}.items() if value is not None}
     response = await house.speak("POST", "/register", merged, bearer)
@@ -26,7 +26,7 @@ async def registered(house: House, bearer: str | None = None, **changes: object)
     return document(response)
 
 
-async def refused(house: House, bearer: str | None = None, **changes: object) -> tuple[int, str]:
+async def refused(house: House, bearer: str | None = None, /, **changes: object) -> tuple[int, str]:
     """Register likewise, and return status and error of the refusal."""
     merged = {name: value for name, value in {**METADATA, **changes}.items() if value is not None}
     response = await house.speak("POST", "/register", merged, bearer)
