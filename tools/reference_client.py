@@ -39,7 +39,7 @@ PACKAGE: Final = "valetkey.client"
 SECTIONS: Final = {
     "The client": ("oauth_client", "connection", "async_oauth_client", "async_connection"),
     "Who the client is": ("authentication",),
-    "Signing in": ("loopback", "code_flow", "signed_in", "device", "id_token"),
+    "Signing in": ("loopback", "async_loopback", "code_flow", "signed_in", "device", "id_token"),
     "Tokens that are kept": (
         *("sources", "async_sources", "memory_store", "file_store", "kept_tokens"),
         *("httpx_auth", "bearer"),
@@ -57,6 +57,7 @@ SHARED: Final = frozenset({
     "exchange.required_text", "exchange.rights", "exchange.token_response", "flow.Draw", "flow.Load", "flow.Moment",
     "flow.Now", "flow.Send", "flow.Swap", "flow.Wait", "flow.is_loopback_url", "flow.is_safe_url", "flow.send",
     "flow.present_time", "flow.this_moment", "kept_tokens.Kept", "kept_tokens.revision_of",
+    "loopback.require_shown",
 })  # fmt: skip
 """What modules of the client share with each other, and no page promises."""
 INTERNAL: Final = frozenset({"errors", "keys"})

@@ -36,6 +36,7 @@ from valetkey.client.signed_in import SignedIn
 from valetkey.client.token_exchange import Exchange, TokenType
 
 if TYPE_CHECKING:
+    from valetkey.client.async_loopback import async_sign_in
     from valetkey.client.async_oauth_client import AsyncOAuthClient
     from valetkey.client.async_sources import AsyncKeptTokens, AsyncMachineTokens
     from valetkey.client.file_store import FileTokenStore
@@ -84,6 +85,7 @@ __all__ = [
     "TokenResponse",
     "TokenStore",
     "TokenType",
+    "async_sign_in",
     "sign_in",
     "token_post",
     "verify_id_token",
@@ -100,6 +102,7 @@ _SHELLS: Final = {
     "MachineTokens": "sources",
     "MemoryTokenStore": "memory_store",
     "OAuthClient": "oauth_client",
+    "async_sign_in": "async_loopback",
     "sign_in": "loopback",
 }
 

@@ -49,6 +49,7 @@ def start_device(party: Party, scope: Scope, resource: str | None = None) -> Flo
     members = members_of(response.status, response.body, retry_after=response.header("retry-after"))
     issuer = party.server.issuer
     lifetime = _seconds(members.get("expires_in"), "expires_in")
+    # RFC8628-3.2/default-interval
     interval = _seconds(members.get("interval", DEFAULT_INTERVAL), "interval")
     return DeviceAuthorization(
         required_text(members, "device_code"),
@@ -78,11 +79,11 @@ def poll_device(party: Party, device: DeviceAuthorization) -> Flow[TokenResponse
             return (yield from redeem(party, form, device.scope))
         except ServerRefused as refusal:
             if refusal.code == "slow_down":
-                interval += SLOWER_BY
+                interval += SLOWER_BY  # RFC8628-3.5/slower-client
             elif refusal.code != "authorization_pending":
-                raise
+                raise  # RFC8628-3.5/stop
         except ServerUnreachable:
-            interval = min(interval * 2, LONGEST_INTERVAL)
+            interval = max(interval, min(interval * 2, LONGEST_INTERVAL))  # RFC8628-3.5/timeout
 
 
 def _complete(members: Mapping[str, object], issuer: str) -> str | None:

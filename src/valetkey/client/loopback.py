@@ -50,20 +50,29 @@ def sign_in(
     with LoopbackListener(path) as listener:
         started = client.start_code(listener.redirect_uri, scope, resource=resource)
         listener.expect(started)
-        if show(started.url) is False:
-            raise FlowError("no_browser", "No browser could be opened: give `show` something that prints the URL.")
+        require_shown(show(started.url))
         return client.finish_code(started, listener.wait(seconds))
+
+
+def _nobody() -> None:
+    return
+
+
+def require_shown(shown: object) -> None:
+    """Return, or raise FlowError `no_browser` where `show` said that it could not open the URL."""
+    if shown is False:
+        raise FlowError("no_browser", "No browser could be opened: give `show` something that prints the URL.")
 
 
 class LoopbackListener:
     """Listens on 127.0.0.1 while it is open, for the one redirect that answers a started flow.
 
     A request whose `state` is another one gets an error page, and the waiting goes on: any program of the machine,
-    and any page in the browser, can send such requests.
+    and any page in the browser, can send such requests. `arrived` is called, in another thread, when it came.
     """
 
-    def __init__(self, path: str = PATH) -> None:
-        self._path = path
+    def __init__(self, path: str = PATH, arrived: Callable[[], object] = _nobody) -> None:
+        self._path, self._arrived = path, arrived
         self._answers: queue.Queue[str] = queue.Queue()
         self._started: StartedCodeFlow | None = None
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _answering(self))
@@ -89,6 +98,7 @@ class LoopbackListener:
     def accept(self, query: str) -> None:
         """End the waiting with this answer."""
         self._answers.put(query)
+        self._arrived()
 
     def answer(self, host: str, target: str) -> tuple[int, str, str | None]:
         """Return status and page for a request, and the query of the one that is waited for."""

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from valetkey.client.flow import Flow
 
 _OPENID: Final = "openid"
+_LEEWAY: Final = 10
+"""Seconds by which the clocks may differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,4 +43,15 @@ def finish_code(party: Party, started: StartedCodeFlow, query: str) -> Flow[Sign
         raise ResponseRejected("invalid_response", "The server issued no ID Token though openid was asked for.")
     keys = yield from keys_for(tokens.id_token, party.server.require("jwks_uri"), party.keys)
     now = yield from present_time()
-    return SignedIn(tokens, verify_id_token(tokens.id_token, started, keys, now=now))
+    claims = verify_id_token(tokens.id_token, started, keys, now=now)
+    _require_recent(claims, dict(started.flow.parameters).get("max_age"), now)
+    return SignedIn(tokens, claims)
+
+
+def _require_recent(claims: Mapping[str, object], max_age: str | None, now: int) -> None:
+    """Return, or raise ResponseRejected where `max_age` was asked for and the sign-in is older, or nobody knows."""
+    if max_age is None:
+        return
+    auth_time = claims.get("auth_time")
+    if not isinstance(auth_time, int) or isinstance(auth_time, bool) or now - auth_time > int(max_age) + _LEEWAY:
+        raise ResponseRejected("too_long_ago", "The end-user signed in longer ago than was asked for.")

@@ -8,7 +8,7 @@ import httpx2
 import pytest
 
 from support.dev_server import DevServer
-from support.playing import PATIENCE, SCOPE, enter_code, native
+from support.playing import PATIENCE, SCOPE, browse, enter_code, native
 from valetkey.client import (
     AsyncBearerAuth,
     AsyncMachineTokens,
@@ -25,6 +25,7 @@ from valetkey.client import (
     ServerRefused,
     TimedOut,
     TokenType,
+    async_sign_in,
     sign_in,
 )
 from valetkey.jose import Jwk, jwt
@@ -49,6 +50,16 @@ def test_a_person_signs_in_by_a_loopback_redirect(dev: DevServer) -> None:
     assert signed_in.claims["sub"] == jwt.peek(signed_in.tokens.access_token).claims["sub"]
     assert signed_in.tokens.refresh_token is not None
     assert signed_in.tokens.scope == Scope({"openid", "albums.read"})
+
+
+async def test_the_same_sign_in_from_an_event_loop(dev: DevServer) -> None:
+    async with AsyncOAuthClient(dev.issuer, "native") as client:
+        show = browse(dev)
+        signed_in = await async_sign_in(client, SCOPE, resource=dev.api, show=show, seconds=PATIENCE)
+        assert signed_in.claims is not None
+        assert signed_in.claims["aud"] == "native"
+        with pytest.raises(TimedOut):
+            await async_sign_in(client, SCOPE, show=lambda _: None, seconds=0.1)
 
 
 def test_nobody_who_signs_in_is_not_waited_for_for_ever(dev: DevServer) -> None:

@@ -40,6 +40,7 @@ SHELLS = MappingProxyType(
         "valetkey.client.httpx_auth": frozenset({"httpx2"}),
         "valetkey.client.memory_store": frozenset({"threading"}),
         "valetkey.client.file_store": frozenset({"fcntl", "os", "pathlib"}),
+        "valetkey.client.async_loopback": frozenset({"asyncio", "webbrowser"}),
         "valetkey.client.loopback": frozenset({"http", "queue", "threading", "webbrowser"}),
     }
 )

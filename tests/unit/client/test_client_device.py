@@ -50,6 +50,7 @@ def test_the_code_is_asked_for_with_the_rights_it_is_for() -> None:
     assert "vk_dc_secret" not in repr(device)
 
 
+@pytest.mark.requirement("RFC8628-3.2/default-interval")
 def test_without_an_interval_five_seconds_lie_between_questions() -> None:
     assert started(interval=None).interval == 5
 
@@ -81,6 +82,7 @@ def test_a_server_without_device_endpoint_says_so() -> None:
         Script().run(start_device(party, Scope()))
 
 
+@pytest.mark.requirement("RFC8628-3.5/slower-client")
 def test_asking_is_patient_and_slower_for_good_after_each_slow_down() -> None:
     script = Script(PENDING, SLOW_DOWN, PENDING, SLOW_DOWN, TOKENS)
     tokens = script.run(poll_device(PARTY, started()))
@@ -89,12 +91,14 @@ def test_asking_is_patient_and_slower_for_good_after_each_slow_down() -> None:
     assert script.form()["device_code"] == ["vk_dc_secret"]
 
 
+@pytest.mark.requirement("RFC8628-3.5/timeout")
 def test_a_server_that_is_away_is_asked_half_as_often_each_time() -> None:
     script = Script(ServerUnreachable("away"), (503, b""), TOKENS)
     script.run(poll_device(PARTY, started()))
     assert script.waits == [3, 6, 12]
 
 
+@pytest.mark.requirement("RFC8628-3.5/stop")
 @pytest.mark.parametrize("code", ["access_denied", "expired_token", "invalid_grant", "unheard_of"])
 def test_every_other_refusal_ends_it(code: str) -> None:
     script = Script(PENDING, answer({"error": code}, 400))
