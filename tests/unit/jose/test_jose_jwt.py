@@ -1,8 +1,13 @@
 """Sign, verify, peek: what a verifier believes, and what it refuses."""
 
 import json
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import FrozenInstanceError
 from datetime import UTC, datetime
+from functools import cache
 
 import pytest
 
@@ -170,6 +175,33 @@ def test_a_mac_made_with_the_public_key_is_refused() -> None:
         VERIFIER.verify(token_by(secret), KEYS)
 
 
+_WATCHES: list[list[str]] = []
+
+
+def _watch(event: str, _arguments: tuple[object, ...]) -> None:
+    if _WATCHES and (
+        event.startswith(("socket.", "urllib.")) or event in {"open", "os.listdir", "subprocess.Popen"}
+    ):
+        _WATCHES[-1].append(event)
+
+
+@cache
+def _watched() -> None:
+    # A hook stays for as long as the process: it is set once, and says nothing unless somebody watches.
+    sys.addaudithook(_watch)
+
+
+@contextmanager
+def worldly_events() -> Iterator[list[str]]:
+    """Hold what is asked of the network and of files meanwhile."""
+    _watched()
+    _WATCHES.append([])
+    try:
+        yield _WATCHES[-1]
+    finally:
+        _WATCHES.pop()
+
+
 @pytest.mark.parametrize("name", ["jku", "x5u", "jwk", "x5c"])
 @pytest.mark.parametrize("value", ["https://evil.example/jwks", "http://127.0.0.1/", "file:///etc/passwd"])
 def test_a_key_in_or_behind_the_header_is_never_looked_at(name: str, value: str) -> None:
@@ -180,7 +212,15 @@ def test_a_key_in_or_behind_the_header_is_never_looked_at(name: str, value: str)
     with pytest.raises(SignatureInvalid):
         VERIFIER.verify(forged, KEYS)
     honest = raw_token(header_of(KEY, **{name: carried}), claims_with(), KEY)
-    assert VERIFIER.verify(honest, KEYS).key is KEYS.keys[0]
+    with worldly_events() as seen:
+        assert VERIFIER.verify(honest, KEYS).key is KEYS.keys[0]
+        with suppress(SignatureInvalid):
+            VERIFIER.verify(forged, KEYS)
+        assert seen == []
+        # The watch itself is awake.
+        with socket.socket() as unused, suppress(OSError):
+            unused.connect(("127.0.0.1", 9))
+        assert "socket.connect" in seen
 
 
 @pytest.mark.parametrize("kid", [7, None, ["ES256-0"], {"a": 1}, True])
