@@ -115,7 +115,7 @@ async def test_one_of_an_older_generation_is_not_approved(stores: Stores, kill: 
     assert await stores.commit([grant])
 
 
-@pytest.mark.requirement("RFC8628-3.5/device-code")
+@pytest.mark.requirement("RFC8628-3.4/device-code")
 async def test_it_is_redeemed_once_and_only_after_it_was_allowed(stores: Stores) -> None:
     # covers: DEV-03
     assert await stores.commit([*WORLD, ADD])

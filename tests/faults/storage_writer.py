@@ -1,6 +1,7 @@
 """A process that writes until it is killed, or races another one for what can be won once.
 
 Usage: storage_writer.py grant PATH FIRST | race PATH CHANGE. It says on standard output what was committed.
+The environment variable RACE_ROUNDS says how many rounds a race has.
 """
 
 import asyncio
@@ -9,19 +10,24 @@ import sys
 from dataclasses import replace
 from itertools import count
 
-from contracts.stored_values import AUTHORIZATION, CODE, NOW, REFRESH_TOKEN, TENANT, digest, later
+from contracts.stored_values import AUTHORIZATION, CODE, DEVICE_CODE, NOW, REFRESH_TOKEN, TENANT, digest, later
 from valetkey.adapters.storage.sqlite.storage import SqliteStorage
 from valetkey.authorization_server.decision import (
+    AddDeviceCode,
     AddRefreshToken,
+    ApproveDeviceCode,
     BurnJti,
     Change,
     GrantAuthorization,
+    RecordPoll,
     RedeemCode,
+    RedeemDeviceCode,
 )
+from valetkey.authorization_server.device.codes import Polling
 from valetkey.authorization_server.ports import Stores
-from valetkey.oauth.types import AuthorizationId
+from valetkey.oauth.types import AuthorizationId, Seconds
 
-ROUNDS = 500
+ROUNDS = int(os.environ.get("RACE_ROUNDS", "500"))
 
 
 def granted(number: int) -> tuple[Change, ...]:
@@ -33,10 +39,22 @@ def granted(number: int) -> tuple[Change, ...]:
     return GrantAuthorization(authorization, code), AddRefreshToken(token)
 
 
+def waiting(number: int) -> tuple[Change, ...]:
+    """A device code that was allowed, and one that nobody answered."""
+    named = replace(DEVICE_CODE, digest=digest(f"device-{number}"), user_code_digest=digest(f"user-{number}"))
+    open_ = replace(DEVICE_CODE, digest=digest(f"open-{number}"), user_code_digest=digest(f"asked-{number}"))
+    approved = ApproveDeviceCode(named.digest, AuthorizationId(f"authorization-{number}"), NOW)
+    return AddDeviceCode(named), AddDeviceCode(open_), approved
+
+
 def prize(change: str, number: int) -> Change:
     """What two processes race for in round `number`."""
     if change == "BurnJti":
         return BurnJti("race", digest(str(number)), later(60), NOW)
+    if change == "RedeemDeviceCode":
+        return RedeemDeviceCode(digest(f"device-{number}"), NOW)
+    if change == "RecordPoll":
+        return RecordPoll(digest(f"open-{number}"), DEVICE_CODE.polling, Polling(Seconds(5), NOW))
     return RedeemCode(digest(f"code-{number}"), NOW)
 
 

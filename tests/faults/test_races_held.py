@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import signal
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING
 
-import httpx2
 import pytest
 
-from support.failpoints import Moment
-from support.lines import Alternating, Line, Question, Reply, until_stopped
+from support.held_commits import held, held_click
 from support.person import Person, parameters_of
 from support.production_server import (
     CALLBACK,
@@ -30,26 +24,12 @@ from support.production_server import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
-    from support.person import Sight
+    from support.lines import Question, Reply
 
 two_workers = pytest.mark.parametrize("mortal", [2], indirect=True)
 NEW_PASSWORD = "another horse, another staple"
-
-
-@contextmanager
-def held(server: ProductionServer, line: Line, change: str, question: Question) -> Iterator[list[Reply]]:
-    """Ask down a line, whose worker judges and then stands still until the end; the list then has the answer."""
-    answer: list[Reply] = []
-    server.doom(Moment.HELD, change)
-    line.send(question)
-    until_stopped([line.pid])
-    try:
-        yield answer
-    finally:
-        os.kill(line.pid, signal.SIGCONT)
-    answer.append(line.receive())
 
 
 def refused(replies: Sequence[Reply]) -> bool:
@@ -186,28 +166,6 @@ def test_what_commits_after_an_operators_act_on_the_client_gets_nothing(
     with mortal.lines(1) as (slow, _), held(mortal, slow, change, question) as late:
         registered.suffer(act)
     assert [(reply.status, reply.error) for reply in late] == [(401, "invalid_client")]
-
-
-@contextmanager
-def held_click(server: ProductionServer, change: str, person: Person, sight: Sight) -> Iterator[list[Sight]]:
-    """Press the one button of a page, whose worker judges and then stands still until the end."""
-    seen: list[Sight] = []
-    with server.lines(1) as (line, _), ThreadPoolExecutor(1) as pool:
-        server.doom(Moment.HELD, change)
-        browser = person.browser
-        person.browser = httpx2.Client(transport=Alternating([line]), cookies=browser.cookies)
-        signs_in = "login-submit" in sight.ids
-        clicked = (
-            pool.submit(person.sign_in, sight) if signs_in else pool.submit(person.submit, sight, "consent-allow")
-        )
-        until_stopped([line.pid])
-        try:
-            yield seen
-        finally:
-            os.kill(line.pid, signal.SIGCONT)
-        seen.append(clicked.result())
-        browser.cookies = person.browser.cookies
-        person.browser = browser
 
 
 # covers: REF-08

@@ -12,7 +12,7 @@ from typing import IO
 import pytest
 
 from contracts.stored_values import TENANT
-from faults.storage_writer import ROUNDS, granted
+from faults.storage_writer import ROUNDS, granted, waiting
 from valetkey.adapters.storage.sqlite.connection import open_writer
 from valetkey.adapters.storage.sqlite.migrate import upgrade
 from valetkey.adapters.storage.sqlite.storage import SqliteStorage
@@ -69,12 +69,13 @@ def test_a_killed_writer_leaves_all_or_nothing_and_all_that_it_acknowledged(path
     assert len(acknowledged) >= 5
 
 
-@pytest.mark.parametrize("change", ["BurnJti", "RedeemCode"])
+@pytest.mark.parametrize("change", ["BurnJti", "RedeemCode", "RedeemDeviceCode", "RecordPoll"])
 async def test_of_two_processes_on_one_file_exactly_one_wins_each_round(path: str, change: str) -> None:
-    # covers: COD-02
+    # covers: COD-02, DEV-02, DEV-03
     storage = await SqliteStorage.open(path)
-    if change == "RedeemCode":
-        granting = (storage.stores(TENANT).commit(granted(number)) for number in range(ROUNDS))
+    if change != "BurnJti":
+        rows = ((*granted(number), *waiting(number)) for number in range(ROUNDS))
+        granting = (storage.stores(TENANT).commit(row) for row in rows)
         assert all(await asyncio.gather(*granting))
     await storage.close()
     with started("race", path, change) as one, started("race", path, change) as other:

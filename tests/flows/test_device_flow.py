@@ -209,7 +209,7 @@ async def test_one_code_in_two_tabs_is_answered_in_one(house: House, visitor: Vi
     assert claims_of((await tv.tokens(started))["access_token"])["sub"] == "sub-alice"
 
 
-@pytest.mark.requirement("RFC8628-3.5/device-code")
+@pytest.mark.requirement("RFC8628-3.4/device-code")
 async def test_what_a_device_gets_is_a_session_of_its_own_with_refresh_tokens(
     house: House, visitor: Visitor, tv: Device
 ) -> None:

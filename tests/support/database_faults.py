@@ -21,9 +21,17 @@ _HALVES = {
     "a code without its authorization": """
         SELECT 1 FROM codes AS c JOIN clients USING (tenant, client_id)
         LEFT JOIN authorizations AS a USING (tenant, authorization_id) WHERE a.authorization_id IS NULL""",
+    "an allowed device code without its authorization": """
+        SELECT 1 FROM device_codes AS d JOIN clients USING (tenant, client_id)
+        LEFT JOIN authorizations AS a USING (tenant, authorization_id)
+        WHERE d.answer = 'allowed' AND a.authorization_id IS NULL""",
     "an authorization without the code that it was granted for": """
         SELECT 1 FROM authorizations AS a LEFT JOIN codes AS c USING (tenant, authorization_id)
-        WHERE c.digest IS NULL AND a.created_at > unixepoch() - 30""",
+        LEFT JOIN device_codes AS d USING (tenant, authorization_id)
+        WHERE c.digest IS NULL AND d.digest IS NULL AND a.created_at > unixepoch() - 30""",
+    "a redeemed device code without a refresh token": """
+        SELECT 1 FROM device_codes AS d WHERE redeemed_at IS NOT NULL AND NOT EXISTS (
+            SELECT 1 FROM refresh_tokens AS t WHERE t.authorization_id = d.authorization_id)""",
     "a redeemed code without a refresh token": """
         SELECT 1 FROM codes AS c WHERE redeemed_at IS NOT NULL AND NOT EXISTS (
             SELECT 1 FROM refresh_tokens AS t WHERE t.authorization_id = c.authorization_id)""",

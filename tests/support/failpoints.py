@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import apsw
 
     from valetkey.adapters.storage.sql.step import UnitOfWork
+    from valetkey.authorization_server.audit import Origin
     from valetkey.authorization_server.decision import Change
     from valetkey.oauth.types import TenantId
 
@@ -69,8 +70,8 @@ def _told() -> tuple[Moment, str] | None:
 _attempt, _commit_batch = writer._attempt, writer.Writer._commit_batch
 
 
-def _doomed_unit_of(tenant: TenantId, changes: Sequence[Change]) -> list[Step]:
-    unit = unit_of(tenant, changes)
+def _doomed_unit_of(tenant: TenantId, changes: Sequence[Change], origin: Origin | None = None) -> list[Step]:
+    unit = unit_of(tenant, changes, origin)
     told = _told()
     if told is None or told[1] not in {type(change).__name__ for change in changes}:
         return unit

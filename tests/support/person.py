@@ -108,6 +108,14 @@ class Person:
         assert sight.status == 303, f"stopped at {sight.url}: {sight.status}, error {sight.error}"
         return parameters_of(sight.url)
 
+    def connect(self, user_code: str, button: str = "device-allow", query: str = "") -> Sight:
+        """Enter the code that a device shows, sign in where that is asked, and press one of the two buttons."""
+        sight = self.open(f"{self.issuer}/device{query}")
+        sight = self.submit(sight, "device-submit", device_user_code=user_code)
+        if "login-submit" in sight.ids:
+            sight = self.sign_in(sight)
+        return self.submit(sight, button)
+
     def _follow(self, response: httpx2.Response, url: str) -> Sight:
         for _ in range(MOST_STEPS):
             if response.status_code != 303:

@@ -25,11 +25,11 @@ def entry_budgets(browser: PresentBrowser, sessions: tuple[StoredSession, ...], 
     together leave guessing a chance of 1e-7 for each living code in its ten minutes (20**8 codes, 2,200 attempts).
     """
     own = (
-        Budget(f"{_BROWSER}{browser.browser.browser_id}", interval=60, burst=5),
-        Budget(_NETWORK + network_of(address), interval=20, burst=30),
+        Budget(f"{_BROWSER}{browser.browser.browser_id}", interval=30, burst=10),
+        Budget(_NETWORK + network_of(address), interval=10, burst=50),
     )
     if sessions:
-        return (*own, Budget(_SUBJECT + sessions[0].session.subject, 60, 5), Budget(_END_USERS, 1, 500))
+        return (*own, Budget(_SUBJECT + sessions[0].session.subject, 30, 10), Budget(_END_USERS, 1, 500))
     return (*own, Budget(_STRANGERS, interval=1, burst=500))
 
 
