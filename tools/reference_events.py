@@ -71,6 +71,7 @@ MEANINGS: Final[dict[str, str]] = {
     "server.stopped": "The server has ended.",
     "storage.migrated": "The schema of the database was brought up to date.",
     "token.issued": "A client got a token that nothing but its signature stands for; of a flood, a part.",
+    "token.large": "What a resource server wants in its tokens takes more than 2 kB: mind the limits on headers.",
     "token.revoked": "A client gave a token back; `kind` says which: a refresh token ends its authorization.",
     "worker.died": "A worker process ended by itself and is replaced.",
     "worker.killed": "Worker processes did not end in time and were killed.",

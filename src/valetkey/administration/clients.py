@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from dataclasses import fields as dataclass_fields
 from typing import TYPE_CHECKING
@@ -52,6 +53,7 @@ class ClientFields:
     access_token_format: AccessTokenFormat | None = None
     token_exchange: tuple[ExchangeRule, ...] | None = None
     authentication_signing_alg: str | None = None
+    attributes: Mapping[str, object] | None = None
     disabled: bool | None = None
 
 

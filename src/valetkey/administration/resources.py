@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from valetkey.administration.refusal import ActRefused, refuse_declared, refuse_faults
+from valetkey.authorization_server.claim_rule import ClaimRule
 from valetkey.authorization_server.decision import Changes, PutResource, RemoveResource
 from valetkey.authorization_server.model import AccessTokenFormat, Resource
 from valetkey.authorization_server.registration import resource_faults
+from valetkey.jose import JwkSet
 from valetkey.oauth.types import ClientId, Seconds
 
 
@@ -21,6 +23,11 @@ class ResourceFields:
     access_token_lifetime: Seconds | None = None
     access_token_format: AccessTokenFormat | None = None
     introspection_client_ids: tuple[ClientId, ...] | None = None
+    claims: tuple[ClaimRule, ...] | None = None
+    signing_alg: str | None = None
+    encryption_jwks: JwkSet | None = None
+    """A set without keys takes the encryption away."""
+    encryption_enc: str | None = None
     disabled: bool | None = None
 
 
@@ -51,6 +58,13 @@ def remove_resource(held: Resource) -> Changes:
     return (RemoveResource(held.identifier),)
 
 
+def _encryption(held: Resource, fields: ResourceFields) -> JwkSet | None:
+    given = fields.encryption_jwks
+    if given is None:
+        return held.encryption_jwks
+    return given if given.keys or given.unbound or given.skipped else None
+
+
 def _judged(held: Resource, fields: ResourceFields) -> ResourceAct:
     resource = Resource(
         identifier=held.identifier,
@@ -63,6 +77,10 @@ def _judged(held: Resource, fields: ResourceFields) -> ResourceAct:
             if fields.introspection_client_ids is None
             else fields.introspection_client_ids
         ),
+        claims=held.claims if fields.claims is None else fields.claims,
+        signing_alg=fields.signing_alg or held.signing_alg,
+        encryption_jwks=_encryption(held, fields),
+        encryption_enc=fields.encryption_enc or held.encryption_enc,
         managed_by=held.managed_by,
         disabled=held.disabled if fields.disabled is None else fields.disabled,
     )

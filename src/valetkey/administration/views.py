@@ -34,6 +34,7 @@ def client_view(client: Client, tenant_id: TenantId) -> View:
             {"client": rule.subject_client_id, "resources": list(rule.resources), "kind": rule.kind.value}
             for rule in client.token_exchange
         ],
+        "attributes": dict(client.attributes),
         "jwks": client.jwks.as_dict() if client.jwks is not None else None,
         "jwks_uri": client.jwks_uri,
         "secrets": [
@@ -94,6 +95,10 @@ def resource_view(resource: Resource, tenant_id: TenantId) -> View:
         "access_token_lifetime": resource.access_token_lifetime,
         "access_token_format": resource.access_token_format.value,
         "introspection_client_ids": list(resource.introspection_client_ids),
+        "claims": {rule.claim: str(rule) for rule in resource.claims},
+        "signing_alg": resource.signing_alg,
+        "encryption_jwks": resource.encryption_jwks.as_dict() if resource.encryption_jwks is not None else None,
+        "encryption_enc": resource.encryption_enc,
         "managed_by": resource.managed_by.value,
         "disabled": resource.disabled,
     }

@@ -5,6 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
+from valetkey.authorization_server.claim_mapping import (
+    LARGE,
+    ClaimFacts,
+    mapped_claims,
+    octets_of,
+    wants_end_user,
+)
 from valetkey.authorization_server.decision import (
     AddAccessToken,
     Changes,
@@ -17,9 +24,10 @@ from valetkey.authorization_server.model import AccessTokenFormat
 from valetkey.authorization_server.revocation.publication import status_list_uri
 from valetkey.authorization_server.revocation.statuses import AssignStatus, AssignStatusToClient
 from valetkey.authorization_server.rights import audience
+from valetkey.authorization_server.token_form import form_for
 from valetkey.jose.jwt import AT_JWT
 from valetkey.oauth.status_list import StatusReference
-from valetkey.oauth.types import NumericDate, Seconds
+from valetkey.oauth.types import NumericDate, OpaqueToken, Seconds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,8 +38,6 @@ if TYPE_CHECKING:
     from valetkey.authorization_server.service import AuthorizationServer
     from valetkey.oauth.types import Issuer
 
-ALGORITHM: Final = "ES256"
-"""Fast to sign and to verify, and every verifier has it."""
 PREFIX: Final = "vk_at_"
 
 
@@ -52,17 +58,45 @@ async def mint_access_token(
     Raises Unavailable when no key can sign it.
     """
     lifetime = lifetime_for(resources, server.policy_for(client).access_token_lifetime)
-    if isinstance(issue, ExchangeIssue):
+    if not isinstance(issue, ClientIssue) and issue.expires_at is not None:
         lifetime = Seconds(min(lifetime, issue.expires_at - fresh.now))
     claims = access_token_claims(issue, client, server.issuer, lifetime, fresh)
-    if format_for(resources, client) is AccessTokenFormat.OPAQUE:
+    form = form_for(resources, client)
+    if form.format is AccessTokenFormat.OPAQUE:
+        # What its resources want besides is read whenever it is introspected.
         opaque = fresh.token(PREFIX)
         row = OpaqueAccessToken(opaque.digest(), claims, NumericDate(fresh.now + lifetime))
         return MintedAccessToken(opaque.reveal(), lifetime, (AddAccessToken(row),))
     place, changes = await _place(issue, client, server, NumericDate(fresh.now + lifetime), fresh)
     claims["status"] = StatusReference(status_list_uri(server.issuer, place[0]), place[1]).claim()
-    token = await server.signer.sign(claims, typ=AT_JWT, algorithm=ALGORITHM)  # RFC9068-2.1/signed
-    return MintedAccessToken(token, lifetime, changes)
+    row_claims = dict(claims)
+    claims.update(await _mapped(issue, client, resources, server))
+    token = await server.signer.sign(claims, typ=AT_JWT, algorithm=form.signing_alg)  # RFC9068-2.1/signed
+    if form.recipient is None:
+        return MintedAccessToken(token, lifetime, changes)
+    sealed = await server.signer.encrypt(
+        token, form.recipient.key, typ=AT_JWT, encryption=form.recipient.encryption
+    )
+    # We cannot read it ourselves, so we keep what it says: it can be introspected and given back all the same.
+    digest = OpaqueToken.presented(sealed).digest()
+    row = OpaqueAccessToken(digest, row_claims, NumericDate(fresh.now + lifetime))
+    return MintedAccessToken(sealed, lifetime, (*changes, AddAccessToken(row)))
+
+
+async def _mapped(
+    issue: Issue, client: Client, resources: Sequence[Resource], server: AuthorizationServer
+) -> dict[str, object]:
+    if not any(resource.claims for resource in resources):
+        return {}
+    authorization = None if isinstance(issue, ClientIssue) else issue.stored.authorization
+    end_user = None
+    if authorization is not None and wants_end_user(resources):
+        end_user = await server.stores.end_users.find(authorization.subject)
+    claims = mapped_claims(resources, issue.scope, ClaimFacts(client, end_user, authorization))
+    octets = octets_of(claims)
+    if octets > LARGE:
+        server.log.write("token.large", client_id=client.client_id, octets=octets, resource=resources[0].identifier)
+    return claims
 
 
 async def _place(
@@ -88,17 +122,6 @@ def lifetime_for(resources: Sequence[Resource], default: Seconds) -> Seconds:
     """Return the seconds that suit every one of `resources`: the shortest that one of them asks for."""
     asked = [default if own is None else own for own in (one.access_token_lifetime for one in resources)]
     return min(asked, default=default)
-
-
-def format_for(resources: Sequence[Resource], client: Client) -> AccessTokenFormat:
-    """Return how a token is written: as its client says, else opaque as soon as one of `resources` asks for that.
-
-    A resource whose tokens are opaque must not find what they say in a token that everybody can read.
-    """
-    if client.access_token_format is not None:
-        return client.access_token_format
-    wants_opaque = any(one.access_token_format is AccessTokenFormat.OPAQUE for one in resources)
-    return AccessTokenFormat.OPAQUE if wants_opaque else AccessTokenFormat.JWT
 
 
 def access_token_claims(

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     )
     from valetkey.authorization_server.self_registration.changes import RegistrationToken, RegistrationUse
     from valetkey.authorization_server.trusted_issuer import TrustedIssuers
-    from valetkey.jose import JwkSet
+    from valetkey.jose import Jwk, JwkSet
     from valetkey.oauth.types import (
         AuthorizationId,
         ClientId,
@@ -298,6 +298,10 @@ class Signer(Protocol):
 
     async def sign(self, claims: Mapping[str, object], *, typ: str, algorithm: str) -> str:
         """Return the compact JWS; raises `Unavailable` when no active key has the algorithm."""
+        ...
+
+    async def encrypt(self, signed: str, recipient: Jwk, *, typ: str, encryption: str) -> str:
+        """Return the compact JWE of a signed JWT for the owner of `recipient` (RFC 7519, 11.2)."""
         ...
 
     async def public_keys(self) -> JwkSet:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from valetkey.oauth.types import NumericDate
 
 _COUNTERS = 4
+_DOTS_OF_A_JWE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +40,17 @@ EXCHANGED_FROM: Final = "exchanged_from"
 """The claim of an exchanged token that names the clients it came through, the authorization's own first."""
 
 
+def is_readable(presented: str) -> bool:
+    """Say whether a token carries what it says: an opaque or an encrypted one does not, for us (RFC 7516, 3.1)."""
+    return not presented.startswith(PREFIX) and presented.count(".") != _DOTS_OF_A_JWE
+
+
 async def genuine_access_token(presented: str, server: AuthorizationServer, now: NumericDate) -> AccessToken:
     """Return what an unexpired access token of ours says, of either format and for whatever audience.
 
     Raises `valetkey.jose.InvalidToken`. Nothing is said yet about revocation: `holder_of` judges that.
     """
-    if not presented.startswith(PREFIX):
+    if is_readable(presented):
         return await _signed(presented, server, now)
     known = await server.stores.access_tokens.find(OpaqueToken.presented(presented).digest())
     if known is None:

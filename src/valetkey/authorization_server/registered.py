@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NewType
 
+from valetkey.authorization_server.claim_rule import ClaimRule
 from valetkey.jose import JwkSet
 from valetkey.oauth.access_token import AccessTokenFormat
 from valetkey.oauth.authentication_method import AuthenticationMethod
@@ -155,6 +156,8 @@ class Client:
     """One for each client whose tokens it may exchange."""
     authentication_signing_alg: str | None = None
     """The one algorithm of its client assertions; None allows all of its method (RFC 7591, 2)."""
+    attributes: Mapping[str, object] = field(default_factory=dict)
+    """What an operator keeps of it, for the claims of tokens: JSON values by name."""
     registration: SelfRegistration | None = None
     """Where it registered itself; None for what an operator or a file added."""
     managed_by: ManagedBy = ManagedBy.OPERATOR
@@ -201,5 +204,13 @@ class Resource:
     access_token_format: AccessTokenFormat = AccessTokenFormat.JWT
     introspection_client_ids: tuple[ClientId, ...] = ()
     """The confidential clients that speak for it: they may introspect the tokens that name it as audience."""
+    claims: tuple[ClaimRule, ...] = ()
+    """What its tokens tell beyond what every token tells."""
+    signing_alg: str | None = None
+    """The algorithm of its JWT access tokens; None means ES256."""
+    encryption_jwks: JwkSet | None = None
+    """One public key with its `alg`, for which its JWT access tokens are encrypted; None: they are signed only."""
+    encryption_enc: str = "A256GCM"
+    """The content encryption that goes with it."""
     managed_by: ManagedBy = ManagedBy.OPERATOR
     disabled: bool = False

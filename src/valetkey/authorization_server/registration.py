@@ -171,6 +171,8 @@ def _grant_faults(client: Client, policy: Policy) -> Iterator[Fault]:
 
 
 def _right_faults(client: Client) -> Iterator[Fault]:
+    if any(not _ROLE.fullmatch(name) for name in client.attributes):
+        yield Fault("attributes", "expected names of 1 to 64 printable ASCII characters without space")
     yield from _uri_faults("redirect_uris", client.redirect_uris, client.application_type)
     yield from _uri_faults("post_logout_redirect_uris", client.post_logout_redirect_uris, client.application_type)
     yield from _scope_faults("scope", client.scope)

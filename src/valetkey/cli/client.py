@@ -106,6 +106,13 @@ _FIELDS: Final = (
         metavar="CLIENT_ID RESOURCE...",
         help="The same, for tokens that do not name it as the actor; repeatable.",
     ),
+    click.option(
+        "--attribute",
+        "attributes",
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="What resource servers may map to a claim; repeatable. An empty text takes all away.",
+    ),
 )
 
 
@@ -269,6 +276,7 @@ def _fields(options: Mapping[str, Any]) -> ClientFields:
         id_token_signed_response_alg=options["id_token_signed_response_alg"],
         access_token_format=written and AccessTokenFormat(written),
         token_exchange=_exchange_rules(options),
+        attributes=_attributes(options["attributes"]),
         authentication_signing_alg=options["authentication_signing_alg"],
         disabled=options.get("disabled"),
     )
@@ -278,6 +286,16 @@ def list_of(given: tuple[str, ...]) -> tuple[str, ...] | None:
     """Return what a repeatable option names: None where it was not given, nothing for one empty text."""
     # Not given leaves the list as it is; one empty text empties it.
     return tuple(each for each in given if each) if given else None
+
+
+def _attributes(given: tuple[str, ...]) -> Mapping[str, object] | None:
+    if not given:
+        return None
+    pairs = [each.partition("=") for each in given if each]
+    unsaid = [name for name, separator, _ in pairs if not separator or not name]
+    if unsaid:
+        raise ActRefused(f"attribute: expected NAME=VALUE, found {unsaid[0][:100]!r}")
+    return {name: value for name, _, value in pairs}
 
 
 def _exchange_rules(options: Mapping[str, Any]) -> tuple[ExchangeRule, ...] | None:

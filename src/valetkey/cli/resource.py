@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -15,9 +16,13 @@ from valetkey.administration.resources import (
     remove_resource,
 )
 from valetkey.administration.views import resource_view
+from valetkey.authorization_server.claim_rule import ClaimRule
 from valetkey.authorization_server.model import AccessTokenFormat
+from valetkey.authorization_server.registration import ID_TOKEN_ALGORITHMS
 from valetkey.cli.desk import at_desk, desk_options
 from valetkey.cli.output import say, show_json, show_record, show_table
+from valetkey.jose import InvalidKey, JwkSet
+from valetkey.jose.algorithms import CONTENT_ENCRYPTIONS
 from valetkey.oauth.types import ClientId, Seconds
 
 if TYPE_CHECKING:
@@ -48,6 +53,22 @@ def _field_options(command: Callable[..., None]) -> Callable[..., None]:
             "introspection_client_ids",
             multiple=True,
             help="A client that may introspect its tokens; repeatable. An empty text takes all away.",
+        ),
+        click.option(
+            "--claim",
+            "claims",
+            multiple=True,
+            help="A further claim of its tokens, NAME=SOURCE or 'NAME=SOURCE for SCOPE', such as roles=user.roles; "
+            "repeatable. An empty text takes all away.",
+        ),
+        click.option("--signing-alg", type=click.Choice(ID_TOKEN_ALGORITHMS), help="What signs its JWT tokens."),
+        click.option(
+            "--encryption-jwks",
+            type=click.Path(exists=True, dir_okay=False, path_type=Path),
+            help="A JWK Set file with the one key that its JWT tokens are encrypted for; an empty set ends that.",
+        ),
+        click.option(
+            "--encryption-enc", type=click.Choice(list(CONTENT_ENCRYPTIONS)), help="Its content encryption."
         ),
     )
     for option in reversed(options):
@@ -165,6 +186,10 @@ def _fields(options: Mapping[str, Any]) -> ResourceFields:
         access_token_lifetime=None if lifetime is None else Seconds(lifetime),
         access_token_format=written and AccessTokenFormat(written),
         introspection_client_ids=tuple(ClientId(each) for each in speakers if each) if speakers else None,
+        claims=_claims(options["claims"]),
+        signing_alg=options["signing_alg"],
+        encryption_jwks=_keys(options["encryption_jwks"]),
+        encryption_enc=options["encryption_enc"],
         disabled=options.get("disabled"),
     )
 
@@ -178,6 +203,31 @@ def _scopes(given: tuple[str, ...]) -> Mapping[str, str] | None:
     if unsaid:
         raise ActRefused(f'scope: say in words what {unsaid[0]} allows, as --scope "{unsaid[0]}=See your orders"')
     return {name: words.strip() for name, _, words in pairs}
+
+
+def _claims(given: tuple[str, ...]) -> tuple[ClaimRule, ...] | None:
+    if not given:
+        return None
+    try:
+        return tuple(ClaimRule.parse(*_named(each)) for each in given if each)
+    except ValueError as error:
+        raise ActRefused(f"claim: {error}") from None
+
+
+def _named(text: str) -> tuple[str, str]:
+    name, separator, source = text.partition("=")
+    if not separator:
+        raise ValueError(f"expected NAME=SOURCE, such as roles=user.roles, found {text[:100]!r}")
+    return name, source
+
+
+def _keys(path: Path | None) -> JwkSet | None:
+    if path is None:
+        return None
+    try:
+        return JwkSet.parse_public(path.read_bytes())
+    except (InvalidKey, OSError) as error:
+        raise ActRefused(f"encryption-jwks: {error}") from None
 
 
 async def _held(desk: Desk, identifier: str) -> Resource:

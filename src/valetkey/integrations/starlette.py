@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from valetkey.jose import AsyncRemoteJwkSet
-from valetkey.resource_server import Allow, ResourceServer, RevocationFeed, Rule
+from valetkey.resource_server import Allow, DecryptingKeys, ResourceServer, RevocationFeed, Rule
 from valetkey.resource_server.enforce import ALGORITHMS
 from valetkey.resource_server.metadata import metadata_path, resource_metadata
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
+    from valetkey.jose.jwe import Decrypter
     from valetkey.oauth.access_token import AccessToken
     from valetkey.resource_server import Deny, FeedCredentials
     from valetkey.resource_server.introspection import Introspection
@@ -44,18 +45,20 @@ class Guard:
         algorithms: Collection[str] = ALGORITHMS,
         introspection: Introspection | None = None,
         feed: FeedCredentials | None = None,
+        decrypter: Decrypter | None = None,
     ) -> None:
         """Build the guard; raises ValueError or ConfigurationError for settings that cannot be safe.
 
         Opaque tokens are accepted with `introspection`, such as a
         `valetkey.resource_server.introspecting.RemoteIntrospection`. With the credentials of `feed` a revoked token
-        is refused within a second: the issuer's live feed is followed.
+        is refused within a second: the issuer's live feed is followed. With `decrypter` the tokens are encrypted
+        for this resource, and one that is only signed is refused.
         """
         source = keys or AsyncRemoteJwkSet(jwks_uri or f"{issuer}/jwks.json")
         self.resource_server = ResourceServer(
             issuer=issuer,
             resource=resource,
-            keys=source,
+            keys=source if decrypter is None else DecryptingKeys(source, decrypter),
             algorithms=algorithms,
             introspection=introspection,
             feed=None if feed is None else RevocationFeed(issuer, feed, source, algorithms=algorithms),

@@ -23,10 +23,20 @@ _NUMBERS: Final = frozenset({"exp", "iat"})
 _TOKEN_TYPE_OF: Final = {"jkt": "DPoP"}
 
 
-def access_token_response(token: AccessToken, username: str | None) -> dict[str, object]:
-    """Return what an active access token is said to be: its claims, its type, and its end-user's name."""
+def access_token_response(
+    token: AccessToken, username: str | None, further: Mapping[str, object] | None = None
+) -> dict[str, object]:
+    """Return what an active access token is said to be: its claims, its type, and its end-user's name.
+
+    `further` are claims that the token does not carry itself; what it carries stands before them.
+    """
     claims = {name: value for name, value in token.claims.items() if name not in _KEPT_BACK}
-    response: dict[str, object] = {"active": True, **claims, "token_type": _token_type(claims.get("cnf"))}
+    response: dict[str, object] = {
+        **(further or {}),
+        "active": True,
+        **claims,
+        "token_type": _token_type(claims.get("cnf")),
+    }
     if username is not None:
         response["username"] = username
     return response

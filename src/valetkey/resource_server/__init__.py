@@ -4,13 +4,14 @@ from valetkey.oauth.access_token import AccessToken, PrincipalKind
 from valetkey.resource_server.enforce import Allow, Deny, ResourceServer
 from valetkey.resource_server.feed import FeedCredentials
 from valetkey.resource_server.feed_following import RevocationFeed
-from valetkey.resource_server.keys import KeySource
+from valetkey.resource_server.keys import DecryptingKeys, KeySource
 from valetkey.resource_server.rules import Rule
 from valetkey.resource_server.status_following import StatusFollower
 
 __all__ = [
     "AccessToken",
     "Allow",
+    "DecryptingKeys",
     "Deny",
     "FeedCredentials",
     "KeySource",

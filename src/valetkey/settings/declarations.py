@@ -19,8 +19,9 @@ from valetkey.authorization_server.trusted_issuer import trusted_issuer_faults
 from valetkey.oauth.errors import Unavailable
 from valetkey.oauth.types import DEFAULT_TENANT
 from valetkey.settings import declared
-from valetkey.settings.declared_table import CLIENTS, RESOURCES, TRUSTED_ISSUERS, USERS
+from valetkey.settings.declared_table import CLIENTS, TRUSTED_ISSUERS, USERS
 from valetkey.settings.reading import read
+from valetkey.settings.resource_table import RESOURCES
 from valetkey.settings.sources import hint
 from valetkey.settings.tenant_table import TENANTS
 

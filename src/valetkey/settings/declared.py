@@ -14,6 +14,7 @@ from valetkey.authorization_server.model import Client, ClientSecret, ManagedBy,
 from valetkey.authorization_server.trusted_issuer import TrustedIssuer
 from valetkey.oauth.types import ClientId, GrantType, NumericDate, TenantId
 from valetkey.settings import declared_table as rows
+from valetkey.settings import resource_table as resource_rows
 from valetkey.settings import tenant_table as tenant_rows
 
 if TYPE_CHECKING:
@@ -58,17 +59,18 @@ def client_of(found: Readings) -> DeclaredClient:
         access_token_format=found[rows.CLIENT_TOKEN_FORMAT],
         authentication_signing_alg=found[rows.AUTHENTICATION_ALGORITHM],
         token_exchange=found[rows.TOKEN_EXCHANGE],
+        attributes=found[rows.ATTRIBUTES],
         managed_by=ManagedBy.FILE,
         disabled=found[tenant_rows.DISABLED],
     )
     texts = {each.digest.value: each.text for each in found[rows.SECRET] if each.text is not None}
-    return DeclaredClient(TenantId(found[rows.TENANT]), client, texts)
+    return DeclaredClient(TenantId(found[tenant_rows.TENANT]), client, texts)
 
 
 def end_user_of(found: Readings) -> DeclaredEndUser:
     """Return a declared end-user."""
     return DeclaredEndUser(
-        tenant_id=TenantId(found[rows.TENANT]),
+        tenant_id=TenantId(found[tenant_rows.TENANT]),
         username=found[rows.USERNAME],
         initial_password=found[rows.INITIAL_PASSWORD],
         name=found[rows.USER_NAME],
@@ -82,18 +84,22 @@ def end_user_of(found: Readings) -> DeclaredEndUser:
 
 def resource_of(found: Readings) -> DeclaredResource:
     """Return a declared resource server."""
-    identifier = found[rows.IDENTIFIER]
+    identifier = found[resource_rows.IDENTIFIER]
     resource = Resource(
         identifier=identifier,
-        name=found[rows.RESOURCE_NAME] or identifier,
-        scopes=found[rows.SCOPES],
-        access_token_lifetime=found[rows.ACCESS_TOKEN_LIFETIME],
-        access_token_format=found[rows.RESOURCE_TOKEN_FORMAT],
-        introspection_client_ids=tuple(map(ClientId, found[rows.INTROSPECTION_CLIENT_IDS])),
+        name=found[resource_rows.RESOURCE_NAME] or identifier,
+        scopes=found[resource_rows.SCOPES],
+        access_token_lifetime=found[resource_rows.ACCESS_TOKEN_LIFETIME],
+        access_token_format=found[resource_rows.RESOURCE_TOKEN_FORMAT],
+        introspection_client_ids=tuple(map(ClientId, found[resource_rows.INTROSPECTION_CLIENT_IDS])),
+        claims=found[resource_rows.CLAIM_RULES],
+        signing_alg=found[resource_rows.SIGNING_ALG],
+        encryption_jwks=found[resource_rows.ENCRYPTION_JWKS],
+        encryption_enc=found[resource_rows.ENCRYPTION_ENC],
         managed_by=ManagedBy.FILE,
         disabled=found[tenant_rows.DISABLED],
     )
-    return DeclaredResource(TenantId(found[rows.TENANT]), resource)
+    return DeclaredResource(TenantId(found[tenant_rows.TENANT]), resource)
 
 
 def trusted_issuer_of(found: Readings) -> DeclaredIssuer:
@@ -112,7 +118,7 @@ def trusted_issuer_of(found: Readings) -> DeclaredIssuer:
         managed_by=ManagedBy.FILE,
         disabled=found[tenant_rows.DISABLED],
     )
-    return DeclaredIssuer(TenantId(found[rows.TENANT]), trusted_issuer)
+    return DeclaredIssuer(TenantId(found[tenant_rows.TENANT]), trusted_issuer)
 
 
 def _secret(declared: DeclaredSecret) -> ClientSecret:

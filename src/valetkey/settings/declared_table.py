@@ -15,37 +15,19 @@ from valetkey.authorization_server.model import (
 )
 from valetkey.authorization_server.policy import PROFILES
 from valetkey.authorization_server.trusted_issuer import LONGEST_LIFETIME, SubjectMatch
-from valetkey.jose import InvalidKey, JwkSet
-from valetkey.oauth.types import DEFAULT_TENANT, ClientId, Scope, Seconds, SecretText
+from valetkey.oauth.types import ClientId, Scope, Seconds, SecretText
 from valetkey.settings import kinds
 from valetkey.settings.kinds import Kind
+from valetkey.settings.resource_table import RESOURCES
 from valetkey.settings.secrets import client_secret, initial_password
 from valetkey.settings.setting import REQUIRED, DeclarationTable, FromFile, Setting
-from valetkey.settings.tenant_table import DISABLED, TENANTS
+from valetkey.settings.tenant_table import DISABLED, TENANT, TENANTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from valetkey.authorization_server.declaration import DeclaredSecret
-
-TENANT: Final[Setting[str]] = Setting(
-    "tenant", kinds.text("the name of a tenant"), DEFAULT_TENANT, "The tenant that it belongs to.", '"acme"'
-)
-
-
-def _read_jwks(found: object) -> JwkSet:
-    expected = "a JWK Set of public keys: an object with a list of keys"
-    content: str | Mapping[str, object]
-    if isinstance(found, SecretText):
-        content = found.reveal()
-    elif isinstance(found, dict):
-        content = found
-    else:
-        raise ValueError(expected)  # noqa: TRY004 - one error type for all wrong values
-    try:
-        return JwkSet.parse_public(content)
-    except InvalidKey as error:
-        raise ValueError(f"{expected} ({error})") from None
+    from valetkey.jose import JwkSet
 
 
 _EXCHANGE_EXPECTED: Final = "client, resources and kind (delegation or impersonation)"
@@ -90,7 +72,7 @@ SECRET: Final[Setting[tuple[DeclaredSecret, ...]]] = Setting(
 )
 JWKS: Final[Setting[JwkSet | None]] = Setting(
     "jwks",
-    Kind("a JWK Set of public keys", _read_jwks),
+    kinds.PUBLIC_KEYS,
     None,
     "Its public keys for private_key_jwt, as a JWK Set: in a JSON file, or as a table.",
     '"shop.jwks.json"',
@@ -182,13 +164,20 @@ TOKEN_EXCHANGE: Final[Setting[tuple[ExchangeRule, ...]]] = Setting(
     "new token names it as the actor (`delegation`), or nobody (`impersonation`).",
     '[{ client = "shop", resources = ["https://api.example.com"], kind = "delegation" }]',
 )
+ATTRIBUTES: Final[Setting[Mapping[str, object]]] = Setting(
+    "attributes",
+    kinds.TABLE,
+    {},
+    "What you keep of it, for the claims that resource servers want in their tokens.",
+    '{ tier = "gold" }',
+)
 CLIENTS: Final = DeclarationTable(
     "clients",
     CLIENT_ID,
     (
         CLIENT_ID, TENANT, CLIENT_NAME, AUTHENTICATION_METHOD, SECRET, JWKS, JWKS_URI, GRANT_TYPES, REDIRECT_URIS,
         POST_LOGOUT_REDIRECT_URIS, CLIENT_SCOPE, CLIENT_RESOURCES, APPLICATION_TYPE, CONSENT, CLIENT_PROFILE,
-        ID_TOKEN_ALGORITHM, AUTHENTICATION_ALGORITHM, CLIENT_TOKEN_FORMAT, TOKEN_EXCHANGE, DISABLED,
+        ID_TOKEN_ALGORITHM, AUTHENTICATION_ALGORITHM, CLIENT_TOKEN_FORMAT, TOKEN_EXCHANGE, ATTRIBUTES, DISABLED,
     ),
     "Software that gets tokens.",
 )  # fmt: skip
@@ -224,58 +213,6 @@ USERS: Final = DeclarationTable(
     (USERNAME, TENANT, INITIAL_PASSWORD, USER_NAME, EMAIL, EMAIL_VERIFIED, ROLES, CLAIMS, DISABLED),
     "A person who signs in.",
 )
-
-# --- resource servers --------------------------------------------------------------------------------------
-
-IDENTIFIER: Final[Setting[str]] = Setting(
-    "identifier",
-    kinds.text("an absolute URI"),
-    REQUIRED,
-    "The absolute URI that clients name as `resource` and tokens carry as `aud`.",
-    '"https://api.example.com"',
-)
-RESOURCE_NAME: Final[Setting[str | None]] = Setting(
-    "name", kinds.text(), None, "What people call it; its identifier where absent.", '"Orders API"'
-)
-SCOPES: Final[Setting[Mapping[str, str]]] = Setting(
-    "scopes",
-    kinds.WORDS,
-    {},
-    "Its scopes, each with what it lets a client do, in words for the consent page.",
-    '{ "orders:read" = "See your orders" }',
-)
-ACCESS_TOKEN_LIFETIME: Final[Setting[Seconds | None]] = Setting(
-    "access_token_lifetime",
-    kinds.seconds(1, 900),
-    None,
-    "How many seconds its access tokens live; the profile's lifetime where absent.",
-    "120",
-)
-RESOURCE_TOKEN_FORMAT: Final[Setting[AccessTokenFormat]] = Setting(
-    "access_token_format",
-    kinds.member_of(AccessTokenFormat),
-    AccessTokenFormat.JWT,
-    "How its access tokens are written, unless their client says otherwise: `jwt` or `opaque`. A token for several "
-    "resources is opaque as soon as one of them asks for that.",
-    '"opaque"',
-)
-INTROSPECTION_CLIENT_IDS: Final[Setting[tuple[str, ...]]] = Setting(
-    "introspection_client_ids",
-    kinds.texts("a list of client_ids"),
-    (),
-    "The clients, with a secret or a key, that may introspect the tokens whose audience it is: as a rule one that "
-    "stands for the API itself and has no grant types.",
-    '["orders-api"]',
-)
-RESOURCES: Final = DeclarationTable(
-    "resources",
-    IDENTIFIER,
-    (
-        IDENTIFIER, TENANT, RESOURCE_NAME, SCOPES, ACCESS_TOKEN_LIFETIME, RESOURCE_TOKEN_FORMAT,
-        INTROSPECTION_CLIENT_IDS, DISABLED,
-    ),
-    "An API that accepts tokens.",
-)  # fmt: skip
 
 # --- trusted issuers ---------------------------------------------------------------------------------------
 

@@ -9,9 +9,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Generic, TypeVar
 
+from valetkey.authorization_server.claim_rule import EXPECTED as CLAIM_SOURCE
+from valetkey.authorization_server.claim_rule import ClaimRule
 from valetkey.authorization_server.outbound_guard import Blocks, Openings
+from valetkey.jose import InvalidKey, JwkSet
 from valetkey.oauth.errors import OAuthError
-from valetkey.oauth.types import Issuer, Scope, Seconds
+from valetkey.oauth.types import Issuer, Scope, Seconds, SecretText
 
 Value = TypeVar("Value")
 Value_co = TypeVar("Value_co", covariant=True)
@@ -215,3 +218,32 @@ def _read_table(found: object) -> Mapping[str, object]:
 
 
 TABLE = Kind("a table", _read_table, lambda found: _from_json(found, "a JSON object"))
+
+
+def _read_public_keys(found: object) -> JwkSet:
+    expected = "a JWK Set of public keys: an object with a list of keys"
+    content: str | Mapping[str, object]
+    if isinstance(found, SecretText):
+        content = found.reveal()
+    elif isinstance(found, dict):
+        content = found
+    else:
+        raise ValueError(expected)  # noqa: TRY004 - one error type for all wrong values
+    try:
+        return JwkSet.parse_public(content)
+    except InvalidKey as error:
+        raise ValueError(f"{expected} ({error})") from None
+
+
+PUBLIC_KEYS = Kind("a JWK Set of public keys", _read_public_keys)
+
+
+def _read_claim_rules(found: object) -> tuple[ClaimRule, ...]:
+    return tuple(ClaimRule.parse(claim, text) for claim, text in _read_words(found).items())
+
+
+CLAIM_RULES = Kind(
+    f"a table of claims, each with {CLAIM_SOURCE}",
+    _read_claim_rules,
+    lambda found: _from_json(found, "a JSON object of texts"),
+)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from valetkey.authorization_server.model import RegistrationMode
 from valetkey.authorization_server.policy import PROFILES
+from valetkey.oauth.types import DEFAULT_TENANT
 from valetkey.settings import kinds
 from valetkey.settings.setting import REQUIRED, DeclarationTable, Setting
 
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 
 DISABLED: Final[Setting[bool]] = Setting(
     "disabled", kinds.FLAG, False, "Switches it off without forgetting it.", "true"
+)
+TENANT: Final[Setting[str]] = Setting(
+    "tenant", kinds.text("the name of a tenant"), DEFAULT_TENANT, "The tenant that it belongs to.", '"acme"'
 )
 TENANT_NAME: Final[Setting[str]] = Setting(
     "name",

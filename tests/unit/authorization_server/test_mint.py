@@ -8,7 +8,7 @@ from support.house import API, ISSUER, NOW, OTHER_API, clients, end_users, resou
 from valetkey.authorization_server.decision import ClientIssue, EndUserIssue
 from valetkey.authorization_server.fresh import Fresh
 from valetkey.authorization_server.id_token import id_token_claims, left_half_hash
-from valetkey.authorization_server.mint import access_token_claims, format_for, lifetime_for
+from valetkey.authorization_server.mint import access_token_claims, lifetime_for
 from valetkey.authorization_server.model import (
     AccessTokenFormat,
     Authentication,
@@ -16,6 +16,7 @@ from valetkey.authorization_server.model import (
     Generations,
     StoredAuthorization,
 )
+from valetkey.authorization_server.token_form import format_for
 from valetkey.oauth.types import AuthorizationId, NumericDate, Scope, Seconds, SessionId
 
 FRESH = Fresh(NOW, b"s" * 64)

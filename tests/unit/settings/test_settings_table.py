@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from valetkey.authorization_server.claim_rule import ClaimRule
 from valetkey.authorization_server.model import (
     AccessTokenFormat,
     ApplicationType,
@@ -29,11 +30,11 @@ from valetkey.settings import LogFormat, load
 from valetkey.settings.declared_table import (
     CLIENTS,
     DECLARATIONS,
-    RESOURCES,
     TRUSTED_ISSUERS,
     USERS,
 )
 from valetkey.settings.environment import variable_of
+from valetkey.settings.resource_table import RESOURCES
 from valetkey.settings.setting import FromFile
 from valetkey.settings.table import SETTINGS
 from valetkey.settings.template import template
@@ -127,6 +128,7 @@ DECLARED_EXAMPLES: dict[str, dict[str, tuple[str, str, object]]] = {
         "id_token_signed_response_alg": ('"ES256"', "client.id_token_signed_response_alg", "ES256"),
         "token_endpoint_auth_signing_alg": ('"HS512"', "client.authentication_signing_alg", "HS512"),
         "access_token_format": ('"opaque"', "client.access_token_format", AccessTokenFormat.OPAQUE),
+        "attributes": ('{ tier = "gold" }', "client.attributes", {"tier": "gold"}),
         "token_exchange": (
             '[{ client = "web", resources = ["https://api.example.com"], kind = "impersonation" }]',
             "client.token_exchange",
@@ -153,6 +155,14 @@ DECLARED_EXAMPLES: dict[str, dict[str, tuple[str, str, object]]] = {
         "access_token_lifetime": ("120", "resource.access_token_lifetime", 120),
         "access_token_format": ('"opaque"', "resource.access_token_format", AccessTokenFormat.OPAQUE),
         "introspection_client_ids": ('["api"]', "resource.introspection_client_ids", ("api",)),
+        "claims": (
+            '{ roles = "user.roles", email = "user.email for email" }',
+            "resource.claims",
+            (ClaimRule("roles", "user.roles"), ClaimRule("email", "user.email", "email")),
+        ),
+        "signing_alg": ('"RS256"', "resource.signing_alg", "RS256"),
+        "encryption_jwks": ('"orders.jwks.json"', "resource.encryption_jwks", "as in clients.jwks"),
+        "encryption_enc": ('"A128CBC-HS256"', "resource.encryption_enc", "A128CBC-HS256"),
         "disabled": ("true", "resource.disabled", True),
     },
     "trusted_issuers": {

@@ -57,6 +57,12 @@ class LocalSigner:
             return await loop.run_in_executor(self._slow, lambda: jwt.sign(claims, key, typ=typ))
         return jwt.sign(claims, key, typ=typ)
 
+    async def encrypt(self, signed: str, recipient: Jwk, *, typ: str, encryption: str) -> str:
+        """Return the compact JWE of a signed JWT for the owner of `recipient` (RFC 7519, 11.2)."""
+        from valetkey.jose.jwe import encrypt  # noqa: PLC0415 - most servers never encrypt
+
+        return encrypt(signed.encode("ascii"), recipient, encryption=encryption, header={"cty": "JWT", "typ": typ})
+
     async def public_keys(self) -> JwkSet:
         """Return every key that a verifier may still meet."""
         return (await self._current()).public

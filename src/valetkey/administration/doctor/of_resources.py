@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from valetkey.administration.doctor.finding import Diagnosis, Estate, Said, Severity
-from valetkey.authorization_server.mint import ALGORITHM
 from valetkey.authorization_server.model import AccessTokenFormat, KeyState
 from valetkey.authorization_server.registration import resource_faults
+from valetkey.authorization_server.token_form import ALGORITHM
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,7 +74,8 @@ def _without_key(estate: Estate) -> Iterator[Said]:
     # A tenant gets its keys with its first request: none at all is one that never had any.
     if not active:
         return
-    needed = {ALGORITHM, *(each.id_token_signed_response_alg for each in estate.clients if not each.disabled)}
+    needed = {ALGORITHM, *(each.signing_alg for each in estate.resources if each.signing_alg)}
+    needed |= {*(each.id_token_signed_response_alg for each in estate.clients if not each.disabled)}
     for algorithm in sorted(needed - active):
         if algorithm.startswith("HS"):
             continue

@@ -5,11 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from valetkey.authorization_server.claim_mapping import ClaimFacts, mapped_claims
 from valetkey.authorization_server.client_authentication.method import invalid_client
 from valetkey.authorization_server.client_request import judge_as_client, parse_client_request
 from valetkey.authorization_server.model import Client, Standing
 from valetkey.authorization_server.policy import IntrospectionRule
-from valetkey.authorization_server.presented_token import genuine_access_token, holder_of, is_session_live
+from valetkey.authorization_server.presented_token import (
+    Holder,
+    genuine_access_token,
+    holder_of,
+    is_readable,
+    is_session_live,
+)
 from valetkey.authorization_server.service import AuthorizationServer
 from valetkey.jose import InvalidToken
 from valetkey.oauth.http import NO_STORE, json_response
@@ -58,7 +65,16 @@ class _Question:
         if holder is None:
             return INACTIVE  # RFC7662-4/revoked RFC7662-2.2/inactive RFC7662-2.2/nothing-more
         # RFC7662-2.2/members
-        return access_token_response(token, None if holder.end_user is None else holder.end_user.username)
+        username = None if holder.end_user is None else holder.end_user.username
+        mapped = {} if is_readable(presented) else await self._mapped(token, holder)
+        return access_token_response(token, username, mapped)
+
+    async def _mapped(self, token: AccessToken, holder: Holder) -> Mapping[str, object]:
+        """Return what its resource servers want to know of now, which an opaque token does not carry."""
+        found = [await self.server.stores.resources.find(identifier) for identifier in token.audience]
+        resources = [resource for resource in found if resource is not None]
+        authorization = None if holder.stored is None else holder.stored.authorization
+        return mapped_claims(resources, token.scope, ClaimFacts(holder.client, holder.end_user, authorization))
 
     def _may_ask_for_own(self, client_id: str) -> bool:
         rule = self.server.policy_for(self.client).introspection

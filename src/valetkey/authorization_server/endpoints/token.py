@@ -17,6 +17,7 @@ from valetkey.authorization_server.decision import (
     ClientIssue,
     EndUserIssue,
     ExchangeIssue,
+    Issue,
     Refuse,
     Replay,
     RevokeAuthorization,
@@ -30,13 +31,14 @@ from valetkey.authorization_server.model import Client
 from valetkey.authorization_server.rights import OPENID
 from valetkey.authorization_server.sealing import seal
 from valetkey.authorization_server.service import commit_in_rounds
+from valetkey.authorization_server.token_form import form_for
 from valetkey.oauth.errors import ErrorCode, OAuthError
 from valetkey.oauth.http import HttpRequest, HttpResponse
 from valetkey.oauth.parameters import REPEATABLE, Parameters, parse_form, parse_front_channel
 from valetkey.oauth.types import GrantType
 
 if TYPE_CHECKING:
-    from valetkey.authorization_server.decision import Change, Decision, Issue
+    from valetkey.authorization_server.decision import Change, Decision
     from valetkey.authorization_server.grants.grant import Grant
     from valetkey.authorization_server.model import Resource
     from valetkey.authorization_server.policy import Policy
@@ -147,8 +149,12 @@ async def _decide(exchange: _Exchange, client: Client, server: AuthorizationServ
     policy = server.policy_for(client)
     grant = _grant_for(exchange.grant_type, client, policy)
     asked = grant.parse(exchange.form)
-    facts = await grant.load(asked, client, server, exchange.fresh)
-    return grant.decide(asked, facts, client, policy, exchange.fresh)
+    facts = await grant.load(asked, client, server, exchange.fresh, exchange.request.remote_address)
+    decision = grant.decide(asked, facts, client, policy, exchange.fresh)
+    if isinstance(decision, Issue) and len(decision.resources) > 1:
+        # Whatever the grant: what cannot be written as one token is refused before anything is used up.
+        form_for(await _resources(decision.resources, server), client)
+    return decision
 
 
 def _grant_for(grant_type: GrantType, client: Client, policy: Policy) -> Grant[object, object]:

@@ -64,10 +64,10 @@ class AuthorizationCodeGrant:
         )
 
     async def load(
-        self, asked: CodeRedemption, client: Client, server: AuthorizationServer, fresh: Fresh
+        self, asked: CodeRedemption, client: Client, server: AuthorizationServer, fresh: Fresh, address: str
     ) -> CodeFacts:
         """Read the code, and the catalogue, which is cached."""
-        del client, fresh
+        del client, fresh, address
         return CodeFacts(await server.stores.codes.find(asked.digest), await server.stores.resources.list())
 
     def decide(

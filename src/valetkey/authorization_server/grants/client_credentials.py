@@ -50,10 +50,10 @@ class ClientCredentialsGrant:
         return ClientsOwnRequest(None if scope is None else Scope.parse(scope), form.all("resource"))
 
     async def load(
-        self, asked: ClientsOwnRequest, client: Client, server: AuthorizationServer, fresh: Fresh
+        self, asked: ClientsOwnRequest, client: Client, server: AuthorizationServer, fresh: Fresh, address: str
     ) -> ClientFacts:
         """Read the counters; the catalogue is cached."""
-        del asked, fresh
+        del asked, fresh, address
         return ClientFacts(
             await server.stores.clients.generations(client.client_id), await server.stores.resources.list()
         )

@@ -63,9 +63,11 @@ class DeviceCodeGrant:
         code = OpaqueToken.presented(form.require("device_code", "RFC8628-3.4/device-code"))
         return Poll(code.digest(), form.all("resource"))
 
-    async def load(self, asked: Poll, client: Client, server: AuthorizationServer, fresh: Fresh) -> DeviceFacts:
+    async def load(
+        self, asked: Poll, client: Client, server: AuthorizationServer, fresh: Fresh, address: str
+    ) -> DeviceFacts:
         """Read the device code, and the catalogue, which is cached."""
-        del client, fresh
+        del client, fresh, address
         return DeviceFacts(
             await server.stores.device_codes.find(asked.digest), await server.stores.resources.list()
         )

@@ -32,8 +32,10 @@ class Grant(Protocol[Asked, Facts]):
         """Return what was asked; raises OAuthError."""
         ...
 
-    async def load(self, asked: Asked, client: Client, server: AuthorizationServer, fresh: Fresh) -> Facts:
-        """Read the facts that decide, at the moment `fresh.now`."""
+    async def load(
+        self, asked: Asked, client: Client, server: AuthorizationServer, fresh: Fresh, address: str
+    ) -> Facts:
+        """Read the facts that decide, at the moment `fresh.now`; `address` is where the request came from."""
         ...
 
     def decide(self, asked: Asked, facts: Facts, client: Client, policy: Policy, fresh: Fresh) -> Decision:

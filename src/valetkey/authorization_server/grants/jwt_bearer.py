@@ -90,9 +90,10 @@ class JwtBearerGrant:
         )
 
     async def load(
-        self, asked: BearerRequest, client: Client, server: AuthorizationServer, fresh: Fresh
+        self, asked: BearerRequest, client: Client, server: AuthorizationServer, fresh: Fresh, address: str
     ) -> BearerFacts:
         """Verify the assertion and read whom it means; raises OAuthError `invalid_grant`."""
+        del address
         text = asked.assertion.reveal()
         trusted = await _trusted(text, client, server)
         verifier = Verifier.of_kind(

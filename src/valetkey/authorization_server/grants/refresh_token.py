@@ -79,9 +79,11 @@ class RefreshTokenGrant:
         scope = form.get("scope")
         return Refresh(token, None if scope is None else Scope.parse(scope), form.all("resource"))
 
-    async def load(self, asked: Refresh, client: Client, server: AuthorizationServer, fresh: Fresh) -> RefreshFacts:
+    async def load(
+        self, asked: Refresh, client: Client, server: AuthorizationServer, fresh: Fresh, address: str
+    ) -> RefreshFacts:
         """Read the token and, where its authorization dies with a session, that session."""
-        del client, fresh
+        del client, fresh, address
         found = await server.stores.refresh_tokens.find(asked.token.digest())
         session = None
         if found is not None:

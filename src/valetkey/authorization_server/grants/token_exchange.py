@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from valetkey.authorization_server.decision import ClientStamp, ExchangeIssue, Refuse
-from valetkey.authorization_server.mint import PREFIX, format_for
+from valetkey.authorization_server.mint import PREFIX
 from valetkey.authorization_server.model import (
     AccessTokenFormat,
     ExchangeKind,
@@ -23,6 +23,7 @@ from valetkey.authorization_server.presented_token import (
     stamp_of,
 )
 from valetkey.authorization_server.rights import Rights, exchanged
+from valetkey.authorization_server.token_form import format_for
 from valetkey.jose import InvalidToken
 from valetkey.oauth.access_token import AccessToken, PrincipalKind
 from valetkey.oauth.errors import ErrorCode, OAuthError
@@ -105,9 +106,10 @@ class TokenExchangeGrant:
         )
 
     async def load(
-        self, asked: Exchange, client: Client, server: AuthorizationServer, fresh: Fresh
+        self, asked: Exchange, client: Client, server: AuthorizationServer, fresh: Fresh, address: str
     ) -> ExchangeFacts:
         """Read what the tokens say and whether they live."""
+        del address
         # The counters first: what moves on while the tokens are read makes the new token stale at once.
         generations = await server.stores.clients.generations(client.client_id)
         return ExchangeFacts(

@@ -7,6 +7,7 @@ new versions run side by side.
 import msgspec
 
 from valetkey.adapters.storage.sql.step import Record
+from valetkey.authorization_server.claim_rule import ClaimRule
 from valetkey.authorization_server.model import (
     AccessTokenFormat,
     ApplicationType,
@@ -89,6 +90,7 @@ class _ClientDocument(msgspec.Struct, frozen=True):
     authentication_signing_alg: str | None = None
     registration: _RegistrationDocument | None = None
     token_exchange: tuple[_ExchangeDocument, ...] = ()
+    attributes: dict[str, object] = {}
 
 
 class _ResourceDocument(msgspec.Struct, frozen=True):
@@ -99,6 +101,10 @@ class _ResourceDocument(msgspec.Struct, frozen=True):
     disabled: bool
     access_token_format: AccessTokenFormat = AccessTokenFormat.JWT
     introspection_client_ids: tuple[str, ...] = ()
+    claims: tuple[tuple[str, str], ...] = ()
+    signing_alg: str | None = None
+    encryption_jwks: dict[str, object] | None = None
+    encryption_enc: str = "A256GCM"
 
 
 class _EndUserDocument(msgspec.Struct, frozen=True):
@@ -177,6 +183,7 @@ def client_document(client: Client) -> str:
                 _ExchangeDocument(rule.subject_client_id, rule.resources, rule.kind)
                 for rule in client.token_exchange
             ),
+            attributes=dict(client.attributes),
         )
     )
 
@@ -207,6 +214,7 @@ def client_from(row: Record) -> Client:
             ExchangeRule(ClientId(rule.subject_client_id), rule.resources, rule.kind)
             for rule in found.token_exchange
         ),
+        attributes=found.attributes,
         managed_by=found.managed_by,
         disabled=bool(row[1]),
     )
@@ -223,6 +231,10 @@ def resource_document(resource: Resource) -> str:
             resource.disabled,
             resource.access_token_format,
             resource.introspection_client_ids,
+            tuple((rule.claim, str(rule)) for rule in resource.claims),
+            resource.signing_alg,
+            None if resource.encryption_jwks is None else resource.encryption_jwks.as_dict(),
+            resource.encryption_enc,
         )
     )
 
@@ -238,6 +250,10 @@ def resource_from(row: Record) -> Resource:
         access_token_lifetime=None if lifetime is None else Seconds(lifetime),
         access_token_format=found.access_token_format,
         introspection_client_ids=tuple(map(ClientId, found.introspection_client_ids)),
+        claims=tuple(ClaimRule.parse(claim, text) for claim, text in found.claims),
+        signing_alg=found.signing_alg,
+        encryption_jwks=None if found.encryption_jwks is None else JwkSet.parse(found.encryption_jwks),
+        encryption_enc=found.encryption_enc,
         managed_by=found.managed_by,
         disabled=found.disabled,
     )
