@@ -6,6 +6,8 @@ import html
 import queue
 import threading
 import webbrowser
+from base64 import b64encode
+from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Final, Self
 from urllib.parse import parse_qs, urlsplit
@@ -22,11 +24,16 @@ if TYPE_CHECKING:
 PATH: Final = "/callback"
 SECONDS: Final = 300
 _PATIENCE: Final = 10
+_STYLE: Final = (
+    ":root{color-scheme:light dark;font:1.125rem/1.5 system-ui,sans-serif}"
+    "body{margin:20vh auto;max-width:32rem;padding:0 1.5rem}h1{font-size:1.5rem;margin:0 0 .5rem}p{margin:0}"
+)
+_STYLE_HASH: Final = b64encode(sha256(_STYLE.encode()).digest()).decode()
 _HEADERS: Final = (
     ("content-type", "text/html; charset=utf-8"),
     ("cache-control", "no-store"),
     ("referrer-policy", "no-referrer"),
-    ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
+    ("content-security-policy", f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; frame-ancestors 'none'"),
     ("x-content-type-options", "nosniff"),
     ("connection", "close"),
 )
@@ -148,8 +155,8 @@ def _answering(listener: LoopbackListener) -> type[BaseHTTPRequestHandler]:
 
 
 def _page(title: str, text: str) -> str:
-    words = html.escape(text)
     return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f"<title>{title}</title><h1>{title}</h1><p>{words}</p></html>\n"
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        f'<meta name="viewport" content="width=device-width"><title>{title}</title><style>{_STYLE}</style></head>'
+        f"<body><h1>{title}</h1><p>{html.escape(text)}</p></body></html>\n"
     )
