@@ -164,7 +164,9 @@ def returned(found: Answer) -> dict[str, str]:
     assert found.status == 303
     assert location is not None
     assert not location.startswith("/"), location
-    pairs = parse_qsl(urlsplit(location).query, keep_blank_values=True)
+    parts = urlsplit(location)
+    assert not (parts.query and parts.fragment), location
+    pairs = parse_qsl(parts.query or parts.fragment, keep_blank_values=True)
     assert len(dict(pairs)) == len(pairs)
     return dict(pairs)
 

@@ -31,7 +31,7 @@ def allow_origin(request: HttpRequest, client: Client) -> Headers:
 
 def readable(error: OAuthError, headers: Headers) -> OAuthError:
     """Return the error with the headers that let the client's own script read it."""
-    return OAuthError(
+    return type(error)(
         error.code,
         error.description,
         error.requirement,

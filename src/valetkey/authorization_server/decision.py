@@ -326,6 +326,8 @@ class EndUserIssue:
     changes: Changes
     keep_reply_under: OpaqueToken | None = None
     """The presented refresh token: the endpoint seals the reply under it and completes RotateRefreshToken."""
+    expires_at: NumericDate | None = None
+    """When the access token ends at the latest; None leaves that to its resources and the policy."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,9 @@ from valetkey.authorization_server.registered import RegistrationMode
 from valetkey.oauth.token_exchange import GRANT_TYPE as TOKEN_EXCHANGE
 from valetkey.oauth.types import GrantType, Seconds
 
+IMPLICIT: Final = GrantType("implicit")
+"""Served by the authorization endpoint alone (RFC 6749, 4.2)."""
+
 
 class PkceRule(StrEnum):
     """Who must send a code challenge (RFC 7636; OAuth 2.1, 4.1.1)."""
@@ -153,6 +156,13 @@ MCP: Final = replace(
     client_urls=ClientUrlRule.READ,
     registration=RegistrationMode.OPEN,
 )
+LEGACY: Final = replace(
+    OAUTH_2_1,
+    name="LEGACY",
+    grant_types=OAUTH_2_1.grant_types | {IMPLICIT, GrantType("password")},
+    response_types=OAUTH_2_1.response_types | {"token"},
+)
+"""For clients that cannot be changed yet: what OAuth 2.1 removed, and nothing else of it is loosened."""
 
-PROFILES: Final[dict[str, Policy]] = {policy.name: policy for policy in (OAUTH_2_1, OPENID, MCP)}
+PROFILES: Final[dict[str, Policy]] = {policy.name: policy for policy in (OAUTH_2_1, OPENID, MCP, LEGACY)}
 """Every profile that settings, tenants and clients can name."""

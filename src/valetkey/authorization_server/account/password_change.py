@@ -11,7 +11,6 @@ from valetkey.authorization_server.account.showing import account_page, confirma
 from valetkey.authorization_server.account.visit import account_path
 from valetkey.authorization_server.audit import by_end_user
 from valetkey.authorization_server.browser import BROWSER_LIFETIME, next_handle, set_cookie
-from valetkey.authorization_server.budgets import counted, wait_for
 from valetkey.authorization_server.decision import Changes
 from valetkey.authorization_server.fresh import Fresh
 from valetkey.authorization_server.model import PasswordHash
@@ -21,6 +20,7 @@ from valetkey.authorization_server.user_authentication.password import (
     forgiven,
     is_password,
     load_claimant,
+    wait_before,
 )
 from valetkey.oauth.errors import Unavailable
 from valetkey.oauth.http import see_other
@@ -59,8 +59,8 @@ async def change_password(desk: Desk, form: Parameters, request: HttpRequest) ->
         return await _again(desk, following)
     browser_id = seat.browser.browser.browser_id
     claimant = await load_claimant(end_user.username, request.remote_address, browser_id, server.stores)
-    if not await server.stores.commit(counted(claimant.budgets, desk.fresh.now), by_end_user(request, desk.fresh)):
-        wait = await wait_for(claimant.budgets, server.stores, desk.fresh.now)
+    wait = await wait_before(claimant, server.stores, desk.fresh.now, by_end_user(request, desk.fresh))
+    if wait:
         _log(desk, request, "account.password_throttled")
         return await _again(desk, AccountProblem.TOO_MANY_ATTEMPTS, wait)
     try:

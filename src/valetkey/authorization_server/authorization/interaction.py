@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Final
 from valetkey.authorization_server.authorization.forwarding import forwarding_of
 from valetkey.authorization_server.authorization.request import PageRefusal, Prompt
 from valetkey.authorization_server.authorization.response import RedirectError
+from valetkey.authorization_server.authorization.response_types import Artefact
 from valetkey.authorization_server.browser import TOUCH_INTERVAL
 from valetkey.authorization_server.decision import (
     Changes,
+    EndUserIssue,
     FinishInteraction,
     GrantAuthorization,
     KeepRegistration,
@@ -28,10 +30,12 @@ from valetkey.authorization_server.model import (
     Generations,
     Interaction,
     ManagedBy,
+    StoredAuthorization,
     StoredSession,
 )
 from valetkey.authorization_server.pages import ErrorKind
 from valetkey.authorization_server.policy import SessionBinding
+from valetkey.authorization_server.registration import LONGEST_ACCESS_TOKEN
 from valetkey.authorization_server.rights import OFFLINE_ACCESS, OPENID
 from valetkey.oauth.errors import ErrorCode, OAuthError
 from valetkey.oauth.types import AuthorizationId, NumericDate, OpaqueToken, Scope, Subject
@@ -77,11 +81,13 @@ class NeedConsent:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """The code may be handed out once `changes` are committed."""
+    """What was asked for may be handed out once `changes` are committed: a code, an access token, or both."""
 
-    code: OpaqueToken
+    code: OpaqueToken | None
     subject: Subject
     changes: Changes
+    token: EndUserIssue | None = None
+    """What an access token of the front channel says; the endpoint mints it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +269,9 @@ def _grant(
     policy: Policy,
     fresh: Fresh,
 ) -> Grant:
-    token = fresh.token(CODE_PREFIX, "code")
+    gives_code = Artefact.CODE in asked.artefacts
+    # Without a code nothing can be renewed: what is granted lives as long as a token can.
+    lifetime = policy.authorization_lifetime if gives_code else LONGEST_ACCESS_TOKEN
     authorization = Authorization(
         authorization_id=AuthorizationId(fresh.identifier("authorization")),
         client_id=asked.client.client_id,
@@ -273,31 +281,49 @@ def _grant(
         authentication=session.session.authentication,
         generations=generations,
         created_at=fresh.now,
-        expires_at=NumericDate(fresh.now + policy.authorization_lifetime),
+        expires_at=NumericDate(fresh.now + lifetime),
         sid=session.session.sid,
         bound_to_session=is_bound(asked.scope, policy),
         nonce=asked.nonce,
     )
-    code = AuthorizationCode(
+    token = fresh.token(CODE_PREFIX, "code")
+    code = _code(asked, token, authorization, policy) if gives_code else None
+    changes = (
+        *_finish(facts.interaction, fresh.now),
+        GrantAuthorization(authorization, code, relies_on_consent=_relies_on_consent(asked, facts)),
+        *_keep(asked.client, authorization, policy, fresh),
+        *_remember(asked, facts, authorization, policy),
+        *_touch(session, fresh.now),
+    )
+    issue = _token_issue(authorization, policy) if Artefact.ACCESS_TOKEN in asked.artefacts else None
+    return Grant(token if gives_code else None, authorization.subject, changes, issue)
+
+
+def _code(
+    asked: VerifiedAuthorizationRequest, token: OpaqueToken, authorization: Authorization, policy: Policy
+) -> AuthorizationCode:
+    return AuthorizationCode(
         digest=token.digest(),
         authorization_id=authorization.authorization_id,
         client_id=authorization.client_id,
         redirect_uri=asked.to.uri,
         redirect_uri_was_sent=asked.redirect_uri_was_sent,
         code_challenge=asked.code_challenge,  # RFC7636-4.4
-        created_at=fresh.now,
-        expires_at=NumericDate(fresh.now + policy.code_lifetime),
+        created_at=authorization.created_at,
+        expires_at=NumericDate(authorization.created_at + policy.code_lifetime),
     )
-    return Grant(
-        token,
-        authorization.subject,
-        (
-            *_finish(facts.interaction, fresh.now),
-            GrantAuthorization(authorization, code, relies_on_consent=_relies_on_consent(asked, facts)),
-            *_keep(asked.client, authorization, policy, fresh),
-            *_remember(asked, facts, authorization, policy),
-            *_touch(session, fresh.now),
-        ),
+
+
+def _token_issue(authorization: Authorization, policy: Policy) -> EndUserIssue:
+    """Return what a token says that is handed out in the front channel: for a short time, and never renewed."""
+    return EndUserIssue(
+        StoredAuthorization(authorization, authorization.generations),
+        authorization.scope,
+        authorization.resources,
+        refresh_token=None,
+        id_token_nonce_applies=False,
+        changes=(),
+        expires_at=NumericDate(authorization.created_at + policy.access_token_lifetime),
     )
 
 
@@ -305,7 +331,7 @@ def _deny(
     asked: VerifiedAuthorizationRequest, facts: Facts, error: OAuthError, policy: Policy, fresh: Fresh
 ) -> Deny:
     forwarding = forwarding_of(asked.client, asked.parameters, policy)
-    refusal = RedirectError(asked.to, error, asked.state, forwarding, asked.client.name)
+    refusal = RedirectError(asked.to, error, asked.state, forwarding, asked.client.name, mode=asked.mode)
     return Deny(refusal, _finish(facts.interaction, fresh.now))
 
 

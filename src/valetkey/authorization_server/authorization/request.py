@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from valetkey.authorization_server.authorization.response_types import Artefact, ResponseMode
 from valetkey.authorization_server.model import ApplicationType, Client
 from valetkey.authorization_server.pages import ErrorKind, ErrorPage
 from valetkey.authorization_server.policy import LoopbackHostRule
@@ -59,6 +60,8 @@ class VerifiedAuthorizationRequest:
     """Whom a verified `id_token_hint` names; it never signs anyone in."""
     parameters: Parameters
     """As sent, to be stored while the end-user is asked."""
+    artefacts: frozenset[Artefact] = frozenset({Artefact.CODE})
+    mode: ResponseMode = ResponseMode.QUERY
 
 
 class PageRefusal(Exception):

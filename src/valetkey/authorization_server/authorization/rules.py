@@ -11,6 +11,13 @@ from valetkey.authorization_server.authorization.forwarding import forwarding_of
 from valetkey.authorization_server.authorization.id_token_hint import hinted_subject
 from valetkey.authorization_server.authorization.request import Prompt, VerifiedAuthorizationRequest
 from valetkey.authorization_server.authorization.response import RedirectError
+from valetkey.authorization_server.authorization.response_types import (
+    Artefact,
+    ResponseMode,
+    ResponseType,
+    error_mode,
+    response_type_of,
+)
 from valetkey.authorization_server.model import Resource
 from valetkey.authorization_server.policy import PkceRule, Policy
 from valetkey.authorization_server.rights import OFFLINE_ACCESS, OPENID, rights_for
@@ -65,16 +72,15 @@ def verify_request(
         return _verified(asked, terms)
     except OAuthError as error:
         forwarding = forwarding_of(asked.client, asked.parameters, terms.policy)
-        raise RedirectError(asked.to, error, asked.state, forwarding, asked.client.name) from None
+        mode = error_mode(asked.parameters)
+        raise RedirectError(asked.to, error, asked.state, forwarding, asked.client.name, mode=mode) from None
 
 
 def _verified(asked: AuthorizationRequest, terms: Terms) -> VerifiedAuthorizationRequest:
     parameters, client, policy = asked.parameters, asked.client, terms.policy
     _judge_unsupported(parameters)
-    _judge_response(parameters, client, policy)
-    challenge = parse_challenge(parameters.get("code_challenge"), parameters.get("code_challenge_method"))
-    if challenge is None and (policy.pkce is PkceRule.REQUIRED or client.is_public):
-        raise _invalid("The parameter code_challenge is missing.", "RFC7636-4.4.1/required")
+    response_type = _response_type(parameters, client, policy)
+    gives_code = Artefact.CODE in response_type.artefacts
     prompt = _prompt(parameters.get("prompt"))
     rights = _rights(parameters, client, terms)
     return VerifiedAuthorizationRequest(
@@ -82,15 +88,17 @@ def _verified(asked: AuthorizationRequest, terms: Terms) -> VerifiedAuthorizatio
         to=asked.to,
         redirect_uri_was_sent=asked.redirect_uri_was_sent,
         state=asked.state,
-        scope=_without_idle_offline_access(rights.scope, prompt, client),
+        scope=_without_idle_offline_access(rights.scope, prompt, client, response_type),
         resources=rights.resources,
-        code_challenge=challenge,
+        code_challenge=_challenge(parameters, client, policy) if gives_code else None,
         nonce=parameters.get("nonce") if OPENID in rights.scope else None,
         prompt=prompt,
         max_age=_max_age(parameters.get("max_age")),
         login_hint=_login_hint(parameters.get("login_hint")),
         hinted_subject=_hinted(parameters.get("id_token_hint"), client, terms),
         parameters=parameters,
+        artefacts=response_type.artefacts,
+        mode=_mode(parameters, response_type),
     )
 
 
@@ -100,20 +108,36 @@ def _judge_unsupported(parameters: Parameters) -> None:
             raise OAuthError(code, f"The parameter {name} is not supported.", requirement)
 
 
-def _judge_response(parameters: Parameters, client: Client, policy: Policy) -> None:
-    response_type = parameters.require("response_type", "RFC6749-3.1.1/response-type")
-    if response_type not in policy.response_types:
+def _response_type(parameters: Parameters, client: Client, policy: Policy) -> ResponseType:
+    asked = parameters.require("response_type", "RFC6749-3.1.1/response-type")
+    found = response_type_of(asked)
+    if found is None or found.name not in policy.response_types:
         raise OAuthError(
             ErrorCode.UNSUPPORTED_RESPONSE_TYPE,
             "The response_type is not supported.",
             "RFC6749-3.1.1/response-type",
         )
-    if CODE not in client.grant_types or CODE not in policy.grant_types:
+    if not found.grant_types <= client.grant_types & policy.grant_types:
         raise OAuthError(
             ErrorCode.UNAUTHORIZED_CLIENT, "The client may not use this grant.", "RFC6749-4.1.2.1/error"
         )
-    if parameters.get("response_mode") not in {None, "query"}:
+    return found
+
+
+def _mode(parameters: Parameters, response_type: ResponseType) -> ResponseMode:
+    asked = parameters.get("response_mode")
+    if asked is None:
+        return response_type.modes[0]
+    if asked not in list(response_type.modes):
         raise _invalid("The response_mode is not supported.", "OIDCC-3.1.2.5")
+    return ResponseMode(asked)
+
+
+def _challenge(parameters: Parameters, client: Client, policy: Policy) -> str | None:
+    challenge = parse_challenge(parameters.get("code_challenge"), parameters.get("code_challenge_method"))
+    if challenge is None and (policy.pkce is PkceRule.REQUIRED or client.is_public):
+        raise _invalid("The parameter code_challenge is missing.", "RFC7636-4.4.1/required")
+    return challenge
 
 
 def _rights(parameters: Parameters, client: Client, terms: Terms) -> Rights:
@@ -124,9 +148,12 @@ def _rights(parameters: Parameters, client: Client, terms: Terms) -> Rights:
     return rights_for(scope, parameters.all("resource"), client, terms.catalogue, terms.policy)
 
 
-def _without_idle_offline_access(scope: Scope, prompt: frozenset[Prompt], client: Client) -> Scope:
+def _without_idle_offline_access(
+    scope: Scope, prompt: frozenset[Prompt], client: Client, response_type: ResponseType
+) -> Scope:
     # It counts only where the end-user is asked and a refresh token can come of it (OpenID Connect Core, 11).
-    if Prompt.CONSENT in prompt and REFRESH in client.grant_types:
+    gives_code = Artefact.CODE in response_type.artefacts
+    if gives_code and Prompt.CONSENT in prompt and REFRESH in client.grant_types:
         return scope  # OIDCC-11/consent
     return Scope(scope - {OFFLINE_ACCESS})  # OIDCC-11/ignored
 

@@ -26,10 +26,12 @@ from valetkey.authorization_server.authorization.loading import (
 )
 from valetkey.authorization_server.authorization.request import PageRefusal
 from valetkey.authorization_server.authorization.response import (
+    Addressee,
     RedirectError,
     code_response,
     error_location,
     error_response,
+    token_response,
 )
 from valetkey.authorization_server.browser import (
     STRANGER_LIFETIME,
@@ -42,6 +44,7 @@ from valetkey.authorization_server.browser import (
 from valetkey.authorization_server.decision import AdvanceInteraction, Changes, OpenBrowser, OpenInteraction
 from valetkey.authorization_server.device.loading import next_page
 from valetkey.authorization_server.device.visit import is_device_visit
+from valetkey.authorization_server.mint import mint_access_token
 from valetkey.authorization_server.pages import ErrorKind, LeavingPage, Page
 from valetkey.authorization_server.service import commit_in_rounds
 from valetkey.oauth.errors import ErrorCode, OAuthError
@@ -52,6 +55,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from valetkey.authorization_server.authorization.loading import Judged
+    from valetkey.authorization_server.authorization.request import VerifiedAuthorizationRequest
     from valetkey.authorization_server.browser import PresentBrowser
     from valetkey.authorization_server.fresh import Fresh
     from valetkey.authorization_server.model import Browser
@@ -101,7 +105,7 @@ def _attempt(request: HttpRequest, server: AuthorizationServer, fresh: Fresh) ->
         return (
             _entered_again(found, server, fresh)
             if browser is None and request.method == "POST"
-            else (_answered(found, None, server, fresh))
+            else await _answered(found, None, server, fresh)
         )
 
     async def resume() -> Outcome:
@@ -110,7 +114,7 @@ def _attempt(request: HttpRequest, server: AuthorizationServer, fresh: Fresh) ->
             return Told(see_other(account_path(server))), ()
         if is_device_visit(visit.interaction):
             return Told(await next_page(visit, handle or "", server, fresh)), ()
-        return _answered(await judged(visit, server, fresh), handle, server, fresh)
+        return await _answered(await judged(visit, server, fresh), handle, server, fresh)
 
     return begin if handle is None or "client_id" in parameters else resume
 
@@ -133,12 +137,12 @@ def _entered_again(found: Judged, server: AuthorizationServer, fresh: Fresh) -> 
     return Told(back_to_authorize(handle.reveal(), server)), (OpenInteraction(interaction),)
 
 
-def _answered(found: Judged, handle: str | None, server: AuthorizationServer, fresh: Fresh) -> Outcome:
+async def _answered(found: Judged, handle: str | None, server: AuthorizationServer, fresh: Fresh) -> Outcome:
     decision, asked = found.decision, found.asked
     match decision:
-        case Grant(code, subject, changes):
-            answer = code_response(asked.to, code, asked.state, server.issuer)
-            return Told(answer, "authorization.granted", None, asked.client.client_id, subject), changes
+        case Grant():
+            answer, changes = await _granted(decision, asked, server, fresh)
+            return Told(answer, "authorization.granted", None, asked.client.client_id, decision.subject), changes
         case Deny(refusal, changes):
             # Nobody gets here without a session, but for silent requests, which are always redirected.
             told = _refused(refusal, server, is_signed_in=True)
@@ -150,6 +154,24 @@ def _answered(found: Judged, handle: str | None, server: AuthorizationServer, fr
             answer, changes = _interrupted(paths.LOGIN, found, handle, server, fresh)
             return Told(answer), changes
     assert_never(decision)
+
+
+async def _granted(
+    decision: Grant, asked: VerifiedAuthorizationRequest, server: AuthorizationServer, fresh: Fresh
+) -> tuple[HttpResponse, Changes]:
+    """Return what carries the code or the token; a token is minted before what makes it good is committed."""
+    if decision.code is not None:
+        return code_response(asked.to, decision.code, asked.state, server.issuer), decision.changes
+    if decision.token is None:
+        raise ValueError("a response carries a code or a token")
+    issue = decision.token
+    found = [await server.stores.resources.find(one) for one in issue.resources]
+    resources = [one for one in found if one is not None]
+    minted = await mint_access_token(issue, asked.client, resources, server, fresh)
+    addressee = Addressee(asked.to, asked.state, asked.mode)
+    answer = token_response(addressee, minted, issue.scope, server.issuer)
+    # A browser keeps no copy of it: RFC6749-5.1/no-store
+    return answer, (*decision.changes, *minted.changes)
 
 
 def _refused(refusal: RedirectError, server: AuthorizationServer, *, is_signed_in: bool) -> HttpResponse | Page:

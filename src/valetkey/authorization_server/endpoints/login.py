@@ -30,7 +30,6 @@ from valetkey.authorization_server.browser import (
     remembered_until,
     set_cookie,
 )
-from valetkey.authorization_server.budgets import counted, wait_for
 from valetkey.authorization_server.decision import AdvanceInteraction, Changes, RotateBrowserHandle, StartSession
 from valetkey.authorization_server.model import EndUser, Generations, Interaction, Session
 from valetkey.authorization_server.pages import ErrorKind, FormTarget, LoginPage, LoginProblem, Page
@@ -42,6 +41,7 @@ from valetkey.authorization_server.user_authentication.password import (
     forgiven,
     is_password,
     load_claimant,
+    wait_before,
 )
 from valetkey.oauth.errors import Unavailable
 from valetkey.oauth.types import SessionId
@@ -103,8 +103,8 @@ async def _attempt(
     username, stores = form.get("username") or "", server.stores
     claimant = await load_claimant(username, request.remote_address, door.browser.browser.browser_id, stores)
     page = _page(door, server, username[:MAXIMUM_USERNAME])
-    if not await stores.commit(counted(claimant.budgets, fresh.now), by_end_user(request, fresh)):
-        wait = await wait_for(claimant.budgets, stores, fresh.now)
+    wait = await wait_before(claimant, stores, fresh.now, by_end_user(request, fresh))
+    if wait:
         _log(server, request, "login.throttled")
         too_many = replace(page, problem=LoginProblem.TOO_MANY_ATTEMPTS, retry_after=wait)
         return Page(too_many, (("retry-after", str(wait)),))

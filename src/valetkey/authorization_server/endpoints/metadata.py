@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from valetkey.authorization_server import paths
+from valetkey.authorization_server.authorization.response_types import RESPONSE_TYPES, ResponseMode
 from valetkey.authorization_server.claims import CLAIMS_OF_SCOPE
 from valetkey.authorization_server.client_authentication import ASSERTION_ALGORITHMS, METHODS
 from valetkey.authorization_server.grants import GRANTS
 from valetkey.authorization_server.grants.device_code import DEVICE_CODE
 from valetkey.authorization_server.model import AuthenticationMethod, RegistrationMode
-from valetkey.authorization_server.policy import ClientUrlRule
+from valetkey.authorization_server.policy import IMPLICIT, ClientUrlRule, Policy
 from valetkey.authorization_server.rights import END_USER_SCOPES
 from valetkey.authorization_server.self_registration.admission import mode_of
 from valetkey.oauth import pkce
@@ -56,8 +57,8 @@ def server_metadata(
         registration_endpoint=_registration_endpoint(server),
         scopes_supported=tuple(sorted(END_USER_SCOPES.union(scopes))),  # OIDCD-3/openid-scope
         response_types_supported=tuple(sorted(server.policy.response_types)),  # RFC8414-2/response-types-supported
-        response_modes_supported=("query",),
-        grant_types_supported=tuple(name for name in GRANTS if name in server.policy.grant_types),
+        response_modes_supported=_response_modes(server.policy),
+        grant_types_supported=tuple(name for name in (*GRANTS, IMPLICIT) if name in server.policy.grant_types),
         subject_types_supported=("public",),
         id_token_signing_alg_values_supported=tuple(sorted(algorithms)),  # OIDCD-3/rs256
         token_endpoint_auth_methods_supported=tuple(method.value for method in METHODS),
@@ -82,3 +83,8 @@ def server_metadata(
 def _registration_endpoint(server: AuthorizationServer) -> str | None:
     is_closed = mode_of(server.tenant, server.policy) is RegistrationMode.CLOSED
     return None if is_closed else server.issuer.endpoint(paths.REGISTRATION)
+
+
+def _response_modes(policy: Policy) -> tuple[str, ...]:
+    used = {mode for name in policy.response_types for mode in RESPONSE_TYPES[name].modes}
+    return tuple(mode.value for mode in ResponseMode if mode in used)

@@ -8,6 +8,7 @@ from valetkey.authorization_server.grants.authorization_code import Authorizatio
 from valetkey.authorization_server.grants.client_credentials import ClientCredentialsGrant
 from valetkey.authorization_server.grants.device_code import DeviceCodeGrant
 from valetkey.authorization_server.grants.jwt_bearer import JwtBearerGrant
+from valetkey.authorization_server.grants.password import PasswordGrant
 from valetkey.authorization_server.grants.refresh_token import RefreshTokenGrant
 from valetkey.authorization_server.grants.token_exchange import TokenExchangeGrant
 
@@ -22,6 +23,7 @@ _ROWS: Final[tuple[Grant[Any, Any], ...]] = (
     RefreshTokenGrant(),
     TokenExchangeGrant(),
     JwtBearerGrant(),
+    PasswordGrant(),
 )
 
 GRANTS: Final[dict[GrantType, Grant[Any, Any]]] = {grant.grant_type: grant for grant in _ROWS}

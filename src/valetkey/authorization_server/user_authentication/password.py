@@ -7,16 +7,18 @@ import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from valetkey.authorization_server.budgets import Budget, network_of
+from valetkey.authorization_server.budgets import Budget, counted, network_of, wait_for
 from valetkey.authorization_server.decision import ForgiveAttempts
 from valetkey.authorization_server.model import EndUser, normalised_username
 from valetkey.authorization_server.user_authentication.acr import SINGLE_FACTOR, UserAuthenticationMethod
 from valetkey.oauth.types import SecretText, Subject
 
 if TYPE_CHECKING:
+    from valetkey.authorization_server.audit import Origin
     from valetkey.authorization_server.decision import Changes
     from valetkey.authorization_server.model import BrowserId
     from valetkey.authorization_server.ports import PasswordHasher, Stores
+    from valetkey.oauth.types import NumericDate
 
 METHOD: Final = UserAuthenticationMethod("password", SINGLE_FACTOR, ("pwd",))
 MAXIMUM_PASSWORD_OCTETS: Final = 1_024
@@ -33,13 +35,27 @@ class Claimant:
     budgets: tuple[Budget, ...]
 
 
-async def load_claimant(username: str, address: str, browser_id: BrowserId, stores: Stores) -> Claimant:
-    """Read who `username` names and whose attempts count; the same questions are asked for an unknown one."""
+async def load_claimant(username: str, address: str, browser_id: BrowserId | None, stores: Stores) -> Claimant:
+    """Read who `username` names and whose attempts count; the same questions are asked for an unknown one.
+
+    Without a browser, nobody's attempts count for less than a stranger's.
+    """
     name = normalised_username(username) if len(username) <= MAXIMUM_USERNAME else ""
     end_user = await stores.end_users.find_by_username(name)
     subject = end_user.subject if end_user is not None else Subject("")
-    is_known = await stores.browsers.has_known(browser_id, subject)
-    return Claimant(end_user, _own_budget(name, browser_id) if is_known else _shared_budgets(name, address))
+    if browser_id is not None and await stores.browsers.has_known(browser_id, subject):
+        return Claimant(end_user, _own_budget(name, browser_id))
+    return Claimant(end_user, _shared_budgets(name, address))
+
+
+async def wait_before(claimant: Claimant, stores: Stores, now: NumericDate, origin: Origin | None) -> int:
+    """Take an attempt from every budget and return 0, or the seconds to wait where one is used up.
+
+    It comes before any comparison, wherever a password is asked: guesses are counted, not only failures.
+    """
+    if await stores.commit(counted(claimant.budgets, now), origin):
+        return 0
+    return max(1, await wait_for(claimant.budgets, stores, now))
 
 
 def forgiven(budgets: tuple[Budget, ...]) -> Changes:
