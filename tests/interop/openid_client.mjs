@@ -85,3 +85,13 @@ await answer({
     return { status: response.status, body: await response.json() };
   },
 });
+  grant: ({ grant_type, ...parameters }) => client.genericGrantRequest(config, grant_type, parameters),
+
+  device: (parameters) => client.initiateDeviceAuthorization(config, parameters),
+
+  // Waits and asks as often as the answers say, until they say something else.
+  async poll({ device }) {
+    const tokens = await client.pollDeviceAuthorizationGrant(config, device);
+    return { ...tokens, claims: tokens.claims() ?? null };
+  },
+
