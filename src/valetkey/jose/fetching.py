@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeAlias
 
 from valetkey.jose.clock import Clock, system_clock
-from valetkey.jose.errors import KeySourceUnavailable
+from valetkey.jose.errors import KeySourceUnavailable, UnknownKey
 from valetkey.jose.jws import parse_compact
 from valetkey.jose.remote import DEADLINE_SECONDS, FetchAnswer, FetchRequest, Need, RemoteJwkSet
 
@@ -105,12 +105,21 @@ class AsyncRemoteJwkSet:
 
         InvalidToken as `Verifier.verify` does; KeySourceUnavailable where no usable keys are known.
         """
+        known = self._state.settled(self._clock())
+        if known is not None:
+            try:
+                return verifier.verify(token, known, now=now)
+            except UnknownKey:
+                pass  # perhaps a newer set has it
         # Refused before any fetch: a token that no key could save must not cost the source a request.
         kid = verifier.kid_of(token)
         return verifier.verify(token, await self.keys_for(kid), now=now)
 
     async def find(self, token: str) -> JwkSet:
-        """Returns the keys, fetched again where the header of `token` names one that is not among them."""
+        """Returns the keys, fetched again where the header of `token` names one that is not among them.
+
+        InvalidToken where it has no sound header; KeySourceUnavailable where no usable keys are known.
+        """
         return await self.keys_for(parse_compact(token).header.kid)
 
     async def keys_for(self, kid: str | None) -> JwkSet:
@@ -165,11 +174,20 @@ class SyncRemoteJwkSet:
 
         InvalidToken as `Verifier.verify` does; KeySourceUnavailable where no usable keys are known.
         """
+        known = self._state.settled(self._clock())
+        if known is not None:
+            try:
+                return verifier.verify(token, known, now=now)
+            except UnknownKey:
+                pass  # perhaps a newer set has it
         kid = verifier.kid_of(token)
         return verifier.verify(token, self.keys_for(kid), now=now)
 
     def find(self, token: str) -> JwkSet:
-        """Returns the keys, fetched again where the header of `token` names one that is not among them."""
+        """Returns the keys, fetched again where the header of `token` names one that is not among them.
+
+        InvalidToken where it has no sound header; KeySourceUnavailable where no usable keys are known.
+        """
         return self.keys_for(parse_compact(token).header.kid)
 
     def keys_for(self, kid: str | None) -> JwkSet:

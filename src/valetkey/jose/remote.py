@@ -85,6 +85,10 @@ class RemoteJwkSet:
         if not host or not (parts.scheme == "https" or (parts.scheme == "http" and host in _LOOPBACK)):
             raise ConfigurationError("The key source is an https URL; http is for loopback only.")
 
+    def settled(self, now: int) -> JwkSet | None:
+        """Returns the keys if none need to be fetched at `now`, except for a `kid` that these lack; else None."""
+        return self.keys if now < self.refresh_at and now < self.fresh_until else None
+
     def need(self, kid: str | None, now: int) -> Need:
         """Returns what a token with this `kid` needs at `now`."""
         may_ask = now >= self.retry_at

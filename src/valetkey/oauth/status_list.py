@@ -7,6 +7,8 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from valetkey.jose.encoding import b64url_decode, b64url_encode
 from valetkey.jose.errors import MalformedToken
 
@@ -28,8 +30,7 @@ class MalformedStatusList(ValueError):
     """A status list, or a reference to one, is not what the specification says; nothing can be told by it."""
 
 
-@dataclass(frozen=True, slots=True)
-class StatusReference:
+class StatusReference(msgspec.Struct, frozen=True):
     """Where the status of a token stands: the list's URI, and the place in it, from 0 (section 6.2)."""
 
     uri: str

@@ -71,15 +71,16 @@ class StatusFollower:
         """
         now = self._clock()
         known = self._view.of(reference)
-        match known.need(now):
-            case Need.FETCH:
-                known = await asyncio.shield(self._fly(known))
-                now = self._clock()
-            case Need.REFRESH:
-                flight = self._fly(known)
-                del flight  # it is kept until it lands; this request does not wait for it
-            case Need.NOTHING:
-                pass
+        if now >= known.refresh_at:
+            match known.need(now):
+                case Need.FETCH:
+                    known = await asyncio.shield(self._fly(known))
+                    now = self._clock()
+                case Need.REFRESH:
+                    flight = self._fly(known)
+                    del flight  # it is kept until it lands; this request does not wait for it
+                case Need.NOTHING:
+                    pass
         return known.is_revoked(reference.index, now)
 
     def _fly(self, known: KnownStatusList) -> asyncio.Task[KnownStatusList]:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _B64TOKEN: Final = re.compile(r"[A-Za-z0-9\-._~+/]+=*")
+_CHARACTERS: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,14 @@ def read_credentials(authorization: Sequence[str]) -> Credentials:
     if scheme.lower() != "bearer":
         return NoToken()
     value = value.strip()
-    if not _B64TOKEN.fullmatch(value):
+    if not _is_b64token(value):
         return MalformedCredentials("The Authorization header carries no bearer token.")
     return BearerToken(value)
+
+
+def _is_b64token(value: str) -> bool:
+    # To strike out what may stand in a token is several times as fast as to match it, and nearly every token, being
+    # without padding, leaves nothing.
+    if value and value.isascii() and not value.encode("ascii").translate(None, _CHARACTERS):
+        return True
+    return _B64TOKEN.fullmatch(value) is not None

@@ -1,10 +1,10 @@
 """What a guard keeps of the feed, and how far it believes it: pure, at any time that the test says."""
 
-from dataclasses import replace
 from hashlib import sha256
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from valetkey.authorization_server.policy import PROFILES
 from valetkey.authorization_server.registration import LONGEST_ACCESS_TOKEN
