@@ -53,6 +53,7 @@ MEANINGS: Final[dict[str, str]] = {
     "library.message": "A library that the server uses has warned.",
     "log.dropped": "The sink was too slow for so many lines, which are lost.",
     "log.sampled": "A flood: so many lines of the event `of` were left out.",
+    "legacy.announced": "A tenant, or one client of it, may use what OAuth 2.1 removed; told at every start.",
     "login.busy": "Too many passwords were waiting to be compared; the person was asked to try again.",
     "login.failed": "A password was wrong, or nobody has that name. `subject` only where the end-user exists.",
     "login.refused": "The sign-in page could not go on: the request is unknown, over, or of another browser.",

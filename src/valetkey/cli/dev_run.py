@@ -16,6 +16,7 @@ from valetkey.adapters.chance import draw_fresh
 from valetkey.adapters.log import StderrLog, adopt_library_logs
 from valetkey.adapters.serving.server import CompanionServer, DrainingServer, Tls, configure
 from valetkey.adapters.storage.sqlite.migrate import upgrade
+from valetkey.administration.announcing import announce_legacy
 from valetkey.authorization_server import paths
 from valetkey.authorization_server.outbound_guard import Guard, Openings
 from valetkey.cli import demo_api, fail
@@ -99,6 +100,7 @@ async def _serve(stand: Stand, log: StderrLog, *, as_json: bool) -> None:
     await asyncio.to_thread(upgrade, str(stand.state.database))
     async with open_server(foundation) as running:
         await _sow(running, seeds)
+        await announce_legacy(running.storage, log)
         report = Report(seeds, authority)
         application = running.application(DevPages(report, running.renderer).rows)
         main = DrainingServer(configure(application, tls), 0, running.health.drain)

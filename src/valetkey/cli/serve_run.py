@@ -20,6 +20,7 @@ from valetkey.adapters.serving.workers import Supervisor
 from valetkey.adapters.storage.sql.migrations import SchemaMismatchError
 from valetkey.adapters.storage.sqlite.connection import SqliteTooOldError
 from valetkey.adapters.storage.sqlite.migrate import upgrade
+from valetkey.administration.announcing import announce_legacy
 from valetkey.administration.provisioning import Outcome, provision
 from valetkey.authorization_server.outbound_guard import Guard
 from valetkey.cli import EXIT_CONFIGURATION, EXIT_UNAVAILABLE, fail
@@ -143,6 +144,7 @@ async def _prepare(settings: Settings, running: RunningServer) -> None:
                 )
         for tenant in await running.storage.tenants.list():
             await _try_keys(running, tenant)
+        await announce_legacy(running.storage, log)
     except Unavailable as outage:
         fail(f"{outage}: nothing was started", EXIT_UNAVAILABLE)
 
