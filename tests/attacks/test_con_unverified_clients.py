@@ -78,7 +78,7 @@ async def test_who_registers_is_asked_about_every_time_unless_it_proves_itself_a
 
 
 # covers: RDR-12
-@requirement("RFC9700-4.11.2/untrusted")
+@requirement("RFC9700-4.11.2/authenticate-first")
 @pytest.mark.parametrize(
     "changes",
     [
@@ -105,7 +105,7 @@ async def test_a_request_that_must_fail_leads_nobody_to_a_strangers_site(
 
 
 # covers: RDR-12
-@requirement("RFC9700-4.11.2/untrusted")
+@requirement("RFC9700-4.11.2/authenticate-first")
 async def test_a_denial_goes_to_a_stranger_by_a_click_alone(house: House, visitor: Visitor) -> None:
     client_id = await stranger(house)
     page = await visitor.sign_in(await asked_by(visitor, client_id))

@@ -67,6 +67,8 @@ async def test_where_registration_is_closed_no_token_opens_it() -> None:
 
 # covers: DCR-02
 @pytest.mark.requirement("RFC7591-3.2.2/invalid-redirect-uri")
+@pytest.mark.requirement("RFC7591-2/redirect-uris")
+@pytest.mark.requirement("RFC7591-5/redirect-uris")
 @pytest.mark.parametrize(
     "redirect_uris",
     [
@@ -279,7 +281,7 @@ async def test_a_body_that_is_no_plain_object_is_refused(house: House, body: byt
     assert (response.status, document(response)["error"]) == (400, "invalid_client_metadata")
 
 
-@pytest.mark.requirement("RFC7591-3/bearer")
+@pytest.mark.requirement("RFC6750-2.1/syntax")
 @pytest.mark.parametrize("header", ["Basic d2ViOng=", "Bearer", "Bearer a b", "vk_iat_x"])
 async def test_another_scheme_is_not_passed_over(house: House, header: str) -> None:
     response = await house.send("POST", "/register", form=b"{}", headers={"authorization": header})

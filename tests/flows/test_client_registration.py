@@ -27,6 +27,7 @@ def place(answer: dict[str, object]) -> str:
 @pytest.mark.requirement("RFC7591-3.2.1/response")
 @pytest.mark.requirement("RFC7591-3.2.1/secret-expiry")
 @pytest.mark.requirement("RFC7592-3/response")
+@pytest.mark.requirement("RFC7591-3/post")
 async def test_what_is_registered_is_told_with_secret_and_token(house: House) -> None:
     described = {
         "client_uri": "https://inspector.example/",
@@ -73,7 +74,6 @@ async def test_who_comes_back_to_the_device_is_a_native_application(
     assert (await registered(house, redirect_uris=[redirect_uri]))["application_type"] == kind
 
 
-@pytest.mark.requirement("RFC7591-2/grant-types")
 async def test_the_defaults_are_those_of_the_specification(house: House) -> None:
     answer = document(
         await house.speak("POST", "/register", {"redirect_uris": METADATA["redirect_uris"], "client_name": None})

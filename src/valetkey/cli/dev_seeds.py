@@ -16,6 +16,7 @@ from valetkey.authorization_server.model import (
     ConsentMode,
     EndUser,
     ExchangeRule,
+    RegistrationMode,
     Resource,
     Tenant,
     normalised_username,
@@ -41,7 +42,13 @@ if TYPE_CHECKING:
     from valetkey.authorization_server.fresh import Fresh
     from valetkey.authorization_server.ports import PasswordHasher, Stores
 
-TENANT: Final = Tenant(DEFAULT_TENANT, "Valetkey", OAUTH_2_1.name)
+TENANT: Final = Tenant(
+    DEFAULT_TENANT,
+    "Valetkey",
+    OAUTH_2_1.name,
+    # On loopback alone: whatever client somebody tries first may register itself.
+    registration=RegistrationMode.OPEN,
+)
 ALBUM_SCOPES: Final = {"albums.read": "See your albums", "albums.write": "Add albums and change them"}
 CALLBACK: Final = "/demo/callback"
 SPEAKER: Final = "demo-api"

@@ -31,4 +31,4 @@ def forwarding_of(client: Client, parameters: Parameters, policy: Policy) -> For
     is_silent = "none" in (parameters.get("prompt") or "").split(" ")
     if not client.is_unverified or is_silent or policy.untrusted_redirect is UntrustedRedirectRule.AUTOMATIC:
         return Forwarding.REDIRECT
-    return Forwarding.CLICK  # RFC9700-4.11.2/untrusted
+    return Forwarding.CLICK  # RFC9700-4.11.2/authenticate-first

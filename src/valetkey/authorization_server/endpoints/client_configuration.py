@@ -70,7 +70,7 @@ async def respond(request: HttpRequest, server: AuthorizationServer) -> HttpResp
             case "PUT":
                 return _replaced(managed, request.body, server, fresh)
             case "DELETE":
-                return HttpResponse(204), (RemoveClient(client_id),)  # RFC7592-2.3/invalidate
+                return HttpResponse(204), (RemoveClient(client_id),)  # RFC7592-2.3/delete RFC7592-2.3/invalidate
             case _:
                 return _shown(managed, server), ()
 
@@ -96,7 +96,7 @@ async def _authorized(client_id: ClientId, bearer: OpaqueToken, server: Authoriz
 def _shown(managed: _Managed, server: AuthorizationServer) -> HttpResponse:
     # A secret is kept as a digest: it is told once, when it is drawn.
     document = client_information(managed.client, managed.registration, managed.bearer, None, server.issuer)
-    return json_response(200, document)
+    return json_response(200, document)  # RFC7592-2.1/read
 
 
 def _replaced(managed: _Managed, body: bytes, server: AuthorizationServer, fresh: Fresh) -> Outcome:

@@ -25,7 +25,7 @@ def client_information(
     document: dict[str, object] = {
         "client_id": client.client_id,
         "client_id_issued_at": registration.registered_at,
-        "registration_access_token": access_token.reveal(),
+        "registration_access_token": access_token.reveal(),  # RFC7592-3/response
         "registration_client_uri": management_uri(client, issuer),
         "client_name": client.name,
         "application_type": client.application_type.value,
@@ -35,6 +35,7 @@ def client_information(
         "redirect_uris": list(client.redirect_uris),
         "scope": str(client.scope),
         "id_token_signed_response_alg": client.id_token_signed_response_alg,
+        "introspection_signed_response_alg": client.introspection_signed_response_alg,
         "subject_type": "public",
     }
     if secret is not None:
@@ -48,7 +49,7 @@ def client_information(
         document["jwks"] = client.jwks.as_dict()
     if client.jwks_uri is not None:
         document["jwks_uri"] = client.jwks_uri
-    return document | dict(registration.described)
+    return document | dict(registration.described)  # RFC7591-3.2.1/response
 
 
 def management_uri(client: Client, issuer: Issuer) -> str:

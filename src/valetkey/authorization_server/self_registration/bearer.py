@@ -28,4 +28,4 @@ def presented_bearer(request: HttpRequest) -> OpaqueToken | None:
 
 
 def _malformed(description: str) -> OAuthError:
-    return OAuthError(ErrorCode.INVALID_REQUEST, description, "RFC7591-3/bearer")
+    return OAuthError(ErrorCode.INVALID_REQUEST, description, "RFC6750-2.1/syntax")

@@ -56,7 +56,7 @@ def described_client(
         name=metadata.client_name or _host_of(metadata.redirect_uris) or client_id,
         authentication_method=method,
         grant_types=_grant_types(metadata, registration),
-        redirect_uris=metadata.redirect_uris,
+        redirect_uris=metadata.redirect_uris,  # RFC7591-2/redirect-uris RFC7591-5/redirect-uris
         post_logout_redirect_uris=metadata.post_logout_redirect_uris,
         secrets=secrets,
         jwks=metadata.jwks,
@@ -65,6 +65,7 @@ def described_client(
         application_type=metadata.application_type or _application_type(metadata.redirect_uris),
         consent=ConsentMode.REMEMBER,
         id_token_signed_response_alg=metadata.id_token_signed_response_alg or "RS256",
+        introspection_signed_response_alg=metadata.introspection_signed_response_alg or "RS256",
         authentication_signing_alg=metadata.token_endpoint_auth_signing_alg if method in ALGORITHMS_OF else None,
         registration=replace(registration, described=metadata.described),
     )
