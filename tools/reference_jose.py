@@ -63,7 +63,8 @@ SHARED: Final = frozenset({
     "jwt.opened_jwt", "verified_tokens.require_size",
     "jwk.signer_of", "jwk.encryption_of", "jwk.refuse_private", "jwk_set.UnboundJwk",
     "jws.ProtectedHeader", "jws.CompactJws", "jws.parse_header", "jws.sound_header", "jws.normal_typ",
-    "jws.parse_compact", "jws.verify_with", "jws.own_header", "jws.payload_of",
+    "jws.parse_compact", "jws.split_compact", "jws.may_be_shared", "jws.verify_with", "jws.own_header",
+    "jws.payload_of",
     "jwe.SealedContent", "jwe.deflated", "jwe.content_encryption", "jwe.wrapped_for", "jwe.recipient_header",
     "remote.Need", "remote.FetchRequest", "remote.FetchAnswer",
 })  # fmt: skip

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from valetkey.jose.fetching import AsyncRemoteJwkSet, SyncRemoteJwkSet
     from valetkey.jose.jwe import DecryptedJwe, Decrypter
     from valetkey.jose.remote import RemoteJwkSet
+    from valetkey.jose.verified_tokens import VerifiedTokens
 
 __all__ = [
     "AlgorithmNotAllowed",
@@ -64,6 +65,7 @@ __all__ = [
     "UnknownKey",
     "UnverifiedJwt",
     "VerifiedJwt",
+    "VerifiedTokens",
     "Verifier",
     "jwe",
     "jwe_json",
@@ -81,6 +83,7 @@ _LATER: Final = {
     "Decrypter": "jwe",
     "RemoteJwkSet": "remote",
     "SyncRemoteJwkSet": "fetching",
+    "VerifiedTokens": "verified_tokens",
     "jwe": "jwe",
     "jwe_json": "jwe_json",
     "jws_json": "jws_json",

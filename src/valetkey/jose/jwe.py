@@ -140,7 +140,10 @@ class Decrypter:
         encrypted_key: bytes,
         sealed: SealedContent,
     ) -> DecryptedJwe:
-        """Returns the plaintext for one recipient with its whole `header`; no `unprotected` name is critical."""
+        """Returns the plaintext for one recipient with its whole `header`; no `unprotected` name is critical.
+
+        Errors as from `decrypt`.
+        """
         recognised = self._recognise(sound_header(header, unprotected), unprotected)
         return self._unseal(recognised, encrypted_key, sealed)
 

@@ -44,7 +44,11 @@ class JweContent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def encrypt_flattened(content: JweContent, key: Jwk) -> dict[str, object]:
-    """Returns the flattened JSON serialization for the owner of `key` (RFC 7516, 7.2.2)."""
+    """Returns the flattened JSON serialization for the owner of `key` (RFC 7516, 7.2.2).
+
+    ConfigurationError where a header parameter stands twice or is one that the key gives, or nobody can encrypt to
+    the key.
+    """
     enc = content_encryption(content.encryption)
     wrapped = wrapped_for(key, enc, None)
     made = _sealed(content, enc, wrapped.cek, recipient_header(key, wrapped))
@@ -56,7 +60,8 @@ def encrypt_flattened(content: JweContent, key: Jwk) -> dict[str, object]:
 def encrypt_general(content: JweContent, keys: Sequence[Jwk]) -> dict[str, object]:
     """Returns the general JSON serialization, which each of `keys` opens on its own (RFC 7516, 7.2.1).
 
-    ConfigurationError where a key of several is one for direct encryption or direct agreement.
+    ConfigurationError as from `encrypt_flattened`, for other than 1 to 16 keys, and where one of several is for
+    direct encryption or direct agreement.
     """
     if not 0 < len(keys) <= DEFAULT_LIMITS.recipients:
         raise ConfigurationError(f"A JWE has 1 to {DEFAULT_LIMITS.recipients} recipients.")

@@ -112,7 +112,7 @@ class Jwk:
 
     @classmethod
     def from_der(cls, der: bytes, *, algorithm: str, kid: str | None = None, password: bytes | None = None) -> Jwk:
-        """As `from_pem`, but of the DER octets that a PEM text wraps."""
+        """As `from_pem`, errors too, but of the DER octets that a PEM text wraps."""
         from valetkey.jose.key_parsing import load_der  # noqa: PLC0415 - the parsers are dear to import
 
         return cls.from_key(load_der(der, password), algorithm=algorithm, kid=kid)

@@ -27,6 +27,7 @@ MAXIMUM_TOKEN_OCTETS: Final = 65_536
 MAXIMUM_HEADER_OCTETS: Final = 16_384
 
 _DOT: Final = ord(".")
+_STRING: Final = frozenset({str})
 _KNOWN_HEADERS: Final = 512
 _KNOWN_HEADER_LENGTH: Final = 512
 _known_headers: Final[dict[bytes, ProtectedHeader]] = {}
@@ -81,7 +82,7 @@ def parse_header(segment: bytes) -> ProtectedHeader:
 
 def may_be_shared(segment: bytes, members: Mapping[str, object]) -> bool:
     """Tells whether a header may be remembered: it is short, and nobody can change what others will see."""
-    return len(segment) <= _KNOWN_HEADER_LENGTH and all(isinstance(part, str) for part in members.values())
+    return len(segment) <= _KNOWN_HEADER_LENGTH and _STRING.issuperset(map(type, members.values()))
 
 
 def sound_header(members: Mapping[str, object], unprotected: frozenset[str] = frozenset()) -> ProtectedHeader:
@@ -159,7 +160,10 @@ def verify_with(candidates: tuple[Jwk, ...], signature: bytes, signed: bytes) ->
 
 
 def sign_compact(payload: bytes, key: Jwk, *, header: Mapping[str, object] | None = None) -> str:
-    """Returns the compact JWS of `payload`; `header` adds parameters, but not `alg`, `kid`, `crit` or `b64`."""
+    """Returns the compact JWS of `payload`; `header` adds parameters, but not `alg`, `kid`, `crit` or `b64`.
+
+    ConfigurationError for one of those, for a header that is no JSON, or for a key that cannot sign.
+    """
     signed = f"{b64url_encode(json_octets(own_header(key, header)))}.{b64url_encode(payload)}"
     return f"{signed}.{b64url_encode(signer_of(key)(signed.encode('ascii')))}"
 
@@ -180,20 +184,26 @@ _OWN_PARAMETERS: Final = frozenset({"alg", "kid", "crit", "b64"})
 
 
 def verify_compact(token: str, keys: JwkSet, *, algorithms: Collection[str]) -> VerifiedJws:
-    """Returns the payload of a compact JWS that a key of `keys` signed with one of `algorithms` (RFC 7515, 5.2)."""
+    """Returns the payload of a compact JWS that a key of `keys` signed with one of `algorithms` (RFC 7515, 5.2).
+
+    Otherwise the InvalidToken that says why not; ConfigurationError where the list of algorithms is unsafe.
+    """
     parts = parse_compact(token)
     payload = payload_of(parts.payload_segment, parts.header)
     return _verified(parts.header, payload, parts.signed, parts.signature_segment, keys, algorithms)
 
 
 def sign_detached(payload: bytes, key: Jwk, *, header: Mapping[str, object] | None = None) -> str:
-    """Returns the compact JWS of a `payload` that travels on its own: its segment is empty (RFC 7515, F)."""
+    """Returns the compact JWS of a `payload` that travels on its own: its segment is empty (RFC 7515, F).
+
+    ConfigurationError as from `sign_compact`.
+    """
     protected, _, signature = sign_compact(payload, key, header=header).split(".")
     return f"{protected}..{signature}"
 
 
 def sign_unencoded(payload: bytes, key: Jwk, *, header: Mapping[str, object] | None = None) -> str:
-    """As `sign_detached`, but the octets of `payload` are signed as they are (RFC 7797, b64 false)."""
+    """As `sign_detached`, errors too, but the octets of `payload` are signed as they are (RFC 7797, b64 false)."""
     members = own_header(key, header) | {"b64": False, "crit": ["b64"]}
     protected = b64url_encode(json_octets(members))
     signed = protected.encode("ascii") + b"." + payload
@@ -201,7 +211,10 @@ def sign_unencoded(payload: bytes, key: Jwk, *, header: Mapping[str, object] | N
 
 
 def verify_detached(token: str, payload: bytes, keys: JwkSet, *, algorithms: Collection[str]) -> VerifiedJws:
-    """Returns the JWS whose `payload` came on its own, encoded as the header says (RFC 7515, F; RFC 7797)."""
+    """Returns the JWS whose `payload` came on its own, encoded as the header says (RFC 7515, F; RFC 7797).
+
+    Errors as from `verify_compact`; MalformedToken too where the token has a payload of its own.
+    """
     parts = parse_compact(token)
     if parts.payload_segment:
         raise MalformedToken("The payload of a detached JWS is not in the token.")

@@ -160,24 +160,30 @@ class Verifier:
     def of_kind(
         cls, kind: TokenKind, *, issuer: str, audience: str | Collection[str], algorithms: Collection[str]
     ) -> Verifier:
-        """Returns the verifier of one kind of token."""
+        """Returns the verifier of one kind of token; ConfigurationError where what it expects is unsafe."""
         return cls(issuer=issuer, audience=audience, typ=kind.typ, algorithms=algorithms, kind=kind)
 
     @classmethod
     def access_token(cls, *, issuer: str, audience: str | Collection[str], algorithms: Collection[str]) -> Verifier:
-        """Returns the verifier of JWT access tokens (RFC 9068, 4)."""
+        """Returns the verifier of JWT access tokens (RFC 9068, 4); ConfigurationError as from `of_kind`."""
         return cls.of_kind(_AT_JWT, issuer=issuer, audience=audience, algorithms=algorithms)
 
     @classmethod
     def id_token(cls, *, issuer: str, client_id: str, algorithms: Collection[str]) -> Verifier:
-        """Returns the verifier of a client's ID Tokens (OpenID Connect Core, 3.1.3.7) but for the nonce."""
+        """Returns the verifier of a client's ID Tokens (OpenID Connect Core, 3.1.3.7) but for the nonce.
+
+        ConfigurationError as from `of_kind`.
+        """
         return cls.of_kind(ID_TOKEN, issuer=issuer, audience=client_id, algorithms=algorithms)
 
     @classmethod
     def client_assertion(
         cls, *, client_id: str, audience: str | Collection[str], algorithms: Collection[str]
     ) -> Verifier:
-        """Returns the verifier of a client's assertions (RFC 7523, 3); that a jti is new, the caller knows."""
+        """Returns the verifier of a client's assertions (RFC 7523, 3); that a jti is new, the caller knows.
+
+        ConfigurationError as from `of_kind`.
+        """
         return cls.of_kind(CLIENT_ASSERTION, issuer=client_id, audience=audience, algorithms=algorithms)
 
     def verify(self, token: str, keys: JwkSet, *, now: int | None = None) -> VerifiedJwt:
@@ -282,7 +288,10 @@ def _time(claims: Mapping[str, object], name: str) -> int | float:
 def sign_then_encrypt(
     claims: Mapping[str, object], key: Jwk, recipient: Jwk, *, typ: str, encryption: str = "A256GCM"
 ) -> str:
-    """Returns the JWT of `claims`, signed by `key`, encrypted for the owner of `recipient` (RFC 7519, 11.2)."""
+    """Returns the JWT of `claims`, signed by `key`, encrypted for the owner of `recipient` (RFC 7519, 11.2).
+
+    ConfigurationError where a claim is no JSON value, or a key is not for what it is asked to do.
+    """
     from valetkey.jose.jwe import encrypt  # noqa: PLC0415 - who does not encrypt does not load it
 
     signed = sign(claims, key, typ=typ)
@@ -292,7 +301,10 @@ def sign_then_encrypt(
 def decrypt_then_verify(
     token: str, decrypter: Decrypter, verifier: Verifier, keys: JwkSet, *, now: int | None = None
 ) -> VerifiedJwt:
-    """Returns the verified JWT inside of an encrypted one; MalformedToken where there is none (RFC 7519, 7.2)."""
+    """Returns the verified JWT inside of an encrypted one; MalformedToken where there is none (RFC 7519, 7.2).
+
+    Otherwise the InvalidToken of the decryption or of the verification.
+    """
     return verifier.verify(opened_jwt(token, decrypter), keys, now=now)
 
 

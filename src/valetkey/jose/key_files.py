@@ -43,7 +43,7 @@ def to_pem(key: Jwk, *, password: bytes | None = None) -> bytes:
 
 
 def to_der(key: Jwk, *, password: bytes | None = None) -> bytes:
-    """As `to_pem`, but the DER octets that a PEM text wraps."""
+    """As `to_pem`, errors too, but the DER octets that a PEM text wraps."""
     return _encoded(key, Encoding.DER, password)
 
 
