@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from valetkey.client import renewal
@@ -11,8 +12,6 @@ from valetkey.jose.clock import Clock, system_clock
 from valetkey.oauth.types import Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
-
     from valetkey.client.async_connection import AsyncConnection
     from valetkey.client.exchange import TokenResponse
     from valetkey.client.flow import TokenStore
@@ -32,7 +31,7 @@ class AsyncMachineTokens:
         self._client, self._resource, self._clock = client, resource, clock
         self._scope = Scope.parse(scope)
         self._kept: TokenSet | None = None
-        self._flight = _Flight()
+        self._flight: asyncio.Task[TokenSet] | None = None
 
     async def access_token(self) -> str:
         """Return a token that is good for a while; raises FlowError where there is none."""
@@ -43,19 +42,35 @@ class AsyncMachineTokens:
         return await self._token(refused)
 
     async def _token(self, refused: str | None) -> str:
-        kept = self._kept
-        if kept is None or kept.access_token == refused or not kept.is_fresh(self._clock()):
-            kept = await self._flight.join(refused, self._fetched(refused))
-        return kept.access_token
+        kept, now = self._kept, self._clock()
+        is_usable = kept is not None and kept.access_token != refused and kept.is_alive(now)
+        # While one task fetches the next, the others go on with the present one as long as it lives.
+        if kept is not None and is_usable and (kept.is_fresh(now) or self._flight is not None):
+            return kept.access_token
+        if self._flight is None:
+            self._flight = asyncio.get_running_loop().create_task(self._fetched(refused))
+            self._flight.add_done_callback(self._landed)
+        # No caller's cancellation ends what others wait for.
+        found = (await asyncio.shield(self._flight)).access_token
+        if found == refused:
+            raise ServerUnreachable("The server is away, and the token that it gave before is refused.")
+        return found
+
+    def _landed(self, flight: asyncio.Task[TokenSet]) -> None:
+        self._flight = None
+        if not flight.cancelled():
+            # Looked at here, because all who waited may have been cancelled.
+            flight.exception()
 
     async def _fetched(self, refused: str | None) -> TokenSet:
         kept = self._kept
         try:
             self._kept = await self._client.run(renewal.own_tokens, self._scope, self._resource)
         except ServerUnreachable:
-            if kept is None or kept.access_token == refused or not kept.is_alive(self._clock()):
+            now = self._clock()
+            if kept is None or kept.access_token == refused or not kept.is_alive(now):
                 raise
-            return kept
+            self._kept = replace(kept, renew_at=now + renewal.RETRY_SECONDS)
         return self._kept
 
 
@@ -68,7 +83,7 @@ class AsyncKeptTokens:
 
     def __init__(self, client: AsyncConnection, store: TokenStore) -> None:
         self._client, self._store = client, store
-        self._flight = _Flight()
+        self._flights: set[asyncio.Task[TokenSet]] = set()
 
     async def keep(self, tokens: TokenResponse) -> None:
         """Keep the tokens of a sign-in, whatever was kept before."""
@@ -91,29 +106,14 @@ class AsyncKeptTokens:
         await self._client.run(renewal.forget, self._store)
 
     async def _renew(self, refused: str | None) -> str:
-        found = await self._flight.join(refused, self._client.run(renewal.renew, self._store, refused))
-        return found.access_token
-
-
-class _Flight:
-    """Lets all who ask at the same time for the same wait for one task, which no caller's cancellation ends."""
-
-    def __init__(self) -> None:
-        self._tasks: dict[str | None, asyncio.Task[TokenSet]] = {}
-
-    async def join(self, refused: str | None, work: Coroutine[object, object, TokenSet]) -> TokenSet:
-        task = self._tasks.get(refused)
-        if task is None:
-            task = asyncio.get_running_loop().create_task(work)
-            self._tasks[refused] = task
-            task.add_done_callback(lambda done: self._landed(refused, done))
-        else:
-            work.close()
+        task = asyncio.get_running_loop().create_task(self._client.run(renewal.renew, self._store, refused))
+        self._flights.add(task)
+        task.add_done_callback(self._landed)
         # A refresh whose answer is thrown away with its caller would leave a used-up refresh token behind.
-        return await asyncio.shield(task)
+        return (await asyncio.shield(task)).access_token
 
-    def _landed(self, refused: str | None, task: asyncio.Task[TokenSet]) -> None:
-        self._tasks.pop(refused, None)
-        if not task.cancelled():
-            # Looked at here, because all who waited may have been cancelled.
-            task.exception()
+    def _landed(self, flight: asyncio.Task[TokenSet]) -> None:
+        self._flights.discard(flight)
+        if not flight.cancelled():
+            # Looked at here, because whoever asked may have been cancelled.
+            flight.exception()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from valetkey.client import renewal
@@ -41,22 +42,30 @@ class MachineTokens:
         return self._token(refused)
 
     def _token(self, refused: str | None) -> str:
-        kept = self._kept
-        if kept is None or kept.access_token == refused or not kept.is_fresh(self._clock()):
-            with self._lock:
-                # Asked again: another thread may have fetched one meanwhile.
-                kept = self._kept
-                if kept is None or kept.access_token == refused or not kept.is_fresh(self._clock()):
-                    kept = self._kept = self._fetched(kept, refused)
+        kept, now = self._kept, self._clock()
+        is_usable = kept is not None and kept.access_token != refused and kept.is_alive(now)
+        if kept is not None and is_usable and kept.is_fresh(now):
+            return kept.access_token
+        # While one thread fetches the next, the others go on with the present one as long as it lives.
+        if not self._lock.acquire(blocking=not is_usable):
+            return kept.access_token if kept is not None else self._token(refused)
+        try:
+            # Looked at again: another thread may have fetched one meanwhile.
+            kept = self._kept
+            if kept is None or kept.access_token == refused or not kept.is_fresh(self._clock()):
+                kept = self._kept = self._fetched(kept, refused)
+        finally:
+            self._lock.release()
         return kept.access_token
 
     def _fetched(self, kept: TokenSet | None, refused: str | None) -> TokenSet:
         try:
             return self._client.run(renewal.own_tokens, self._scope, self._resource)
         except ServerUnreachable:
-            if kept is None or kept.access_token == refused or not kept.is_alive(self._clock()):
+            now = self._clock()
+            if kept is None or kept.access_token == refused or not kept.is_alive(now):
                 raise
-            return kept
+            return replace(kept, renew_at=now + renewal.RETRY_SECONDS)
 
 
 class KeptTokens:
@@ -68,7 +77,6 @@ class KeptTokens:
 
     def __init__(self, client: Connection, store: TokenStore) -> None:
         self._client, self._store = client, store
-        self._lock = threading.Lock()
 
     def keep(self, tokens: TokenResponse) -> None:
         """Keep the tokens of a sign-in, whatever was kept before."""
@@ -91,6 +99,4 @@ class KeptTokens:
         self._client.run(renewal.forget, self._store)
 
     def _renew(self, refused: str | None) -> str:
-        # The store decides between processes; a lock spares threads the waiting for each other's claim.
-        with self._lock:
-            return self._client.run(renewal.renew, self._store, refused).access_token
+        return self._client.run(renewal.renew, self._store, refused).access_token

@@ -16,6 +16,7 @@ from valetkey.client import (
     BearerAuth,
     ClientAuthentication,
     ClientSecretBasic,
+    ClientSecretJwt,
     ClientSecretPost,
     Exchange,
     Kind,
@@ -145,7 +146,9 @@ def test_a_client_learns_what_becomes_of_its_own_token(dev: DevServer, machine: 
     assert machine.introspect(token).active is False
 
 
-@pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post", "private_key_jwt"])
+@pytest.mark.parametrize(
+    "method", ["client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt"]
+)
 def test_a_client_authenticates_as_it_is_registered(dev: DevServer, method: str) -> None:
     key, name = Jwk.generate("ES256"), f"job-{method.replace('_', '-')}"
     jwks = dev.state.parent / f"{name}.json"
@@ -158,6 +161,8 @@ def test_a_client_authenticates_as_it_is_registered(dev: DevServer, method: str)
         authentication = ClientSecretBasic(view["client_secret"])
     elif method == "client_secret_post":
         authentication = ClientSecretPost(view["client_secret"])
+    elif method == "client_secret_jwt":
+        authentication = ClientSecretJwt(view["client_secret"])
     with OAuthClient(dev.issuer, name, authentication) as client:
         for _ in range(2):
             assert client.client_credentials("albums.read").scope == ALBUMS
