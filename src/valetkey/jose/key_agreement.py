@@ -80,11 +80,14 @@ def _exchange_of(private: object) -> Callable[[object], bytes]:
 
 def _derived(shared: bytes, algorithm: str, octets: int, apu: bytes, apv: bytes) -> bytes:
     # RFC7518-4.6/length
-    named = (algorithm.encode("ascii"), apu, apv)
-    info = b"".join([len(part).to_bytes(4, "big") + part for part in named])
-    hashed = shared + info + (octets * 8).to_bytes(4, "big")
+    named = _named(algorithm.encode("ascii")) + _named(apu) + _named(apv)
+    hashed = shared + named + (octets * 8).to_bytes(4, "big")
     # The one-step derivation of NIST SP 800-56A, 5.8.1: a counter, then a hash of it all, as often as needed.
     derived = sha256(b"\0\0\0\1" + hashed).digest()
     if octets > len(derived):
         derived += sha256(b"\0\0\0\2" + hashed).digest()
     return derived[:octets]
+
+
+def _named(party: bytes) -> bytes:
+    return len(party).to_bytes(4, "big") + party
