@@ -23,6 +23,7 @@ from valetkey.authorization_server.policy import PROFILES
 from valetkey.authorization_server.registration import client_faults
 from valetkey.jose import JwkSet
 from valetkey.oauth.authentication_method import ALGORITHMS_OF
+from valetkey.oauth.resource import is_identifier
 from valetkey.oauth.types import GrantType, NumericDate, OpaqueToken, Scope
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class ClientFields:
     consent: ConsentMode | None = None
     profile: str | None = None
     id_token_signed_response_alg: str | None = None
+    introspection_signed_response_alg: str | None = None
     access_token_format: AccessTokenFormat | None = None
     token_exchange: tuple[ExchangeRule, ...] | None = None
     authentication_signing_alg: str | None = None
@@ -142,11 +144,15 @@ def _applied(client: Client, fields: ClientFields) -> Client:
 
 
 def judged_client(client: Client, tenant: Tenant, secret: OpaqueToken | None) -> ClientAct:
-    """Return the act that stores `client`; raises ActRefused with a line for each rule that it breaks."""
+    """Return the act that stores `client`; raises ActRefused with a line for each rule that it breaks.
+
+    Which grant types others add to this server, only its settings say: one with an absolute URI passes here.
+    """
     profile = client.profile or tenant.profile
     if profile not in PROFILES:
         raise ActRefused(f"profile: expected one of {', '.join(PROFILES)}")
-    refuse_faults(client_faults(client, PROFILES[profile]))
+    further = frozenset(name for name in client.grant_types if is_identifier(name))
+    refuse_faults(client_faults(client, PROFILES[profile], further))
     return ClientAct(client, (PutClient(client),), secret)
 
 

@@ -29,6 +29,7 @@ def client_view(client: Client, tenant_id: TenantId) -> View:
         "consent": client.consent.value,
         "profile": client.profile,
         "id_token_signed_response_alg": client.id_token_signed_response_alg,
+        "introspection_signed_response_alg": client.introspection_signed_response_alg,
         "access_token_format": client.access_token_format and client.access_token_format.value,
         "token_exchange": [
             {"client": rule.subject_client_id, "resources": list(rule.resources), "kind": rule.kind.value}

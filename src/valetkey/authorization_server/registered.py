@@ -150,6 +150,8 @@ class Client:
     profile: str | None = None
     """A policy profile of its own; None means the tenant's."""
     id_token_signed_response_alg: str = "RS256"  # noqa: S105 - an algorithm
+    introspection_signed_response_alg: str = "RS256"
+    """Of the signed answers that it asks the introspection endpoint for (RFC 9701, 6)."""
     access_token_format: AccessTokenFormat | None = None
     """Of all its access tokens; None leaves it to their resources."""
     token_exchange: tuple[ExchangeRule, ...] = ()

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from valetkey.authorization_server.model import ApplicationType, Client, EndUser, Resource, Tenant
     from valetkey.authorization_server.policy import Policy
     from valetkey.jose import Jwk, JwkSet
-    from valetkey.oauth.types import SecretText
+    from valetkey.oauth.types import GrantType, SecretText
 
 MAXIMUM_CLAIMS: Final = 20
 """Rules of one resource server."""
@@ -66,14 +66,17 @@ class Fault:
     message: str
 
 
-def client_faults(client: Client, policy: Policy) -> tuple[Fault, ...]:
-    """Return everything that forbids `client` under `policy`, which judges it; empty when it is sound."""
+def client_faults(client: Client, policy: Policy, further: frozenset[GrantType] = frozenset()) -> tuple[Fault, ...]:
+    """Return everything that forbids `client` under `policy`, which judges it; empty when it is sound.
+
+    `further` are the grant types that others add to those of the policy.
+    """
     return (
         *_name_faults("name", client.name),
         *_identity_faults(client),
         *_authentication_faults(client),
         *_key_source_faults(client),
-        *_grant_faults(client, policy),
+        *_grant_faults(client, policy, further),
         *_right_faults(client),
         *_exchange_faults(client),
     )
@@ -153,11 +156,11 @@ def _key_source_faults(client: Client) -> Iterator[Fault]:
         yield Fault("jwks_uri", fault)
 
 
-def _grant_faults(client: Client, policy: Policy) -> Iterator[Fault]:
-    unknown = sorted(client.grant_types - policy.grant_types)
+def _grant_faults(client: Client, policy: Policy, further: frozenset[GrantType]) -> Iterator[Fault]:
+    unknown = sorted(client.grant_types - policy.grant_types - further)
     # A confidential client without any speaks for a resource server, which only introspects.
     if unknown or (client.is_public and not client.grant_types):
-        known = ", ".join(sorted(policy.grant_types))
+        known = ", ".join(sorted(policy.grant_types | further))
         yield Fault(
             "grant_types", f"profile {policy.name} knows {known}" + (f", not {unknown[0]}" if unknown else "")
         )
@@ -166,6 +169,8 @@ def _grant_faults(client: Client, policy: Policy) -> Iterator[Fault]:
     for grant_type in ("authorization_code", IMPLICIT):
         if grant_type in client.grant_types and not client.redirect_uris:
             yield Fault("redirect_uris", f"{grant_type} needs a redirect URI")
+    if client.introspection_signed_response_alg not in ID_TOKEN_ALGORITHMS:
+        yield Fault("introspection_signed_response_alg", f"expected one of {', '.join(ID_TOKEN_ALGORITHMS)}")
     if client.id_token_signed_response_alg not in ID_TOKEN_ALGORITHMS:
         yield Fault("id_token_signed_response_alg", f"expected one of {', '.join(ID_TOKEN_ALGORITHMS)}")
 
@@ -292,9 +297,7 @@ def _is_encryption_key(key: Jwk) -> bool:
 def _encryption_faults(keys: JwkSet, resource: Resource) -> Iterator[Fault]:
     yield from (Fault("encryption_jwks", f"key {bad.kid or bad.position}: {bad.reason}") for bad in keys.skipped)
     if len(keys.keys) != 1 or not _is_encryption_key(keys.keys[0]):
-        yield Fault(
-            "encryption_jwks", "expected one public key with its alg, such as ECDH-ES+A256KW"
-        )
+        yield Fault("encryption_jwks", "expected one public key with its alg, such as ECDH-ES+A256KW")
     if resource.encryption_enc not in CONTENT_ENCRYPTIONS:
         yield Fault("encryption_enc", f"expected one of {', '.join(CONTENT_ENCRYPTIONS)}")
 

@@ -35,6 +35,7 @@ from valetkey.cli.registration_token import registration_token
 from valetkey.jose import InvalidKey, JwkSet
 from valetkey.oauth.authentication_method import ALGORITHMS_OF
 from valetkey.oauth.errors import OAuthError
+from valetkey.oauth.resource import is_identifier
 from valetkey.oauth.types import ClientId, GrantType, Scope, Seconds
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ _FIELDS: Final = (
         help="The one algorithm of its client assertions; every one of its method where this is never given.",
     ),
     click.option("--id-token-signed-response-alg", type=click.Choice(ID_TOKEN_ALGORITHMS)),
+    click.option("--introspection-signed-response-alg", type=click.Choice(ID_TOKEN_ALGORITHMS)),
     click.option(
         "--access-token-format",
         type=click.Choice([each.value for each in AccessTokenFormat]),
@@ -146,6 +148,7 @@ def add(client_id: str, **options: Any) -> None:
         if options["scope"] is None and list_of(options["grant_types"]) != ():
             raise ActRefused('scope: say what it may ask for, such as --scope "openid profile"')
         held = await desk.stores.clients.find(ClientId(client_id))
+        _refuse_unknown_grants(options, desk)
         done = add_client(ClientId(client_id), _fields(options), held, desk.tenant, desk.fresh, vault=desk.vault())
         await desk.commit(done.changes)
         return done
@@ -226,6 +229,7 @@ def change(client_id: str, **options: Any) -> None:
 
     async def act(desk: Desk) -> ClientAct:
         held, fields = await _held(desk, client_id), _fields(options)
+        _refuse_unknown_grants(options, desk)
         if options["rotate_secret"]:
             keep = Seconds(options["keep_old_secret"])
             done = rotate_secret(held, fields, desk.tenant, keep, desk.fresh, vault=desk.vault())
@@ -274,12 +278,20 @@ def _fields(options: Mapping[str, Any]) -> ClientFields:
         consent=consent and ConsentMode(consent),
         profile=options["profile"],
         id_token_signed_response_alg=options["id_token_signed_response_alg"],
+        introspection_signed_response_alg=options["introspection_signed_response_alg"],
         access_token_format=written and AccessTokenFormat(written),
         token_exchange=_exchange_rules(options),
         attributes=_attributes(options["attributes"]),
         authentication_signing_alg=options["authentication_signing_alg"],
         disabled=options.get("disabled"),
     )
+
+
+def _refuse_unknown_grants(options: Mapping[str, Any], desk: Desk) -> None:
+    known = frozenset().union(*(policy.grant_types for policy in PROFILES.values()), desk.further_grant_types)
+    for name in list_of(options["grant_types"]) or ():
+        if is_identifier(name) and name not in known:
+            raise ActRefused(f"grant_types: this server has no grant {name}: see extensions.grants in its settings")
 
 
 def list_of(given: tuple[str, ...]) -> tuple[str, ...] | None:

@@ -45,6 +45,7 @@ class ClientMetadata:
     jwks: JwkSet | None = None
     jwks_uri: str | None = None
     id_token_signed_response_alg: str | None = None
+    introspection_signed_response_alg: str | None = None
     subject_type: str | None = None
     described: Mapping[str, object] = field(default_factory=dict)
     """What people may read and nothing depends on; its addresses are never fetched, and never a link.
@@ -87,6 +88,7 @@ def parse_client_metadata(members: Mapping[str, object]) -> ClientMetadata:
         jwks=_jwks(found),
         jwks_uri=_page(found, "jwks_uri"),
         id_token_signed_response_alg=_text(found, "id_token_signed_response_alg"),
+        introspection_signed_response_alg=_text(found, "introspection_signed_response_alg"),
         subject_type=_text(found, "subject_type"),
         described=dict(_described(found)),
     )

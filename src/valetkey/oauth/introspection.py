@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from valetkey.oauth.access_token import AccessToken
 
+SIGNED_RESPONSE: Final = "application/token-introspection+jwt"
+"""The media type by which a signed answer is asked for and given (RFC 9701, 4 and 5)."""
 INACTIVE: Final[Mapping[str, object]] = {"active": False}
 """The one answer about any token that is not good, or not the caller's to know about."""
 

@@ -6,6 +6,7 @@ from valetkey.settings.errors import SettingsError
 from valetkey.settings.loading import load
 from valetkey.settings.values import (
     AuditSettings,
+    ExtensionSettings,
     KeyEncryptionKey,
     LogFormat,
     LogSettings,
@@ -16,6 +17,7 @@ from valetkey.settings.values import (
 
 __all__ = [
     "AuditSettings",
+    "ExtensionSettings",
     "KeyEncryptionKey",
     "LogFormat",
     "LogSettings",

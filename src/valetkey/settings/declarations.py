@@ -44,8 +44,11 @@ Value = TypeVar("Value")
 Judged = list[tuple["Entry", Value]]
 
 
-def read_declarations(sources: Sources, profile: str, revision: int) -> Declarations:
-    """Return all that is declared, the default tenant first; `profile` is the one for tenants that name none.
+def read_declarations(
+    sources: Sources, profile: str, revision: int, further: frozenset[GrantType] = frozenset()
+) -> Declarations:
+    """Return all that is declared, the default tenant first; `profile` is the one for tenants that name none;
+    `further` are the grant types that others add.
 
     A default tenant that the file does not declare stays the operator's to change, but for its profile.
 
@@ -55,7 +58,7 @@ def read_declarations(sources: Sources, profile: str, revision: int) -> Declarat
     _refuse_twins(tenants, lambda tenant: (tenant.tenant_id,), sources)
     known = {tenant.tenant_id: tenant for _, tenant in tenants}
     known.setdefault(DEFAULT_TENANT, Tenant(DEFAULT_TENANT, "Valetkey", profile))
-    clients = _all(CLIENTS, sources, declared.client_of, lambda client: _client_faults(client, known))
+    clients = _all(CLIENTS, sources, declared.client_of, lambda client: _client_faults(client, known, further))
     users = _all(USERS, sources, declared.end_user_of, end_user_faults)
     resources = _all(RESOURCES, sources, declared.resource_of, lambda found: resource_faults(found.resource))
     issuers = _all(
@@ -99,14 +102,16 @@ def _all(
     return judged
 
 
-def _client_faults(declared_client: DeclaredClient, tenants: dict[TenantId, Tenant]) -> tuple[Fault, ...]:
+def _client_faults(
+    declared_client: DeclaredClient, tenants: dict[TenantId, Tenant], further: frozenset[GrantType]
+) -> tuple[Fault, ...]:
     tenant = tenants.get(declared_client.tenant_id)
     profile = declared_client.client.profile or (tenant.profile if tenant is not None else "")
     # An unknown tenant or profile has a line of its own.
     if profile not in PROFILES:
         return ()
     # Sealed is what provisioning can seal: it has the key, this room has not.
-    return client_faults(declared_client.sealed_by(_WillSeal()), PROFILES[profile])
+    return client_faults(declared_client.sealed_by(_WillSeal()), PROFILES[profile], further)
 
 
 class _WillSeal:

@@ -56,6 +56,7 @@ def client_of(found: Readings) -> DeclaredClient:
         consent=found[rows.CONSENT],
         profile=found[rows.CLIENT_PROFILE],
         id_token_signed_response_alg=found[rows.ID_TOKEN_ALGORITHM],
+        introspection_signed_response_alg=found[rows.INTROSPECTION_ALGORITHM],
         access_token_format=found[rows.CLIENT_TOKEN_FORMAT],
         authentication_signing_alg=found[rows.AUTHENTICATION_ALGORITHM],
         token_exchange=found[rows.TOKEN_EXCHANGE],

@@ -141,6 +141,13 @@ ID_TOKEN_ALGORITHM: Final[Setting[str]] = Setting(
     "The algorithm of its ID Tokens.",
     '"ES256"',
 )
+INTROSPECTION_ALGORITHM: Final[Setting[str]] = Setting(
+    "introspection_signed_response_alg",
+    kinds.text("a signature algorithm"),
+    "RS256",
+    "The algorithm of the signed answers that it asks the introspection endpoint for (RFC 9701).",
+    '"ES256"',
+)
 AUTHENTICATION_ALGORITHM: Final[Setting[str | None]] = Setting(
     "token_endpoint_auth_signing_alg",
     kinds.text("a signature algorithm"),
@@ -177,7 +184,7 @@ CLIENTS: Final = DeclarationTable(
     (
         CLIENT_ID, TENANT, CLIENT_NAME, AUTHENTICATION_METHOD, SECRET, JWKS, JWKS_URI, GRANT_TYPES, REDIRECT_URIS,
         POST_LOGOUT_REDIRECT_URIS, CLIENT_SCOPE, CLIENT_RESOURCES, APPLICATION_TYPE, CONSENT, CLIENT_PROFILE,
-        ID_TOKEN_ALGORITHM, AUTHENTICATION_ALGORITHM, CLIENT_TOKEN_FORMAT, TOKEN_EXCHANGE, ATTRIBUTES, DISABLED,
+        ID_TOKEN_ALGORITHM, INTROSPECTION_ALGORITHM, AUTHENTICATION_ALGORITHM, CLIENT_TOKEN_FORMAT, TOKEN_EXCHANGE, ATTRIBUTES, DISABLED,
     ),
     "Software that gets tokens.",
 )  # fmt: skip

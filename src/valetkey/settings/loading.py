@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from valetkey.authorization_server.grants.table import UnfitGrant
 from valetkey.authorization_server.policy import PROFILES
 from valetkey.oauth.types import SecretText
 from valetkey.settings import table
@@ -14,6 +15,7 @@ from valetkey.settings.declarations import read_declarations
 from valetkey.settings.declared_table import INITIAL_PASSWORD, USERS
 from valetkey.settings.environment import take_environment
 from valetkey.settings.errors import SettingsError
+from valetkey.settings.extensions import load_grants
 from valetkey.settings.file import take_file
 from valetkey.settings.reading import Readings, read
 from valetkey.settings.secrets import is_open_to_others
@@ -21,6 +23,7 @@ from valetkey.settings.setting import FromFile, Setting
 from valetkey.settings.sources import Found, Layer, Sources, hint, rows_by_name
 from valetkey.settings.values import (
     AuditSettings,
+    ExtensionSettings,
     LogSettings,
     OutboundSettings,
     ServerSettings,
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from valetkey.authorization_server.declaration import Declarations
+    from valetkey.oauth.types import GrantType
 
 
 def load(path: Path | None, environ: Mapping[str, str], overrides: Mapping[str, object]) -> Settings:
@@ -45,7 +49,9 @@ def load(path: Path | None, environ: Mapping[str, str], overrides: Mapping[str, 
     take_environment(environ, sources)
     _take_flags(overrides, sources)
     found = read(table.SETTINGS, sources.values, f"{path}: " if path is not None else "", sources.faults)
-    declarations = read_declarations(sources, _profile(sources), 0 if found is None else found[table.REVISION])
+    further = frozenset() if found is None else _further_grant_types(found, sources)
+    revision = 0 if found is None else found[table.REVISION]
+    declarations = read_declarations(sources, _profile(sources), revision, further)
     sources.faults.extend(_open_passwords(sources))
     if found is not None:
         sources.faults.extend(f"{_place(sources, row.path)}: {line}" for row, line in _contradictions(found))
@@ -78,6 +84,14 @@ def _profile(sources: Sources) -> str:
     named = found.value if found is not None else None
     # A wrong name has its own line already: the declarations are judged by the default then.
     return named if isinstance(named, str) and named in PROFILES else str(table.PROFILE.default)
+
+
+def _further_grant_types(found: Readings, sources: Sources) -> frozenset[GrantType]:
+    try:
+        return frozenset(grant.grant_type for grant in load_grants(found[table.EXTENSIONS_GRANTS]))
+    except UnfitGrant as unfit:
+        sources.faults.append(f"{_place(sources, table.EXTENSIONS_GRANTS.path)}: {unfit}")
+        return frozenset()
 
 
 def _open_passwords(sources: Sources) -> Iterator[str]:
@@ -133,6 +147,7 @@ def _settings(found: Readings, declarations: Declarations, folder: Path) -> Sett
         ),
         log=LogSettings(format=found[table.LOG_FORMAT]),
         audit=AuditSettings(days=found[table.AUDIT_DAYS]),
+        extensions=ExtensionSettings(grants=found[table.EXTENSIONS_GRANTS]),
         tenants=declarations.tenants,
         clients=declarations.clients,
         users=declarations.users,

@@ -135,6 +135,14 @@ LOG_FORMAT: Final[Setting[LogFormat]] = Setting(
     "Whether a line of the log is a JSON object or a text for people.",
     '"json"',
 )
+EXTENSIONS_GRANTS: Final[Setting[tuple[str, ...]]] = Setting(
+    "extensions.grants",
+    kinds.texts("a list of names"),
+    (),
+    "Grants of others, by the names under which installed packages offer them (entry points of the group "
+    "`valetkey.grants`). What is not named here is never loaded.",
+    "[]",
+)
 AUDIT_DAYS: Final[Setting[int]] = Setting(
     "audit.days",
     kinds.whole_number(1, 36_500),
@@ -161,6 +169,7 @@ SETTINGS: Final[tuple[Setting[object], ...]] = (
     OUTBOUND_CA_FILE,
     LOG_FORMAT,
     AUDIT_DAYS,
+    EXTENSIONS_GRANTS,
 )
 """Every setting that stands for itself, in the order of the reference page and of `valetkey init`."""
 
@@ -170,4 +179,5 @@ SECTIONS: Final = {
     "outbound": "What the server may ask of addresses outside, for keys and documents of clients.",
     "log": "How the log looks.",
     "audit": "What is remembered of who changed what.",
+    "extensions": "What packages of others add.",
 }

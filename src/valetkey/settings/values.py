@@ -77,6 +77,14 @@ class LogSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ExtensionSettings:
+    """What packages of others add."""
+
+    grants: tuple[str, ...] = ()
+    """Names of entry points; `settings.extensions.load_grants` loads them."""
+
+
+@dataclass(frozen=True, slots=True)
 class AuditSettings:
     """What is remembered of who changed what."""
 
@@ -98,6 +106,7 @@ class Settings:
     outbound: OutboundSettings
     log: LogSettings
     audit: AuditSettings
+    extensions: ExtensionSettings
     tenants: tuple[Tenant, ...]
     """The default tenant is always the first."""
     clients: tuple[DeclaredClient, ...] = ()

@@ -48,6 +48,10 @@ ROOT = Path(__file__).parents[3]
 KEY = bytes(range(32))
 OTHER_KEY = bytes(range(100, 132))
 SECRET = "a secret of more than thirty-two characters"
+ENCRYPTION_JWKS = (
+    '{"keys":[{"kty":"OKP","crv":"X25519","alg":"ECDH-ES+A256KW",'
+    '"x":"kIDJfnxJhrdLrq8nSo1j6UdDg6VCYCRqKo5NFQvnGDk"}]}'
+)
 JWKS = '{"keys":[{"kty":"OKP","crv":"Ed25519","alg":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}'
 
 # Dotted path -> the TOML value to set, and what the settings then hold there.
@@ -128,6 +132,7 @@ DECLARED_EXAMPLES: dict[str, dict[str, tuple[str, str, object]]] = {
         "id_token_signed_response_alg": ('"ES256"', "client.id_token_signed_response_alg", "ES256"),
         "token_endpoint_auth_signing_alg": ('"HS512"', "client.authentication_signing_alg", "HS512"),
         "access_token_format": ('"opaque"', "client.access_token_format", AccessTokenFormat.OPAQUE),
+        "introspection_signed_response_alg": ('"ES256"', "client.introspection_signed_response_alg", "ES256"),
         "attributes": ('{ tier = "gold" }', "client.attributes", {"tier": "gold"}),
         "token_exchange": (
             '[{ client = "web", resources = ["https://api.example.com"], kind = "impersonation" }]',
@@ -161,7 +166,7 @@ DECLARED_EXAMPLES: dict[str, dict[str, tuple[str, str, object]]] = {
             (ClaimRule("roles", "user.roles"), ClaimRule("email", "user.email", "email")),
         ),
         "signing_alg": ('"RS256"', "resource.signing_alg", "RS256"),
-        "encryption_jwks": ('"orders.jwks.json"', "resource.encryption_jwks", "as in clients.jwks"),
+        "encryption_jwks": ('"orders.jwks.json"', "resource.encryption_jwks", ENCRYPTION_JWKS),
         "encryption_enc": ('"A128CBC-HS256"', "resource.encryption_enc", "A128CBC-HS256"),
         "disabled": ("true", "resource.disabled", True),
     },
@@ -195,6 +200,7 @@ def folder(tmp_path: Path) -> Path:
         "other.secret": SECRET[::-1],
         "ada.password": "correct horse battery",
         "shop.jwks.json": JWKS,
+        "orders.jwks.json": ENCRYPTION_JWKS,
     }
     for name, content in secrets.items():
         (tmp_path / name).write_text(content + "\n")
@@ -269,8 +275,9 @@ def test_every_key_of_a_declaration_is_seen_in_what_is_declared(
     found = attrgetter(place)(declared[1] if table is TENANTS else declared[0])
     if row.path == "secret":
         found = found[0].digest.value
-    if row.path == "jwks":
-        found, expected = found.as_dict()["keys"][0]["x"], re.findall(r'"x":"([^"]+)"', JWKS)[0]
+    if row.path in ("jwks", "encryption_jwks"):
+        written = JWKS if row.path == "jwks" else ENCRYPTION_JWKS
+        found, expected = found.as_dict()["keys"][0]["x"], re.findall(r'"x":"([^"]+)"', written)[0]
     assert _seen(found, folder) == expected
 
 

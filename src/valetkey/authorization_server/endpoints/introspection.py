@@ -19,8 +19,9 @@ from valetkey.authorization_server.presented_token import (
 )
 from valetkey.authorization_server.service import AuthorizationServer
 from valetkey.jose import InvalidToken
-from valetkey.oauth.http import NO_STORE, json_response
-from valetkey.oauth.introspection import INACTIVE, access_token_response
+from valetkey.jose.token_kinds import INTROSPECTION_RESPONSE
+from valetkey.oauth.http import NO_STORE, HttpRequest, HttpResponse, json_response
+from valetkey.oauth.introspection import INACTIVE, SIGNED_RESPONSE, access_token_response
 from valetkey.oauth.types import NumericDate, OpaqueToken
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
     from valetkey.authorization_server.decision import Changes
     from valetkey.oauth.access_token import AccessToken
-    from valetkey.oauth.http import HttpRequest, HttpResponse
 
 
 async def respond(request: HttpRequest, server: AuthorizationServer) -> HttpResponse:
@@ -38,13 +38,36 @@ async def respond(request: HttpRequest, server: AuthorizationServer) -> HttpResp
     # `token_type_hint` is never read: every kind is looked for, so a wrong one cannot mislead: RFC7662-2.1/hint
 
     async def judge(client: Client) -> tuple[HttpResponse, Changes]:
-        if client.is_public:  # RFC7662-2.1/authorization
+        if client.is_public:  # RFC7662-2.1/authorization RFC9701-5/caller
             # Nothing was proven, so the answer is that to a wrong proof: RFC7662-2.3/unauthorized
             raise invalid_client(f"public client {client.client_id[:100]}")
         document = await _Question(client, server, asked.fresh.now).answer(presented)
-        return json_response(200, document, NO_STORE), ()
+        if not wants_signed(request):
+            return json_response(200, document, NO_STORE), ()
+        return await _signed(document, client, server, asked.fresh.now), ()
 
     return await judge_as_client(asked, server, judge)
+
+
+def wants_signed(request: HttpRequest) -> bool:
+    """Say whether the caller asks for a signed answer (RFC 9701, 4)."""
+    accepted = ",".join(request.all_headers(b"accept")).lower().split(",")
+    return any(one.partition(";")[0].strip() == SIGNED_RESPONSE for one in accepted)
+
+
+async def _signed(
+    document: Mapping[str, object], client: Client, server: AuthorizationServer, now: NumericDate
+) -> HttpResponse:
+    """Answer for this caller alone; without `sub` and `exp` of its own it is nothing to use in the token's place."""
+    claims = {  # RFC9701-5/claims RFC9701-5/no-sub-exp
+        "iss": server.issuer.url,
+        "aud": client.client_id,
+        "iat": now,
+        "token_introspection": document,
+    }
+    kind, algorithm = INTROSPECTION_RESPONSE, client.introspection_signed_response_alg
+    signed = await server.signer.sign(claims, typ=kind.typ, algorithm=algorithm)  # RFC9701-5/typ
+    return HttpResponse(200, (("content-type", SIGNED_RESPONSE), *NO_STORE), signed.encode("ascii"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +83,7 @@ class _Question:
         except InvalidToken:
             return await self._of_refresh_token(presented)
         if not self._may_ask_for_own(token.client_id) and not await self._is_meant(token):
-            return INACTIVE  # RFC7662-4/audience
+            return INACTIVE  # RFC7662-4/audience RFC9701-5/inactive
         holder = await holder_of(token, self.server, self.now)
         if holder is None:
             return INACTIVE  # RFC7662-4/revoked RFC7662-2.2/inactive RFC7662-2.2/nothing-more

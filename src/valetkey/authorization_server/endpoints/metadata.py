@@ -8,10 +8,9 @@ from valetkey.authorization_server import paths
 from valetkey.authorization_server.authorization.response_types import RESPONSE_TYPES, ResponseMode
 from valetkey.authorization_server.claims import CLAIMS_OF_SCOPE
 from valetkey.authorization_server.client_authentication import ASSERTION_ALGORITHMS, METHODS
-from valetkey.authorization_server.grants import GRANTS
 from valetkey.authorization_server.grants.device_code import DEVICE_CODE
 from valetkey.authorization_server.model import AuthenticationMethod, RegistrationMode
-from valetkey.authorization_server.policy import IMPLICIT, ClientUrlRule, Policy
+from valetkey.authorization_server.policy import ClientUrlRule, Policy
 from valetkey.authorization_server.rights import END_USER_SCOPES
 from valetkey.authorization_server.self_registration.admission import mode_of
 from valetkey.oauth import pkce
@@ -58,7 +57,7 @@ def server_metadata(
         scopes_supported=tuple(sorted(END_USER_SCOPES.union(scopes))),  # OIDCD-3/openid-scope
         response_types_supported=tuple(sorted(server.policy.response_types)),  # RFC8414-2/response-types-supported
         response_modes_supported=_response_modes(server.policy),
-        grant_types_supported=tuple(name for name in (*GRANTS, IMPLICIT) if name in server.policy.grant_types),
+        grant_types_supported=server.grants.names(server.policy),
         subject_types_supported=("public",),
         id_token_signing_alg_values_supported=tuple(sorted(algorithms)),  # OIDCD-3/rs256
         token_endpoint_auth_methods_supported=tuple(method.value for method in METHODS),
@@ -67,6 +66,7 @@ def server_metadata(
             method.value for method in METHODS if method is not AuthenticationMethod.NONE
         ),
         introspection_endpoint_auth_signing_alg_values_supported=ASSERTION_ALGORITHMS,
+        introspection_signing_alg_values_supported=tuple(sorted(algorithms)),
         revocation_endpoint_auth_methods_supported=tuple(method.value for method in METHODS),
         revocation_endpoint_auth_signing_alg_values_supported=ASSERTION_ALGORITHMS,
         code_challenge_methods_supported=pkce.METHODS,  # RFC9700-2.1.1/detect-pkce

@@ -91,6 +91,7 @@ class _ClientDocument(msgspec.Struct, frozen=True):
     registration: _RegistrationDocument | None = None
     token_exchange: tuple[_ExchangeDocument, ...] = ()
     attributes: dict[str, object] = {}
+    introspection_signed_response_alg: str = "RS256"  # noqa: S105 - an algorithm
 
 
 class _ResourceDocument(msgspec.Struct, frozen=True):
@@ -184,6 +185,7 @@ def client_document(client: Client) -> str:
                 for rule in client.token_exchange
             ),
             attributes=dict(client.attributes),
+            introspection_signed_response_alg=client.introspection_signed_response_alg,
         )
     )
 
@@ -215,6 +217,7 @@ def client_from(row: Record) -> Client:
             for rule in found.token_exchange
         ),
         attributes=found.attributes,
+        introspection_signed_response_alg=found.introspection_signed_response_alg,
         managed_by=found.managed_by,
         disabled=bool(row[1]),
     )
