@@ -34,6 +34,9 @@ MEANINGS: Final[dict[str, str]] = {
     "session_idle_lifetime": "How long a browser's session may rest.",
     "session_lifetime": "When a session ends, however much it is used.",
     "consent_lifetime": "How long a consent is remembered.",
+    "most_registrations": "How many clients that registered themselves a tenant keeps at once.",
+    "unused_registration_lifetime": "How long a client that registered itself waits for its first end-user.",
+    "registration_lifetime": "How long such a client is kept after an end-user last allowed it something.",
 }
 """The sentence for each rule whose values do not explain themselves; those of an enum have its docstring."""
 
@@ -45,7 +48,8 @@ def page() -> str:
     names = [field.name for field in fields(Policy) if field.name != "name"]
     policies = list(PROFILES.values())
     rules = [
-        (code(name), _meaning(name), *(_value(getattr(policy, name)) for policy in policies)) for name in names
+        (code(name), _meaning(name), *(_value(name, getattr(policy, name)) for policy in policies))
+        for name in names
     ]
     parts = [HEAD, table(("rule", "what it says", *(code(policy.name) for policy in policies)), rules)]
     for name in names:
@@ -67,10 +71,12 @@ def _choices(kind: type[StrEnum], name: str) -> str:
     return table(("value", "what it means", "profiles"), rows)
 
 
-def _value(value: object) -> str:
+def _value(name: str, value: object) -> str:
     match value:
         case StrEnum():
             return code(value.value)
+        case int() if name.startswith("most_"):
+            return f"{value:,}"
         case int():
             return _duration(value)
         case frozenset():
