@@ -130,7 +130,9 @@ def decide(asked: VerifiedAuthorizationRequest, facts: Facts, policy: Policy, fr
             if silent
             else NeedConsent(session, _touch(session, fresh.now))
         )
-    return _grant(asked, facts, session, generations=facts.generations, policy=policy, fresh=fresh)
+    # Stamped as the session is, which was judged alive: a bump since it was read loses the commit.
+    stamp = replace(session.session.generations, client=facts.generations.client)
+    return _grant(asked, facts, session, generations=stamp, policy=policy, fresh=fresh)
 
 
 def is_bound(scope: Scope, policy: Policy) -> bool:

@@ -144,7 +144,7 @@ def test_a_live_session_with_a_remembered_consent_is_granted_in_one_commit() -> 
     assert code is not None
     assert (authorization.subject, authorization.sid) == ("sub-alice", "session-1")
     assert (authorization.scope, authorization.resources, authorization.nonce) == (ASKED.scope, (API,), "nonce-1")
-    assert authorization.generations == GENERATIONS
+    assert authorization.generations == replace(ALICE.session.generations, client=GENERATIONS.client)
     assert authorization.authentication == ALICE.session.authentication
     assert authorization.expires_at == NOW + OAUTH_2_1.authorization_lifetime
     assert (code.digest, code.redirect_uri) == (decision.code.digest(), "https://web.example/callback")
