@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from valetkey.adapters.asgi.application import Application, Parts
 from valetkey.adapters.asgi.proxies import Proxies
@@ -28,6 +28,8 @@ from valetkey.adapters.passwords import Argon2Passwords
 from valetkey.adapters.remote_keys import FetchedKeys
 from valetkey.adapters.statuses import PublishedStatusLists, ReservedStatuses
 from valetkey.adapters.storage.sqlite.storage import SqliteStorage
+from valetkey.authorization_server.grants.grant import Grant
+from valetkey.authorization_server.grants.table import GrantTable
 from valetkey.authorization_server.outbound_guard import Guard
 from valetkey.authorization_server.policy import PROFILES
 from valetkey.authorization_server.ports import EventLog
@@ -36,7 +38,7 @@ from valetkey.authorization_server.routes import ROUTES
 from valetkey.authorization_server.service import AuthorizationServer
 from valetkey.oauth.errors import Unavailable
 from valetkey.oauth.http import NO_STORE, HttpResponse, json_response
-from valetkey.oauth.types import DEFAULT_TENANT, Issuer
+from valetkey.oauth.types import DEFAULT_TENANT, Issuer, NumericDate
 from valetkey.ui.render import Renderer
 from valetkey.ui.routes import asset_routes
 
@@ -51,6 +53,7 @@ PURGE_SECONDS: Final = 60.0
 _PURGED_AT_ONCE: Final = 200
 """Rows of a table in one transaction: the lock is held for milliseconds."""
 _BREATH_SECONDS: Final = 0.05
+_DAY: Final = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +64,14 @@ class Foundation:
     storage_path: Path
     key_encryption_key: bytes = field(repr=False)
     log: EventLog
+    audit_days: int = 400
+    """How long the audit trail is kept."""
     trusted_proxies: tuple[str, ...] = ()
     hosts: frozenset[bytes] | None = None
     """The only `Host` values that are answered; None answers all."""
     outbound: Guard = field(default_factory=Guard)
+    grants: tuple[Grant[Any, Any], ...] = ()
+    """Grants of others, which every client may be registered for."""
 
 
 class TenantServers:
@@ -75,6 +82,7 @@ class TenantServers:
         self._storage = storage
         self._sealer = sealer
         self._log = foundation.log
+        self._grants = GrantTable.with_further(foundation.grants)
         self.outbound = GuardedFetcher(foundation.outbound, foundation.log)
         self._remote_keys = FetchedKeys(self.outbound, foundation.log)
         self._client_documents = FetchedDocuments(self.outbound)
@@ -139,6 +147,7 @@ class TenantServers:
             sealed_secrets=SealedClientSecrets(self._sealer, tenant.tenant_id),
             fresh=draw_fresh,
             log=self._log,
+            grants=self._grants,
         )
 
 
@@ -261,7 +270,7 @@ async def open_server(foundation: Foundation) -> AsyncIterator[RunningServer]:
     storage = await SqliteStorage.open(str(foundation.storage_path))
     try:
         servers = TenantServers(foundation, storage, sealer)
-        sweeper = asyncio.create_task(_purge_forever(storage, foundation.log))
+        sweeper = asyncio.create_task(_purge_forever(storage, foundation))
         try:
             yield RunningServer(foundation, storage, sealer, servers, LateRenderer(), Health(servers))
         finally:
@@ -273,16 +282,19 @@ async def open_server(foundation: Foundation) -> AsyncIterator[RunningServer]:
         await storage.close()
 
 
-async def _purge_forever(storage: SqliteStorage, log: EventLog) -> None:
+async def _purge_forever(storage: SqliteStorage, foundation: Foundation) -> None:
     pause = 0.0
     while True:
         # Several workers share one database: they do not all come at the same moment.
         await asyncio.sleep(pause or PURGE_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311 - guards nothing
         try:
-            pause = _BREATH_SECONDS if await storage.purge(draw_fresh().now, _PURGED_AT_ONCE) else 0.0
+            now = draw_fresh().now
+            audited = NumericDate(now - foundation.audit_days * _DAY)
+            left = await storage.purge(now, _PURGED_AT_ONCE), await storage.forget_audit(audited, _PURGED_AT_ONCE)
+            pause = _BREATH_SECONDS if any(left) else 0.0
         except Unavailable as outage:
             pause = 0.0
-            log.write("purge.postponed", what=outage.what)
+            foundation.log.write("purge.postponed", what=outage.what)
 
 
 class Listening(Protocol):

@@ -8,7 +8,7 @@ from typing import get_args
 
 from support.sample_pages import SAMPLES
 from valetkey.authorization_server.grants import GRANTS
-from valetkey.authorization_server.policy import PROFILES
+from valetkey.authorization_server.policy import IMPLICIT, PROFILES
 from valetkey.settings import table
 from valetkey.settings.setting import Setting
 from valetkey.ui.views import AnyView
@@ -60,7 +60,7 @@ def test_every_grant_has_a_test_of_its_rules() -> None:
 
 
 def test_every_grant_is_allowed_by_a_profile_and_every_profile_allows_only_grants_that_exist() -> None:
-    assert set().union(*(policy.grant_types for policy in PROFILES.values())) == set(GRANTS)
+    assert set().union(*(policy.grant_types for policy in PROFILES.values())) == {*GRANTS, IMPLICIT}
 
 
 def test_every_view_has_a_sample_that_the_tests_look_at() -> None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from valetkey.oauth.errors import OAuthError
-
 if TYPE_CHECKING:
     from valetkey.authorization_server.model import Client
+    from valetkey.oauth.errors import OAuthError
     from valetkey.oauth.http import HttpRequest
 
 Headers = tuple[tuple[str, str], ...]

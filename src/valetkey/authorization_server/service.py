@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from valetkey.authorization_server.grants.table import GrantTable
 from valetkey.authorization_server.introduction.document import absent_client
 from valetkey.authorization_server.model import Tenant
 from valetkey.authorization_server.policy import PROFILES, ClientUrlRule, Policy
@@ -55,6 +56,7 @@ class AuthorizationServer:
     sealed_secrets: SealedSecrets
     fresh: FreshSource
     log: EventLog
+    grants: GrantTable = field(default_factory=GrantTable)
 
     def policy_for(self, client: Client) -> Policy:
         """Return the profile that judges this client: its own, else the tenant's."""

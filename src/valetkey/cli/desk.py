@@ -30,11 +30,13 @@ from valetkey.cli.output import say_faults, say_refused
 from valetkey.oauth.errors import Unavailable
 from valetkey.oauth.types import DEFAULT_TENANT, TenantId
 from valetkey.settings import Settings, SettingsError, load
+from valetkey.settings.extensions import load_grants
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
     from valetkey.authorization_server.decision import Changes
+    from valetkey.oauth.types import GrantType
 
 Answer = TypeVar("Answer")
 
@@ -73,6 +75,13 @@ class Desk:
         else:
             key = open_state(self._place.database.parent).secrets.key_encryption_key
         return SealedClientSecrets(Sealer(key), self.tenant_id)
+
+    @property
+    def further_grant_types(self) -> frozenset[GrantType]:
+        """The grant types that packages of others add to the server of this store."""
+        settings = self._place.settings
+        names = () if settings is None else settings.extensions.grants
+        return frozenset(grant.grant_type for grant in load_grants(names))
 
     async def commit(self, changes: Changes) -> None:
         """Make the changes; ActRefused where somebody else was faster."""

@@ -27,6 +27,7 @@ from valetkey.cli import EXIT_CONFIGURATION, EXIT_UNAVAILABLE, fail
 from valetkey.oauth.errors import Unavailable
 from valetkey.server import Foundation, RunningServer, open_server, warm_once_listening
 from valetkey.settings import LogFormat
+from valetkey.settings.extensions import load_grants
 from valetkey.settings.secrets import is_open_to_others
 
 if TYPE_CHECKING:
@@ -194,6 +195,7 @@ def _foundation(settings: Settings, log: StderrLog) -> Foundation:
         key_encryption_key=settings.key_encryption_key.reveal(),
         log=log,
         audit_days=settings.audit.days,
+        grants=load_grants(settings.extensions.grants),
         trusted_proxies=settings.server.trusted_proxies,
         outbound=Guard(outbound.allow, outbound.block, None if outbound.ca_file is None else str(outbound.ca_file)),
     )

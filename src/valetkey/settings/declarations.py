@@ -35,7 +35,7 @@ if TYPE_CHECKING:
         DeclaredResource,
     )
     from valetkey.authorization_server.model import ClientSecret
-    from valetkey.oauth.types import ClientId, SecretText, TenantId
+    from valetkey.oauth.types import GrantType, ClientId, SecretText, TenantId
     from valetkey.settings.reading import Readings
     from valetkey.settings.setting import DeclarationTable
     from valetkey.settings.sources import Entry, Sources
@@ -47,10 +47,9 @@ Judged = list[tuple["Entry", Value]]
 def read_declarations(
     sources: Sources, profile: str, revision: int, further: frozenset[GrantType] = frozenset()
 ) -> Declarations:
-    """Return all that is declared, the default tenant first; `profile` is the one for tenants that name none;
-    `further` are the grant types that others add.
+    """Return all that is declared, the default tenant first; `profile` is the one for tenants that name none.
 
-    A default tenant that the file does not declare stays the operator's to change, but for its profile.
+    `further` are the grant types that others add. A default tenant that the file does not declare stays the operator's to change, but for its profile.
 
     What is wrong is told in `sources.faults` and left out.
     """

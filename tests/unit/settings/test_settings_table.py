@@ -72,6 +72,7 @@ SETTING_EXAMPLES: dict[str, tuple[str, object]] = {
     "outbound.block": ('["bad.example"]', Blocks.parse(["bad.example"])),
     "outbound.ca_file": ('"internal-ca.pem"', "internal-ca.pem"),
     "log.format": ('"text"', LogFormat.TEXT),
+    "extensions.grants": ('["voucher"]', ("voucher",)),
     "audit.days": ("30", 30),
 }
 # The others of a pair that only go together.
@@ -192,7 +193,9 @@ DECLARED_ROWS = [
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    # A package of others that offers a grant, as if it were installed.
+    monkeypatch.syspath_prepend(str(ROOT / "tests" / "support" / "extension"))
     secrets = {
         "valetkey.key": b64encode(KEY).decode(),
         "other.key": OTHER_KEY.hex(),
@@ -255,6 +258,7 @@ def test_every_setting_can_come_from_a_variable_that_is_believed_over_the_file(
         "server.hosts": "127.0.0.2, ::1",
         "outbound.allow": "keys.example,10.0.0.0/8",
         "outbound.block": "bad.example",
+        "extensions.grants": "voucher",
     }.get(row.path, str(expected))
 
     settings = loaded(folder, _config(_key(row), row.example) + "\n", {variable_of(row.path): value})

@@ -24,7 +24,6 @@ from valetkey.authorization_server.decision import (
     RotateRefreshToken,
 )
 from valetkey.authorization_server.fresh import Fresh
-from valetkey.authorization_server.grants import GRANTS
 from valetkey.authorization_server.id_token import mint_id_token
 from valetkey.authorization_server.mint import mint_access_token
 from valetkey.authorization_server.model import Client
@@ -88,7 +87,7 @@ async def respond(request: HttpRequest, server: AuthorizationServer) -> HttpResp
     """Answer a token request; raises OAuthError, and Unavailable after three lost races."""
     if request.query:
         raise _invalid_request("Parameters of a token request stand in its body.", "RFC6749-3.2/body")
-    form = _parsed(request.body)
+    form = _parsed(request.body, server)
     credentials = parse_credentials(request, form)
     grant_type = GrantType(form.require("grant_type", "RFC6749-5.2/grant-type"))
     exchange = _Exchange(request, form, grant_type, credentials, server.fresh())
@@ -110,12 +109,12 @@ async def respond(request: HttpRequest, server: AuthorizationServer) -> HttpResp
     return outcome.response
 
 
-def _parsed(body: bytes) -> Parameters:
+def _parsed(body: bytes, server: AuthorizationServer) -> Parameters:
     """Return the form; what the grant that it names lets come more than once, may."""
     form, repeated = parse_front_channel(body)  # RFC6749-3.2/repeated
     if repeated is None:
         return form
-    grant = GRANTS.get(GrantType(form.get("grant_type") or ""))
+    grant = server.grants.find(GrantType(form.get("grant_type") or ""))
     return parse_form(body, REPEATABLE if grant is None else grant.repeatable)
 
 
@@ -147,7 +146,7 @@ async def _attempt(
 
 async def _decide(exchange: _Exchange, client: Client, server: AuthorizationServer) -> Decision:
     policy = server.policy_for(client)
-    grant = _grant_for(exchange.grant_type, client, policy)
+    grant = _grant_for(exchange.grant_type, client, policy, server)
     asked = grant.parse(exchange.form)
     facts = await grant.load(asked, client, server, exchange.fresh, exchange.request.remote_address)
     decision = grant.decide(asked, facts, client, policy, exchange.fresh)
@@ -157,9 +156,11 @@ async def _decide(exchange: _Exchange, client: Client, server: AuthorizationServ
     return decision
 
 
-def _grant_for(grant_type: GrantType, client: Client, policy: Policy) -> Grant[object, object]:
-    grant = GRANTS.get(grant_type)
-    if grant is None or grant_type not in policy.grant_types:
+def _grant_for(
+    grant_type: GrantType, client: Client, policy: Policy, server: AuthorizationServer
+) -> Grant[object, object]:
+    grant = server.grants.allowed(grant_type, policy)
+    if grant is None:
         raise OAuthError(
             ErrorCode.UNSUPPORTED_GRANT_TYPE, "The grant_type is not supported.", "RFC6749-5.2/unsupported-grant"
         )
