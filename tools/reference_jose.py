@@ -64,7 +64,7 @@ SHARED: Final = frozenset({
     "jwk.signer_of", "jwk.encryption_of", "jwk.refuse_private", "jwk_set.UnboundJwk",
     "jws.ProtectedHeader", "jws.CompactJws", "jws.parse_header", "jws.sound_header", "jws.normal_typ",
     "jws.parse_compact", "jws.split_compact", "jws.may_be_shared", "jws.verify_with", "jws.own_header",
-    "jws.payload_of",
+    "jws.payload_of", "jws.require_limits",
     "jwe.SealedContent", "jwe.deflated", "jwe.content_encryption", "jwe.wrapped_for", "jwe.recipient_header",
     "remote.Need", "remote.FetchRequest", "remote.FetchAnswer",
 })  # fmt: skip

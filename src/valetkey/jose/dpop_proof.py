@@ -21,7 +21,7 @@ from valetkey.jose.errors import (
     TypMismatch,
 )
 from valetkey.jose.jwk import Jwk
-from valetkey.jose.jws import parse_compact, verify_with
+from valetkey.jose.jws import JwsLimits, parse_compact, verify_with
 from valetkey.jose.jwt import VerifiedJwt
 from valetkey.jose.token_kinds import DPOP_PROOF
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from valetkey.jose.jws import ProtectedHeader
 
 MAXIMUM_PROOF_OCTETS = 8_192
+_LIMITS = JwsLimits(token_octets=MAXIMUM_PROOF_OCTETS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +57,7 @@ class DpopProofVerifier:
 
         InvalidToken where it is none; `now` is in seconds since the epoch.
         """
-        parts = parse_compact(token, MAXIMUM_PROOF_OCTETS)
+        parts = parse_compact(token, _LIMITS)
         header = parts.header
         if header.is_critical:
             raise MalformedToken("A DPoP proof has no critical extensions that are understood.")

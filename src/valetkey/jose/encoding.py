@@ -12,6 +12,8 @@ import msgspec
 from valetkey.jose.errors import ConfigurationError, DuplicateMember, MalformedToken
 
 MAXIMUM_DEPTH: Final = 32
+DEEPEST: Final = 100
+"""What nobody can raise the depth over: beyond it, readers run out of stack."""
 
 # Numbers beyond this are no time that a calendar can show, and would overflow what people add to them.
 MAXIMUM_NUMERIC_DATE: Final = 253_402_300_799
@@ -82,7 +84,7 @@ def decode_segment(segment: bytes) -> bytes:
         raise MalformedToken(_NOT_BASE64URL) from None
 
 
-def parse_json_object(octets: bytes) -> dict[str, object]:
+def parse_json_object(octets: bytes, maximum_depth: int = MAXIMUM_DEPTH) -> dict[str, object]:
     """Returns the JSON object in `octets` (UTF-8): no duplicate member, no deep nesting, no endless number.
 
     DuplicateMember where a name comes twice in one object, MalformedToken for everything else.
@@ -94,9 +96,9 @@ def parse_json_object(octets: bytes) -> dict[str, object]:
     is_flat = _BRACKET not in octets and octets.rfind(b"{") <= 0
     # A text that is written as these members are has no others: cheaper to see than by counting. So many brackets
     # cannot be nested deeper than they are many.
-    if (is_flat or octets.count(b"{") + octets.count(b"[") <= MAXIMUM_DEPTH) and _encode(members) == octets:
+    if (is_flat or octets.count(b"{") + octets.count(b"[") <= maximum_depth) and _encode(members) == octets:
         return members
-    count = len(members) if is_flat else _count_members(members, MAXIMUM_DEPTH)
+    count = len(members) if is_flat else _count_members(members, maximum_depth)
     # Every member is written with a quote, then a colon. If there are no more such pairs than members came out,
     # none was overwritten by a second one of its name; whitespace between the two would hide a pair.
     if octets.translate(None, _WHITESPACE).count(b'":') != count:

@@ -18,7 +18,7 @@ from valetkey.jose.algorithms import (
     allowed_key_management,
 )
 from valetkey.jose.content_encryption import ContentEncryption, decryption_failed
-from valetkey.jose.encoding import b64url_encode, decode_segment, json_octets
+from valetkey.jose.encoding import MAXIMUM_DEPTH, b64url_encode, decode_segment, json_octets
 from valetkey.jose.entropy import random_octets
 from valetkey.jose.errors import (
     AlgorithmNotAllowed,
@@ -32,7 +32,14 @@ from valetkey.jose.errors import (
 )
 from valetkey.jose.jwk import Jwk, encryption_of
 from valetkey.jose.jwk_set import JwkSet
-from valetkey.jose.jws import ProtectedHeader, may_be_shared, parse_header, sound_header
+from valetkey.jose.jws import (
+    MAXIMUM_HEADER_OCTETS,
+    ProtectedHeader,
+    may_be_shared,
+    parse_header,
+    require_limits,
+    sound_header,
+)
 from valetkey.jose.key_management import MAXIMUM_PBES2_COUNT
 
 if TYPE_CHECKING:
@@ -54,12 +61,22 @@ class Compression(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class JweLimits:
-    """What a recipient takes at most: octets of the token and of the inflated plaintext, and two counts."""
+    """What a recipient of a JWE takes at most; ConfigurationError for a limit that is none.
+
+    Octets of the token, of the inflated plaintext and of the protected header in base64url; how often a password is
+    stretched; how many recipients there are; how deep JSON is nested, 1 to 100.
+    """
 
     token_octets: int = 262_144
     inflated_octets: int = 250_000
     pbes2_count: int = MAXIMUM_PBES2_COUNT
     recipients: int = 16
+    header_octets: int = MAXIMUM_HEADER_OCTETS
+    depth: int = MAXIMUM_DEPTH
+
+    def __post_init__(self) -> None:
+        counts = (self.token_octets, self.inflated_octets, self.pbes2_count, self.recipients, self.header_octets)
+        require_limits(*counts, depth=self.depth)
 
 
 DEFAULT_LIMITS: Final = JweLimits()
@@ -126,7 +143,11 @@ class Decrypter:
             raise MalformedToken("A compact JWE has five segments.")
         protected = segments[0]
         known = self._recognised.get(protected)
-        recognised = self._recognise(parse_header(protected), _NONE) if known is None else known
+        recognised = (
+            self._recognise(parse_header(protected, self.limits.header_octets, self.limits.depth), _NONE)
+            if known is None
+            else known
+        )
         encrypted_key, iv, ciphertext, tag = map(decode_segment, segments[1:])
         opened = self._unseal(recognised, encrypted_key, SealedContent(protected, iv, ciphertext, tag))
         if known is None:

@@ -16,6 +16,7 @@ from valetkey.jose.jwe import (
     Compression,
     DecryptedJwe,
     Decrypter,
+    JweLimits,
     SealedContent,
     content_encryption,
     deflated,
@@ -116,16 +117,19 @@ def decrypt_json(value: Mapping[str, object] | str | bytes, decrypter: Decrypter
 
     The recipients are tried in their order; where none can be opened, the failure of the last is raised.
     """
-    members = _members(value, decrypter.limits.token_octets)
+    limits = decrypter.limits
+    members = _members(value, limits)
     if not all(isinstance(members.get(name, ""), str) for name in _PARAMETERS):
         raise MalformedToken("A member of the JWE is not a string.")
     protected_segment = str(members.get("protected", ""))
-    protected = parse_json_object(b64url_decode(protected_segment)) if protected_segment else {}
+    if len(protected_segment) > limits.header_octets:
+        raise TokenTooLarge("The header is larger than the limit.")
+    protected = parse_json_object(b64url_decode(protected_segment), limits.depth) if protected_segment else {}
     b64url_decode(str(members.get("aad", "")))
     iv, ciphertext, tag = (b64url_decode(str(members.get(name, ""))) for name in ("iv", "ciphertext", "tag"))
     sealed = SealedContent(_covered(members), iv, ciphertext, tag)
     failure: InvalidToken | None = None
-    for recipient in _recipients(members, decrypter.limits.recipients):
+    for recipient in _recipients(members, limits.recipients):
         try:
             header, unprotected = _header(protected, members.get("unprotected", {}), recipient.get("header", {}))
             encrypted_key = b64url_decode(_text(recipient.get("encrypted_key", "")))
@@ -135,15 +139,15 @@ def decrypt_json(value: Mapping[str, object] | str | bytes, decrypter: Decrypter
     raise failure or MalformedToken("A JWE has a recipient.")
 
 
-def _members(value: Mapping[str, object] | str | bytes, most: int) -> Mapping[str, object]:
+def _members(value: Mapping[str, object] | str | bytes, limits: JweLimits) -> Mapping[str, object]:
     if isinstance(value, Mapping):
-        if len(str(value.get("ciphertext", ""))) > most:
+        if len(str(value.get("ciphertext", ""))) > limits.token_octets:
             raise TokenTooLarge("The token is larger than the limit.")
         return value
-    if len(value) > most:
+    if len(value) > limits.token_octets:
         raise TokenTooLarge("The token is larger than the limit.")
     try:
-        return parse_json_object(value.encode("utf-8") if isinstance(value, str) else value)
+        return parse_json_object(value.encode("utf-8") if isinstance(value, str) else value, limits.depth)
     except UnicodeEncodeError:
         raise MalformedToken("The text is not UTF-8.") from None
 

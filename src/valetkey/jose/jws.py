@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from valetkey.jose.algorithms import allowed_signatures
-from valetkey.jose.encoding import b64url_encode, decode_segment, json_octets, parse_json_object
+from valetkey.jose.encoding import (
+    DEEPEST,
+    MAXIMUM_DEPTH,
+    b64url_encode,
+    decode_segment,
+    json_octets,
+    parse_json_object,
+)
 from valetkey.jose.errors import (
     AlgorithmNotAllowed,
     ConfigurationError,
@@ -31,6 +39,34 @@ _STRING: Final = frozenset({str})
 _KNOWN_HEADERS: Final = 512
 _KNOWN_HEADER_LENGTH: Final = 512
 _known_headers: Final[dict[bytes, ProtectedHeader]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class JwsLimits:
+    """What a recipient of a JWS takes at most; ConfigurationError for a limit that is none.
+
+    `token_octets` are of the whole text, or of a detached payload; `header_octets` of a protected header in
+    base64url; `depth` is how deep the JSON may be nested, 1 to 100; `signatures` how many may be over one payload.
+    """
+
+    token_octets: int = MAXIMUM_TOKEN_OCTETS
+    header_octets: int = MAXIMUM_HEADER_OCTETS
+    depth: int = MAXIMUM_DEPTH
+    signatures: int = 16
+
+    def __post_init__(self) -> None:
+        require_limits(self.token_octets, self.header_octets, self.signatures, depth=self.depth)
+
+
+def require_limits(*counts: int, depth: int) -> None:
+    """Returns, or raises ConfigurationError where a count is not positive or the depth is not 1 to 100."""
+    if not all(type(count) is int and count > 0 for count in counts):
+        raise ConfigurationError("A limit is a positive number.")
+    if type(depth) is not int or not 0 < depth <= DEEPEST:
+        raise ConfigurationError(f"The depth is 1 to {DEEPEST}.")
+
+
+DEFAULT_LIMITS: Final = JwsLimits()
 
 
 class ProtectedHeader(msgspec.Struct, frozen=True):
@@ -64,14 +100,16 @@ class VerifiedJws(msgspec.Struct, frozen=True):
     key: Jwk
 
 
-def parse_header(segment: bytes) -> ProtectedHeader:
+def parse_header(
+    segment: bytes, maximum_octets: int = MAXIMUM_HEADER_OCTETS, maximum_depth: int = MAXIMUM_DEPTH
+) -> ProtectedHeader:
     """Returns the header of a base64url segment; remembers it by its text, so that most tokens skip the parse."""
+    if len(segment) > maximum_octets:
+        raise TokenTooLarge("The header is larger than the limit.")
     header = _known_headers.get(segment)
     if header is not None:
         return header
-    if len(segment) > MAXIMUM_HEADER_OCTETS:
-        raise TokenTooLarge("The header is larger than the limit.")
-    members = parse_json_object(decode_segment(segment))
+    members = parse_json_object(decode_segment(segment), maximum_depth)
     header = sound_header(members)
     if may_be_shared(segment, members):
         if len(_known_headers) >= _KNOWN_HEADERS:
@@ -119,10 +157,11 @@ def normal_typ(typ: str) -> str:
     return typ.lower().removeprefix("application/")  # RFC7515-4.1.9/application
 
 
-def parse_compact(token: str, maximum_octets: int = MAXIMUM_TOKEN_OCTETS) -> CompactJws:
+def parse_compact(token: str, limits: JwsLimits = DEFAULT_LIMITS) -> CompactJws:
     """Returns the parts of a compact JWS; MalformedToken or TokenTooLarge where it is none."""
-    header_segment, payload_segment, signature_segment, signed = split_compact(token, maximum_octets)
-    return CompactJws(parse_header(header_segment), payload_segment, signature_segment, signed)
+    header_segment, payload_segment, signature_segment, signed = split_compact(token, limits.token_octets)
+    header = parse_header(header_segment, limits.header_octets, limits.depth)
+    return CompactJws(header, payload_segment, signature_segment, signed)
 
 
 def split_compact(token: str, maximum_octets: int) -> tuple[bytes, bytes, bytes, bytes]:
@@ -183,12 +222,14 @@ def own_header(key: Jwk, header: Mapping[str, object] | None) -> dict[str, objec
 _OWN_PARAMETERS: Final = frozenset({"alg", "kid", "crit", "b64"})
 
 
-def verify_compact(token: str, keys: JwkSet, *, algorithms: Collection[str]) -> VerifiedJws:
+def verify_compact(
+    token: str, keys: JwkSet, *, algorithms: Collection[str], limits: JwsLimits = DEFAULT_LIMITS
+) -> VerifiedJws:
     """Returns the payload of a compact JWS that a key of `keys` signed with one of `algorithms` (RFC 7515, 5.2).
 
     Otherwise the InvalidToken that says why not; ConfigurationError where the list of algorithms is unsafe.
     """
-    parts = parse_compact(token)
+    parts = parse_compact(token, limits)
     payload = payload_of(parts.payload_segment, parts.header)
     return _verified(parts.header, payload, parts.signed, parts.signature_segment, keys, algorithms)
 
@@ -210,15 +251,22 @@ def sign_unencoded(payload: bytes, key: Jwk, *, header: Mapping[str, object] | N
     return f"{protected}..{b64url_encode(signer_of(key)(signed))}"
 
 
-def verify_detached(token: str, payload: bytes, keys: JwkSet, *, algorithms: Collection[str]) -> VerifiedJws:
+def verify_detached(
+    token: str,
+    payload: bytes,
+    keys: JwkSet,
+    *,
+    algorithms: Collection[str],
+    limits: JwsLimits = DEFAULT_LIMITS,
+) -> VerifiedJws:
     """Returns the JWS whose `payload` came on its own, encoded as the header says (RFC 7515, F; RFC 7797).
 
     Errors as from `verify_compact`; MalformedToken too where the token has a payload of its own.
     """
-    parts = parse_compact(token)
+    parts = parse_compact(token, limits)
     if parts.payload_segment:
         raise MalformedToken("The payload of a detached JWS is not in the token.")
-    if len(payload) > MAXIMUM_TOKEN_OCTETS:
+    if len(payload) > limits.token_octets:
         raise TokenTooLarge("The payload is larger than the limit.")
     content = b64url_encode(payload).encode("ascii") if parts.header.is_encoded else payload
     return _verified(parts.header, payload, parts.signed + content, parts.signature_segment, keys, algorithms)

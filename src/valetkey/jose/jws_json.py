@@ -20,7 +20,8 @@ from valetkey.jose.errors import (
 )
 from valetkey.jose.jwk import Jwk, signer_of
 from valetkey.jose.jws import (
-    MAXIMUM_TOKEN_OCTETS,
+    DEFAULT_LIMITS,
+    JwsLimits,
     ProtectedHeader,
     own_header,
     payload_of,
@@ -134,6 +135,7 @@ def verify_json(
     algorithms: Collection[str],
     signatures: Signatures,
     payload: bytes | None = None,
+    limits: JwsLimits = DEFAULT_LIMITS,
 ) -> VerifiedJsonJws:
     """Returns the payload and the signatures of a JWS in flattened or general JSON serialization (RFC 7515, 5.2).
 
@@ -141,9 +143,9 @@ def verify_json(
     left out and SignatureInvalid is raised where none is good. `payload` is that of a detached JWS.
     """
     allowed = allowed_signatures(algorithms)
-    members = _members(value)
-    parts = _parts(members)
-    content = _content(members, payload, parts[0].header)
+    members = _members(value, limits)
+    parts = _parts(members, limits)
+    content = _content(members, payload, parts[0].header, limits.token_octets)
     octets = (
         content if payload is None or not parts[0].header.is_encoded else b64url_encode(payload).encode("ascii")
     )
@@ -171,24 +173,26 @@ def _verified(
     return VerifiedSignature(position, part.header.members, part.protected, key)
 
 
-def _members(value: Mapping[str, object] | str | bytes) -> Mapping[str, object]:
+def _members(value: Mapping[str, object] | str | bytes, limits: JwsLimits) -> Mapping[str, object]:
     if isinstance(value, Mapping):
         return value
-    if len(value) > MAXIMUM_TOKEN_OCTETS:
+    if len(value) > limits.token_octets:
         raise TokenTooLarge("The token is larger than the limit.")
     try:
-        return parse_json_object(value.encode("utf-8") if isinstance(value, str) else value)
+        return parse_json_object(value.encode("utf-8") if isinstance(value, str) else value, limits.depth)
     except UnicodeEncodeError:
         raise MalformedToken("The text is not UTF-8.") from None
 
 
-def _content(members: Mapping[str, object], payload: bytes | None, header: ProtectedHeader) -> bytes:
+def _content(
+    members: Mapping[str, object], payload: bytes | None, header: ProtectedHeader, maximum_octets: int
+) -> bytes:
     text = members.get("payload")
     if payload is not None:
         if "payload" in members:
             raise MalformedToken("The payload of a detached JWS is not in the token.")
         return payload
-    if not isinstance(text, str) or len(text) > MAXIMUM_TOKEN_OCTETS:
+    if not isinstance(text, str) or len(text) > maximum_octets:
         raise MalformedToken("The payload is not a string of sensible length.")
     try:
         octets = text.encode("utf-8")
@@ -198,16 +202,16 @@ def _content(members: Mapping[str, object], payload: bytes | None, header: Prote
     return octets
 
 
-def _parts(members: Mapping[str, object]) -> list[_Part]:
+def _parts(members: Mapping[str, object], limits: JwsLimits) -> list[_Part]:
     if "signatures" in members:
         listed = members["signatures"]
-        if not isinstance(listed, list) or not 0 < len(listed) <= MAXIMUM_SIGNATURES:
-            raise MalformedToken(f"A JWS has 1 to {MAXIMUM_SIGNATURES} signatures.")
+        if not isinstance(listed, list) or not 0 < len(listed) <= limits.signatures:
+            raise MalformedToken(f"A JWS has 1 to {limits.signatures} signatures.")
         if not _FLATTENED.isdisjoint(members):
             raise MalformedToken("A JWS is either flattened or general.")  # RFC7515-7.2.2/signatures
     else:
         listed = [members]
-    parts = [_part(one) for one in listed]
+    parts = [_part(one, limits) for one in listed]
     # All signatures are over the same octets, so they agree on how the payload is written (RFC 7797, 3).
     if len({part.header.is_encoded for part in parts}) > 1:
         raise MalformedToken("The signatures disagree on b64.")
@@ -217,14 +221,16 @@ def _parts(members: Mapping[str, object]) -> list[_Part]:
 _FLATTENED: Final = frozenset({"signature", "protected", "header"})
 
 
-def _part(members: object) -> _Part:
+def _part(members: object, limits: JwsLimits) -> _Part:
     if not isinstance(members, Mapping):
         raise MalformedToken("A signature is a JSON object.")
     segment, signature = members.get("protected", ""), members.get("signature")
     unprotected = members.get("header", {})
     if not isinstance(segment, str) or not isinstance(signature, str) or not isinstance(unprotected, Mapping):
         raise MalformedToken("The members of a signature have other types than they must.")
-    protected = parse_json_object(b64url_decode(segment)) if segment else {}
+    if len(segment) > limits.header_octets:
+        raise TokenTooLarge("The header is larger than the limit.")
+    protected = parse_json_object(b64url_decode(segment), limits.depth) if segment else {}
     if not protected.keys().isdisjoint(unprotected):
         # RFC7515-7.2.1/disjoint
         raise MalformedToken("A header parameter stands both protected and unprotected.")

@@ -10,6 +10,7 @@ import msgspec
 from valetkey.jose.algorithms import allowed_signatures
 from valetkey.jose.clock import Clock, system_clock
 from valetkey.jose.encoding import (
+    MAXIMUM_DEPTH,
     MAXIMUM_NUMERIC_DATE,
     decode_segment,
     encode_segment,
@@ -29,11 +30,14 @@ from valetkey.jose.errors import (
 )
 from valetkey.jose.jwk import Jwk, signer_of, verification_of
 from valetkey.jose.jws import (
+    MAXIMUM_HEADER_OCTETS,
+    JwsLimits,
     ProtectedHeader,
     may_be_shared,
     normal_typ,
     parse_compact,
     parse_header,
+    require_limits,
     split_compact,
     verify_with,
 )
@@ -50,6 +54,7 @@ AT_JWT: Final = _AT_JWT.typ
 
 MAXIMUM_JWT_OCTETS: Final = 16_384
 MAXIMUM_LEEWAY: Final = 60
+_PEEKED: Final = JwsLimits(token_octets=MAXIMUM_JWT_OCTETS)
 _KNOWN_HEADERS: Final = 32
 
 
@@ -70,7 +75,7 @@ class UnverifiedJwt(msgspec.Struct, frozen=True):
 
 def peek(token: str) -> UnverifiedJwt:
     """Returns the header and the claims of a compact JWS without verifying anything; MalformedToken otherwise."""
-    parts = parse_compact(token, MAXIMUM_JWT_OCTETS)
+    parts = parse_compact(token, _PEEKED)
     return UnverifiedJwt(parse_json_object(decode_segment(parts.payload_segment)), parts.header.members)
 
 
@@ -118,7 +123,8 @@ class Verifier:
 
     `issuer`, `audience`, `typ` and `algorithms` are local configuration and have no default; ConfigurationError
     where they are unsafe. `leeway` seconds (at most 60) are granted to `iat` and `nbf` in the future, never to
-    `exp`. `required` names further claims that must be there; `max_age` is how many seconds ago `iat` may be.
+    `exp`. `required` names further claims that must be there; `max_age` is how many seconds ago `iat` may be. The
+    token and its header are of at most so many octets, and JSON in them is nested at most so deep (1 to 100).
     """
 
     issuer: str
@@ -130,6 +136,8 @@ class Verifier:
     max_age: int | None = None
     clock: Clock = system_clock
     maximum_octets: int = MAXIMUM_JWT_OCTETS
+    maximum_header_octets: int = MAXIMUM_HEADER_OCTETS
+    maximum_depth: int = MAXIMUM_DEPTH
     kind: TokenKind | None = None
     _recognised: dict[bytes, _Recognised] = field(init=False, repr=False, compare=False, default_factory=dict)
     _kind: TokenKind = field(init=False, repr=False, compare=False)
@@ -144,6 +152,7 @@ class Verifier:
             raise ConfigurationError("The typ is a non-empty string: it says which kind of token is believed.")
         if not 0 <= self.leeway <= MAXIMUM_LEEWAY:
             raise ConfigurationError(f"The leeway is 0 to {MAXIMUM_LEEWAY} seconds.")
+        require_limits(self.maximum_octets, self.maximum_header_octets, depth=self.maximum_depth)
         audiences = {self.audience} if isinstance(self.audience, str) else set(self.audience or ())
         if not audiences or not all(map(_is_text, audiences)):
             raise ConfigurationError("The audience is a non-empty string or a non-empty collection of them.")
@@ -199,13 +208,13 @@ class Verifier:
         else:
             signature, payload = decode_segment(signature_segment), decode_segment(payload_segment)
             recognised.verify(signature, signed)
-        claims = parse_json_object(payload)
+        claims = parse_json_object(payload, self.maximum_depth)
         self._judge(claims, self.clock() if now is None else now)
         return VerifiedJwt(claims, recognised.members, recognised.key)
 
     def _recognise(self, segments: tuple[bytes, bytes, bytes, bytes], keys: JwkSet) -> tuple[_Recognised, bytes]:
         segment, payload_segment, signature_segment, signed = segments
-        header = parse_header(segment)
+        header = parse_header(segment, self.maximum_header_octets, self.maximum_depth)
         self._judge_header(header)
         candidates = keys.candidates(header.kid, header.algorithm, self._allowed)
         signature, payload = decode_segment(signature_segment), decode_segment(payload_segment)
@@ -220,7 +229,8 @@ class Verifier:
 
     def kid_of(self, token: str) -> str | None:
         """Returns the `kid` of a token whose header could be believed, or raises; nothing is verified by it."""
-        header = parse_compact(token, self.maximum_octets).header
+        segment = split_compact(token, self.maximum_octets)[0]
+        header = parse_header(segment, self.maximum_header_octets, self.maximum_depth)
         self._judge_header(header)
         return header.kid
 
