@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode, urlsafe_b64encode
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 from urllib.parse import quote_plus
 
@@ -100,7 +100,8 @@ class ClientSecretJwt:
 
     def __post_init__(self) -> None:
         key = Jwk.from_secret(self.secret.encode(), algorithm=self.algorithm)
-        object.__setattr__(self, "_key", key)
+        # Without a kid: the server knows the key by the client, and a hash of a secret says too much of it.
+        object.__setattr__(self, "_key", replace(key, kid=None))
 
     def credentials(self, client_id: str, issuer: str, moment: Moment) -> Credentials:
         """Return a new assertion for `issuer`."""

@@ -76,6 +76,11 @@ def test_no_two_assertions_are_the_same_one() -> None:
     assert len({jwt.peek(text).claims["jti"] for text in texts}) == 2
 
 
+def test_an_assertion_says_nothing_of_the_secret_that_keys_it() -> None:
+    form, _ = sent(ClientSecretJwt(SECRET))
+    assert set(jwt.peek(form["client_assertion"][0]).header) == {"alg", "typ"}
+
+
 def test_a_key_or_secret_that_cannot_sign_is_refused_before_anything_is_sent() -> None:
     with pytest.raises(ConfigurationError):
         PrivateKeyJwt(KEY.public())
