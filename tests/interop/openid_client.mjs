@@ -11,9 +11,22 @@ const authentication = {
   none: () => client.None(),
   client_secret_basic: ({ secret }) => client.ClientSecretBasic(secret),
   client_secret_post: ({ secret }) => client.ClientSecretPost(secret),
+  client_secret_jwt: ({ secret }) => client.ClientSecretJwt(secret),
   private_key_jwt: async ({ jwk }) =>
     client.PrivateKeyJwt({ key: await importJWK(jwk, jwk.alg), kid: jwk.kid }),
 };
+
+function options(issuer, algorithm) {
+  return {
+    algorithm,
+    // Plain http is for loopback alone, and only where the issuer says so itself.
+    execute: [
+      client.enableNonRepudiationChecks,
+      ...(issuer.startsWith('http://localhost:') ? [client.allowInsecureRequests] : []),
+    ],
+    timeout: 20,
+  };
+}
 
 await answer({
   async discover({ issuer, client_id, method, metadata = {}, algorithm = 'oidc', ...credentials }) {
@@ -22,17 +35,21 @@ await answer({
       client_id,
       metadata,
       await authentication[method](credentials),
-      {
-        algorithm,
-        // Plain http is for loopback alone, and only where the issuer says so itself.
-        execute: [
-          client.enableNonRepudiationChecks,
-          ...(issuer.startsWith('http://localhost:') ? [client.allowInsecureRequests] : []),
-        ],
-        timeout: 20,
-      },
+      options(issuer, algorithm),
     );
     return config.serverMetadata();
+  },
+
+  // From here on, the other calls are those of the client that was registered.
+  async register({ issuer, metadata, initial_access_token, algorithm = 'oidc', ...credentials }) {
+    const method = metadata.token_endpoint_auth_method;
+    config = await client.dynamicClientRegistration(
+      new URL(issuer),
+      metadata,
+      method === undefined ? undefined : await authentication[method](credentials),
+      { ...options(issuer, algorithm), initialAccessToken: initial_access_token },
+    );
+    return config.clientMetadata();
   },
 
   async begin({ redirect_uri, ...parameters }) {
@@ -80,11 +97,6 @@ await answer({
 
   client_credentials: (parameters) => client.clientCredentialsGrant(config, parameters),
 
-  async call_api({ access_token, url }) {
-    const response = await client.fetchProtectedResource(config, access_token, new URL(url), 'GET');
-    return { status: response.status, body: await response.json() };
-  },
-});
   grant: ({ grant_type, ...parameters }) => client.genericGrantRequest(config, grant_type, parameters),
 
   device: (parameters) => client.initiateDeviceAuthorization(config, parameters),
@@ -95,3 +107,8 @@ await answer({
     return { ...tokens, claims: tokens.claims() ?? null };
   },
 
+  async call_api({ access_token, url }) {
+    const response = await client.fetchProtectedResource(config, access_token, new URL(url), 'GET');
+    return { status: response.status, body: await response.json() };
+  },
+});
