@@ -2,10 +2,11 @@
 
     python benchmarks/revocation.py [--smoke] [--rounds N] [--output FILE]
 
-A real server (`valetkey serve`, SQLite) revokes tokens by POST /revoke; guards in this process, each with a list of
-its own and under steady traffic, are asked every 10 ms until they refuse. The delay is counted from the moment that
-the revocation was answered. The cost is the difference between judging a token with and without `status` by a fresh
-list, CPU time, interleaved.
+A real server (`valetkey serve`, two workers, SQLite) revokes tokens by POST /revoke; guards in this process, each
+with a list or a feed of its own and under steady traffic, are asked every few milliseconds until they refuse. The
+delay is counted from the moment that the revocation was answered; which worker answered, and which one holds the
+feed, is left to chance. The cost is that of judging a token with nothing to look up, by a fresh list,
+and by a feed that has told of 30,000 revocations: CPU time, interleaved.
 """
 
 from __future__ import annotations
@@ -21,16 +22,24 @@ from statistics import median, quantiles
 
 import httpx2
 from machine import conditions, load_average
-from subjects import BASIC, prepare_ours, running
+from subjects import BASIC, SECRET, prepare_ours, running
 
 from valetkey.jose import AsyncRemoteJwkSet, Jwk, JwkSet, VerifiedJwt, Verifier, jwt
+from valetkey.oauth.access_token import access_token_from_claims
+from valetkey.oauth.event_poll import EventAnswer
+from valetkey.oauth.security_event import Revocation, RevokedKind
 from valetkey.oauth.status_list import StatusList, StatusReference
-from valetkey.resource_server import Allow, Deny, ResourceServer, Rule
-from valetkey.resource_server.revocation_view import KnownStatusList
+from valetkey.resource_server import Allow, Deny, FeedCredentials, ResourceServer, RevocationFeed, Rule
+from valetkey.resource_server.enforce import ALGORITHMS
+from valetkey.resource_server.feed import FeedState
+from valetkey.resource_server.revocation_view import KnownStatusList, RevokedTokens
 
 RESOURCE = "https://api.example.com"
 GUARDS = 10
-PAUSE = 0.01
+PAUSE = {"list": 0.01, "feed": 0.004}
+PATIENCE = {"list": (0.5, 6.0), "feed": (0.2, 1.2)}
+"""Seconds for which a token is used before it is revoked: spreads the rounds over the life of a list."""
+TOLD = 10_000
 CALLS = 400
 COST_ROUNDS = 15
 DEADLINE = 60.0
@@ -44,15 +53,15 @@ async def token(client: httpx2.AsyncClient) -> str:
     return bought
 
 
-async def one_round(client: httpx2.AsyncClient, guard: ResourceServer) -> float:
-    """Return the seconds from the answer of a revocation to the first refusal, at a random moment of the list."""
+async def one_round(client: httpx2.AsyncClient, guard: ResourceServer, way: str) -> float:
+    """Return the seconds from the answer of a revocation to the first refusal, at a random moment."""
     bought = await token(client)
     header = [f"Bearer {bought}"]
-    moment = time.perf_counter() + random.uniform(0.5, 6.0)  # noqa: S311 - spreads the rounds over the list's life
+    moment = time.perf_counter() + random.uniform(*PATIENCE[way])  # noqa: S311 - guards nothing
     while time.perf_counter() < moment:
         if not isinstance(await guard.decide(header, Rule()), Allow):
             raise RuntimeError("a living token was refused")  # noqa: TRY004 - no wrong type, a wrong measurement
-        await asyncio.sleep(PAUSE)
+        await asyncio.sleep(PAUSE[way])
     (await client.post("/revoke", data={"token": bought})).raise_for_status()
     began = time.perf_counter()
     while True:
@@ -61,22 +70,50 @@ async def one_round(client: httpx2.AsyncClient, guard: ResourceServer) -> float:
             return time.perf_counter() - began
         if time.perf_counter() > began + DEADLINE:
             raise RuntimeError("the revoked token still passes")
-        await asyncio.sleep(PAUSE)
+        await asyncio.sleep(PAUSE[way])
 
 
-async def delays(port: int, rounds: int) -> list[float]:
-    """Return the delay of every round."""
+async def delays(port: int, rounds: int, way: str) -> list[float]:
+    """Return the delay of every round, by the `list` or by the `feed`."""
     issuer = f"http://localhost:{port}"
     headers = {"authorization": f"Basic {BASIC['machine']}"}
     async with httpx2.AsyncClient(base_url=issuer, headers=headers, trust_env=False, timeout=30) as client:
 
         async def at_one_guard(count: int) -> list[float]:
             keys = AsyncRemoteJwkSet(f"{issuer}/jwks.json")
-            guard = ResourceServer(issuer=issuer, resource=RESOURCE, keys=keys)
-            return [await one_round(client, guard) for _ in range(count)]
+            feed = RevocationFeed(issuer, FeedCredentials("api", SECRET), keys, algorithms=ALGORITHMS)
+            followed = feed if way == "feed" else None
+            guard = ResourceServer(issuer=issuer, resource=RESOURCE, keys=keys, feed=followed)
+            try:
+                return [await one_round(client, guard, way) for _ in range(count)]
+            finally:
+                await feed.aclose()
 
         each = await asyncio.gather(*(at_one_guard(max(1, rounds // GUARDS)) for _ in range(min(GUARDS, rounds))))
     return [delay for one in each for delay in one]
+
+
+class _Silence(httpx2.AsyncBaseTransport):
+    """A network on which nothing ever comes back."""
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        del request
+        await asyncio.Event().wait()
+        raise httpx2.ReadTimeout("nothing comes")
+
+
+def told_feed(issuer: str, keys: _Held, now: int) -> RevocationFeed:
+    """Return a feed that is current and has told of many revocations."""
+    feed = RevocationFeed(
+        issuer, FeedCredentials("api", SECRET), keys, algorithms=ALGORITHMS, transport=_Silence(), clock=lambda: now
+    )
+    revoked = RevokedTokens()
+    for number in range(TOLD):
+        revoked.learn(Revocation(RevokedKind.AUTHORIZATION, f"authorization-{number}"), now)
+        revoked.learn(Revocation(RevokedKind.SUBJECT, f"subject-{number}", 1), now)
+        revoked.learn(Revocation(RevokedKind.TOKEN, f"token-{number}", token_expires_at=now + number % 900), now)
+    feed._revoked, feed._state = revoked, FeedState().answered(EventAnswer(), now, now)  # noqa: SLF001 - as if it had come
+    return feed
 
 
 class _Held:
@@ -103,25 +140,25 @@ class _Fresh:
 
 
 async def costs(rounds: int) -> dict[str, float]:
-    """Return the CPU microseconds of one decision without and with `status`, and of the look-up alone."""
+    """Return the CPU microseconds of a decision by nothing, by a list and by a feed, and of each look-up alone."""
     now, uri, key = int(time.time()), "https://as.example.com/status/one", Jwk.generate("ES256")
     statuses = StatusList.of_revoked(range(0, 1 << 17, 1_000), 1 << 17)
     known = KnownStatusList(uri, 3_600).told({"sub": uri, "iat": now, "status_list": statuses.claim()}, None, now)
-    guard = ResourceServer(
-        issuer="https://as.example.com",
-        resource=RESOURCE,
-        keys=_Held(JwkSet((key.public(),))),
-        statuses=_Fresh(known),
-    )
+    issuer, keys = "https://as.example.com", _Held(JwkSet((key.public(),)))
+    feed = told_feed(issuer, keys, now)
+    by_list = ResourceServer(issuer=issuer, resource=RESOURCE, keys=keys, statuses=_Fresh(known))
+    by_feed = ResourceServer(issuer=issuer, resource=RESOURCE, keys=keys, feed=feed)
     claims: dict[str, object] = {
-        "iss": "https://as.example.com", "sub": "a", "aud": RESOURCE, "exp": now + 3_600, "iat": now,
-        "jti": "j", "client_id": "a", "scope": "a.read",
+        "iss": issuer, "sub": "a", "aud": RESOURCE, "exp": now + 3_600, "iat": now,
+        "jti": "j", "client_id": "a", "scope": "a.read", "authorization_id": "a", "gen": [0, 0, 0, 0],
     }  # fmt: skip
     reference = StatusReference(uri, 77_777)
     plain, listed = (jwt.sign(one, key, typ="at+jwt") for one in (claims, claims | {"status": reference.claim()}))
-    measured: dict[str, list[float]] = {"without": [], "with": [], "lookup": []}
+    parsed = access_token_from_claims(claims)
+    ways = (("without", plain, by_list), ("list", listed, by_list), ("feed", listed, by_feed))
+    measured: dict[str, list[float]] = {name: [] for name in ("without", "list", "feed", "in_list", "in_feed")}
     for _ in range(rounds):
-        for name, text in (("without", plain), ("with", listed)):
+        for name, text, guard in ways:
             header = [f"Bearer {text}"]
             began = time.process_time()
             for _ in range(CALLS):
@@ -130,8 +167,19 @@ async def costs(rounds: int) -> dict[str, float]:
         began = time.process_time()
         for _ in range(CALLS * 10):
             known.is_revoked(77_777, now)
-        measured["lookup"].append((time.process_time() - began) / CALLS / 10 * 1e6)
+        measured["in_list"].append((time.process_time() - began) / CALLS / 10 * 1e6)
+        began = time.process_time()
+        for _ in range(CALLS * 10):
+            feed._revoked.covers(parsed)  # noqa: SLF001 - the look alone
+        measured["in_feed"].append((time.process_time() - began) / CALLS / 10 * 1e6)
+    await feed.aclose()
     return {name: median(values) for name, values in measured.items()}
+
+
+def spread(seconds: list[float]) -> dict[str, float]:
+    """Return the distribution of delays."""
+    cuts = quantiles(seconds, n=100) if len(seconds) > 1 else seconds * 99
+    return {"lowest": min(seconds), "p50": cuts[49], "p90": cuts[89], "p99": cuts[98], "highest": max(seconds)}
 
 
 def main() -> None:
@@ -143,25 +191,22 @@ def main() -> None:
     options = parser.parse_args()
     rounds, load_before = 1 if options.smoke else options.rounds, load_average()
     with tempfile.TemporaryDirectory() as folder:
-        command, port = prepare_ours(Path(folder), 1)
+        command, port = prepare_ours(Path(folder), 2)
         with running("valetkey", command, port, None) as subject:
-            seconds = asyncio.run(delays(subject.port, rounds))
+            seconds = {way: asyncio.run(delays(subject.port, rounds, way)) for way in PAUSE}
     cost = asyncio.run(costs(1 if options.smoke else COST_ROUNDS))
-    cuts = quantiles(seconds, n=100) if len(seconds) > 1 else seconds * 99
     figures = {
-        "rounds": len(seconds),
-        "delay_seconds": {
-            "lowest": min(seconds), "p50": cuts[49], "p90": cuts[89], "p99": cuts[98], "highest": max(seconds),
-        },
-        "decision_us": {"without_status": cost["without"], "with_status": cost["with"]},
-        "lookup_us": cost["lookup"],
+        "rounds": rounds,
+        "delay_seconds": {way: spread(each) for way, each in seconds.items()},
+        "decision_us": {"nothing": cost["without"], "list": cost["list"], "feed": cost["feed"]},
+        "lookup_us": {"list": cost["in_list"], "feed": cost["in_feed"]},
         "conditions": conditions(load_before),
-    }  # fmt: skip
-    delay = " ".join(f"{name} {value:.2f}" for name, value in figures["delay_seconds"].items())  # type: ignore[attr-defined]
-    print(f"revocation to refusal by status list, seconds over {len(seconds)} rounds: {delay}")
-    extra = cost["with"] - cost["without"]
-    print(f"one decision: {cost['without']:.1f} us, with status {cost['with']:.1f} us (+{extra:.1f} us)")
-    print(f"the look-up alone: {cost['lookup']:.2f} us")
+    }
+    for way, each in seconds.items():
+        delay = " ".join(f"{name} {value:.3f}" for name, value in spread(each).items())
+        print(f"revocation to refusal by {way}, seconds over {len(each)} rounds: {delay}")
+    print("one decision, us: " + ", ".join(f"{way} {cost[way]:.1f}" for way in ("without", "list", "feed")))
+    print(f"the look-up alone, us: list {cost['in_list']:.2f}, feed {cost['in_feed']:.2f}")
     if options.output:
         options.output.write_text(json.dumps(figures, indent=1) + "\n")
 

@@ -45,6 +45,14 @@ drain_delay = 0
 identifier = "https://api.example.com"
 name = "API"
 scopes = {{ "a.read" = "Read" }}
+introspection_client_ids = ["api"]
+
+[[clients]]
+client_id = "api"
+grant_types = []
+authentication_method = "client_secret_basic"
+secret_file = "secret"
+scope = "a.read"
 
 [[clients]]
 client_id = "machine"

@@ -61,7 +61,7 @@ class PublishedEvents:
             page = await self._events.after(position, _PAGE)
             found = [event for event in page if event.concerns(question.audiences)]
             if found:
-                chosen = found[: question.maximum]
+                chosen = found[: question.maximum]  # RFC8936-2.2/maximum
                 return EventAnswer(await self._tokens(chosen), len(found) > len(chosen) or len(page) == _PAGE)
             position = page[-1].sequence if page else position
             if len(page) == _PAGE:
@@ -144,6 +144,7 @@ class PublishedEvents:
         claims = security_event_claims(
             event.revocation, issuer=self._issuer, audience=self._audience, token_id=event.token_id, now=now
         )
+        # OIDSSF-4.1.1/typ
         token = await self._signer.sign(claims, typ=SECURITY_EVENT_TOKEN.typ, algorithm=_ALGORITHM)
         if len(self._signed) >= _SIGNED:
             self._signed.clear()

@@ -18,7 +18,8 @@ TOKENS: Final = ("codes", "refresh_tokens", "access_tokens")
 EVERYTHING: Final = ("sessions", *TOKENS)
 
 _LATE: Final = (
-    "An API that verifies JWTs by itself refuses them with the next status list that it reads, or when they expire."
+    "An API that verifies JWTs by itself refuses them within a second if it follows the feed, "
+    "else with the next status list that it reads, or when they expire."
 )
 
 

@@ -277,7 +277,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         Face.MACHINE,
     ),
     Route(
-        frozenset({"POST"}),  # RFC8936-2.4/post
+        frozenset({"POST"}),
         paths.REVOCATION_EVENTS,
         revocation_events.respond,
         Cache.NO_STORE,

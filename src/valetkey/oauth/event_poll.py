@@ -39,12 +39,12 @@ class EventPoll:
         try:
             found = msgspec.json.decode(body, type=_Request)
         except msgspec.MsgspecError:
-            raise _malformed("The body is no poll request.", "RFC8936-2.4/request") from None
+            raise _malformed("The body is no poll request.", "RFC8936-2.2/ack") from None
         known = (*found.ack, *found.set_errs)
         if len(known) > MAXIMUM_TOKENS or any(not 0 < len(one) <= _LONGEST_ID for one in known):
-            raise _malformed("It acknowledges too much at once.", "RFC8936-2.4/request")
+            raise _malformed("It acknowledges too much at once.", "RFC8936-2.2/ack")
         if found.maximum is not None and found.maximum < 0:
-            raise _malformed("maxEvents is a number from 0.", "RFC8936-2.4/request")
+            raise _malformed("maxEvents is a number from 0.", "RFC8936-2.2/ack")
         errors = {
             token_id: SetError(one.err[:255], one.description[:255]) for token_id, one in found.set_errs.items()
         }
@@ -75,7 +75,7 @@ class EventAnswer:
 
     def document(self) -> dict[str, object]:
         """Return the JSON object that says this."""
-        document: dict[str, object] = {"sets": dict(self.tokens)}  # RFC8936-2.5/sets
+        document: dict[str, object] = {"sets": dict(self.tokens)}  # RFC8936-2.3/sets
         return {**document, "moreAvailable": True} if self.has_more else document
 
     @classmethod

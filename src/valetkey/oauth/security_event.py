@@ -91,14 +91,17 @@ def security_event_claims(
     if revocation.kind is RevokedKind.TOKEN:
         event[TOKEN_EXPIRES_AT] = revocation.token_expires_at
     if event_type == CREDENTIAL_CHANGE:
-        event |= {"credential_type": "password", "change_type": "update"}  # OIDCAEP-3.3.1/members
+        event |= {
+            "credential_type": "password",
+            "change_type": "update",
+        }  # OIDCAEP-3.3.1/credential-type OIDCAEP-3.3.1/change-type
     return {
-        "iss": issuer,  # RFC8417-2.2/iss
+        "iss": issuer,
         "aud": audience,
-        "iat": now,  # RFC8417-2.2/iat
-        "jti": token_id,  # RFC8417-2.2/jti
-        "sub_id": _subject_of(revocation, issuer),
-        "events": {event_type: event},  # RFC8417-2.2/events
+        "iat": now,
+        "jti": token_id,
+        "sub_id": _subject_of(revocation, issuer),  # OIDSSF-3.1/sub-id OIDSSF-4.1.2/sub OIDSSF-4.1.7/exp
+        "events": {event_type: event},  # RFC8417-2.2/events OIDSSF-4.2.1/one-event
     }
 
 
@@ -107,6 +110,7 @@ def parse_revocation(claims: Mapping[str, object]) -> Revocation | None:
 
     Raises MalformedSecurityEvent for one of a type that is known and does not say what it has to.
     """
+    # What an event says beyond what is read here is passed over: OIDSSF-4.2.3/additional-fields
     events = claims.get("events")
     if not isinstance(events, dict) or len(events) != 1:
         raise MalformedSecurityEvent("a token tells of one event")

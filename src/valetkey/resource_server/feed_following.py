@@ -74,7 +74,7 @@ class RevocationFeed:
         self._settled = asyncio.Event()
         self._verifier = Verifier(
             issuer=issuer,
-            audience=self._endpoint.url,  # RFC8417-2.2/aud
+            audience=self._endpoint.url,
             typ=SECURITY_EVENT_TOKEN.typ,
             algorithms=algorithms,
             kind=SECURITY_EVENT_TOKEN,
@@ -170,7 +170,7 @@ class RevocationFeed:
         for token_id, token in answer.tokens.items():
             verified = await self._keys.verify(self._verifier, token, self._clock())
             if verified.claims["jti"] != token_id:
-                raise MalformedSecurityEvent("a token stands under another's identifier")  # RFC8936-2.5/sets
+                raise MalformedSecurityEvent("a token stands under another's identifier")  # RFC8936-2.3/sets
             revocation = parse_revocation(verified.claims)
             if revocation is not None:
                 self._revoked.learn(revocation, self._clock())

@@ -48,13 +48,12 @@ async def respond(request: HttpRequest, server: AuthorizationServer) -> HttpResp
     fresh = server.fresh()
     form = Parameters.of(())
     asked = ClientRequest(request, form, parse_credentials(request, form), fresh)
-    client = await judge_as_client(asked, server, _as_confidential)  # RFC8936-3/authentication
+    client = await judge_as_client(asked, server, _as_confidential)
     poll = EventPoll.parse(request.body)
     audiences = await _audiences_of(client, server)
     if not audiences:
-        raise NotAReader(
-            ErrorCode.UNAUTHORIZED_CLIENT, "The client speaks for no resource server.", "RFC8936-3/authorization"
-        )
+        reason = "The client speaks for no resource server."
+        raise NotAReader(ErrorCode.UNAUTHORIZED_CLIENT, reason, "RFC6749-5.2/unauthorized-client")
     for token_id, error in tuple(poll.errors.items())[:_REPORTED]:
         server.log.write(
             "security_event.refused",
@@ -66,17 +65,17 @@ async def respond(request: HttpRequest, server: AuthorizationServer) -> HttpResp
         )
     maximum = MAXIMUM_EVENTS if poll.maximum is None else min(poll.maximum, MAXIMUM_EVENTS)
     if maximum == 0:
-        return json_response(200, {"sets": {}}, NO_STORE)  # RFC8936-2.4/acknowledge-only
+        return json_response(200, {"sets": {}}, NO_STORE)  # RFC8936-2.2/acknowledge-only
     answer = await server.event_feed.poll(
         EventQuestion(
             client.client_id,
             audiences,
             position_of((*poll.acknowledged, *poll.errors)),
             maximum,
-            0.0 if poll.returns_immediately else _wait_of(request),
+            0.0 if poll.returns_immediately else _wait_of(request),  # RFC8936-2.2/return-immediately
         )
     )
-    return json_response(200, answer.document(), NO_STORE)  # RFC8936-2.5/response
+    return json_response(200, answer.document(), NO_STORE)
 
 
 async def _as_confidential(client: Client) -> tuple[Client, Changes]:

@@ -23,7 +23,7 @@ class StoredSecurityEvent:
     @property
     def token_id(self) -> str:
         """The `jti` of every token that tells of it."""
-        return str(self.sequence)
+        return str(self.sequence)  # RFC8417-2.2/jti
 
     def concerns(self, audiences: frozenset[str]) -> bool:
         """Say whether whoever speaks for `audiences` hears of it."""
