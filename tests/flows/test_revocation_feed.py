@@ -151,7 +151,7 @@ async def test_what_a_reader_could_not_take_counts_as_told_and_the_log_says_why(
     (token_id,) = (await told(house))["sets"]
     error = {"err": "invalid_key", "description": "Unknown kid."}
     assert (await told(house, {"setErrs": {token_id: error}}))["sets"] == {}
-    (line,) = house.log.of("security_event.refused")
+    (line,) = house.log.of("feed.event_refused")
     assert (line["token_id"], line["error"]) == (token_id, "invalid_key")
 
 

@@ -56,7 +56,7 @@ async def respond(request: HttpRequest, server: AuthorizationServer) -> HttpResp
         raise NotAReader(ErrorCode.UNAUTHORIZED_CLIENT, reason, "RFC6749-5.2/unauthorized-client")
     for token_id, error in tuple(poll.errors.items())[:_REPORTED]:
         server.log.write(
-            "security_event.refused",
+            "feed.event_refused",
             request_id=request.request_id,
             client_id=client.client_id,
             token_id=token_id,
