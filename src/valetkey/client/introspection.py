@@ -13,6 +13,7 @@ from valetkey.client.id_token import ALGORITHMS
 from valetkey.client.keys import keys_for
 from valetkey.jose import InvalidToken, Verifier
 from valetkey.jose.token_kinds import INTROSPECTION_RESPONSE
+from valetkey.oauth.introspection import SIGNED_RESPONSE
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from valetkey.client.exchange import Party
     from valetkey.client.flow import Flow
 
-SIGNED: Final = "application/token-introspection+jwt"
 LONGEST_AGE: Final = 60
 """How many seconds ago a signed answer may have been made: it answers this question, not an older one."""
 
@@ -46,11 +46,11 @@ def introspect_signed(party: Party, token: str, *, algorithms: Collection[str] =
     Raises ResponseRejected for an answer that is not signed, or not to be believed.
     """
     url = party.server.require("introspection_endpoint")
-    response = yield from ask(party, url, [("token", token)], accept=SIGNED)
+    response = yield from ask(party, url, [("token", token)], accept=SIGNED_RESPONSE)
     if response.status != HTTP_OK:
         members_of(response.status, response.body, retry_after=response.header("retry-after"))
     kind = (response.header("content-type") or "").partition(";")[0].strip().lower()
-    if kind != SIGNED:
+    if kind != SIGNED_RESPONSE:
         raise ResponseRejected("invalid_response", "The server did not sign its answer.")
     answer = response.body.decode("latin-1").strip()
     keys = yield from keys_for(answer, party.server.require("jwks_uri"), party.keys)

@@ -142,8 +142,11 @@ def test_a_client_learns_what_becomes_of_its_own_token(dev: DevServer, machine: 
     token = machine.client_credentials("albums.read", resource=dev.api).access_token
     said = machine.introspect(token)
     assert (said.active, said.members["client_id"]) == (True, "machine")
+    signed = machine.introspect_signed(token)
+    assert (signed.active, signed.members["jti"]) == (True, jwt.peek(token).claims["jti"])
     machine.revoke(token, Kind.ACCESS_TOKEN)
     assert machine.introspect(token).active is False
+    assert machine.introspect_signed(token).active is False
 
 
 @pytest.mark.parametrize(

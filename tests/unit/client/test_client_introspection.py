@@ -2,10 +2,11 @@ import pytest
 
 from support.scripted import START, Script, answer
 from valetkey.client import Kind, Party, Registration, ResponseRejected, Server, ServerRefused, ServerUnreachable
-from valetkey.client.introspection import SIGNED, introspect, introspect_signed
+from valetkey.client.introspection import introspect, introspect_signed
 from valetkey.client.revocation import revoke
 from valetkey.jose import Jwk, jwt
 from valetkey.oauth.http import HttpResponse
+from valetkey.oauth.introspection import SIGNED_RESPONSE
 
 ISSUER = "https://as.example"
 SERVER = Server(
@@ -31,7 +32,7 @@ def signed(
 ) -> HttpResponse:
     claims: dict[str, object] = {"iss": ISSUER, "aud": "api", "iat": START, "token_introspection": ACTIVE}
     token = jwt.sign(claims | (changes or {}), key, typ=typ)
-    return HttpResponse(200, (("content-type", SIGNED),), token.encode())
+    return HttpResponse(200, (("content-type", SIGNED_RESPONSE),), token.encode())
 
 
 def test_an_active_token_says_what_it_is() -> None:
@@ -59,7 +60,7 @@ def test_a_signed_answer_is_believed_and_its_keys_are_kept() -> None:
         said = script.run(introspect_signed(asking, "x"))
         assert (said.active, said.members["sub"]) == (True, "alice")
     assert script.urls == [f"{ISSUER}/introspect", f"{ISSUER}/jwks.json", f"{ISSUER}/introspect"]
-    assert dict(script.requests[0].headers)["accept"] == SIGNED
+    assert dict(script.requests[0].headers)["accept"] == SIGNED_RESPONSE
 
 
 @pytest.mark.parametrize(
@@ -73,8 +74,8 @@ def test_a_signed_answer_is_believed_and_its_keys_are_kept() -> None:
         signed({"token_introspection": "active"}),
         signed(key=Jwk.generate("ES256", kid=KEY.kid)),
         signed(typ="JWT"),
-        HttpResponse(200, (("content-type", SIGNED),), b"no token"),
-        HttpResponse(200, (("content-type", SIGNED),), b"\xff.\xfe."),
+        HttpResponse(200, (("content-type", SIGNED_RESPONSE),), b"no token"),
+        HttpResponse(200, (("content-type", SIGNED_RESPONSE),), b"\xff.\xfe."),
     ],
     ids=["plain", "audience", "issuer", "old", "future", "shape", "key", "typ", "text", "octets"],
 )
