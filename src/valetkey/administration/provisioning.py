@@ -118,8 +118,8 @@ class _Rounds:
             trusted_issuers={one.issuer: one for one in await stores.trusted_issuers.list()},
         )
         tenant = next((each for each in declarations.tenants if each.tenant_id == tenant_id), None)
-        vault = self.vaults(tenant_id)
-        clients = [each.sealed_by(vault) for each in declarations.clients if each.tenant_id == tenant_id]
+        seal = self.vaults(tenant_id).seal
+        clients = [each.sealed_by(seal) for each in declarations.clients if each.tenant_id == tenant_id]
         users = [each for each in declarations.users if each.tenant_id == tenant_id]
         resources = [each.resource for each in declarations.resources if each.tenant_id == tenant_id]
         issuers = [each.trusted_issuer for each in declarations.trusted_issuers if each.tenant_id == tenant_id]

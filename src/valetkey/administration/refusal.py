@@ -9,7 +9,7 @@ from valetkey.authorization_server.model import ManagedBy
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from valetkey.authorization_server.registration import Fault
+    from valetkey.authorization_server.fault import Fault
 
 
 class ActRefused(Exception):

@@ -11,7 +11,10 @@ from valetkey.authorization_server.trusted_issuer import TrustedIssuer
 from valetkey.oauth.types import NumericDate, SecretDigest, SecretText, TenantId
 
 if TYPE_CHECKING:
-    from valetkey.authorization_server.ports import SealedSecrets
+    from collections.abc import Callable
+
+    from valetkey.authorization_server.model import ClientSecret
+    from valetkey.oauth.types import ClientId
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +35,13 @@ class DeclaredClient:
     secret_texts: Mapping[bytes, SecretText] = field(default_factory=dict, repr=False)
     """By their digests, the secrets that the file does not hold as digests alone."""
 
-    def sealed_by(self, vault: SealedSecrets) -> Client:
+    def sealed_by(self, seal: Callable[[ClientId, ClientSecret, SecretText], ClientSecret]) -> Client:
         """Return the client, with its secrets sealed where they are keys of MACs and the file tells them."""
         client, texts = self.client, self.secret_texts
         if client.authentication_method is not AuthenticationMethod.CLIENT_SECRET_JWT:
             return client
         secrets = tuple(
-            vault.seal(client.client_id, each, texts[each.digest.value]) if each.digest.value in texts else each
+            seal(client.client_id, each, texts[each.digest.value]) if each.digest.value in texts else each
             for each in client.secrets
         )
         return replace(client, secrets=secrets)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from valetkey.authorization_server.claim_rule import EXPECTED, is_claim_name, is_source
+from valetkey.authorization_server.fault import Fault
 from valetkey.authorization_server.model import AuthenticationMethod, ConsentMode, normalised_username
 from valetkey.authorization_server.policy import IMPLICIT, PROFILES
 from valetkey.authorization_server.rights import END_USER_SCOPES
@@ -56,14 +56,6 @@ _TENANT_ID: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _ACCENT: Final = re.compile(r"#[0-9a-f]{6}")
 _EMAIL: Final = re.compile(r"[^\s@\x00-\x1f\x7f]{1,64}@[^\s@\x00-\x1f\x7f]{1,255}")
 _ROLE: Final = re.compile(r"[\x21-\x7e]{1,64}")
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One thing that is wrong: the field, and what it should be, to be read by who registers."""
-
-    field: str
-    message: str
 
 
 def client_faults(client: Client, policy: Policy, further: frozenset[GrantType] = frozenset()) -> tuple[Fault, ...]:

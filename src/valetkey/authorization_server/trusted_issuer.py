@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, Protocol
 
+from valetkey.authorization_server.fault import Fault
 from valetkey.authorization_server.model import ManagedBy
-from valetkey.authorization_server.registration import Fault
 from valetkey.jose import JwkSet
 from valetkey.jose.algorithms import SIGNATURE_ALGORITHMS
 from valetkey.oauth.outward_url import own_url_fault

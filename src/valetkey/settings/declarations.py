@@ -6,17 +6,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from valetkey.authorization_server.declaration import Declarations
+from valetkey.authorization_server.fault import Fault
 from valetkey.authorization_server.model import Tenant, normalised_username
 from valetkey.authorization_server.policy import PROFILES
 from valetkey.authorization_server.registration import (
-    Fault,
     client_faults,
     end_user_faults,
     resource_faults,
     tenant_faults,
 )
 from valetkey.authorization_server.trusted_issuer import trusted_issuer_faults
-from valetkey.oauth.errors import Unavailable
 from valetkey.oauth.types import DEFAULT_TENANT
 from valetkey.settings import declared
 from valetkey.settings.declared_table import CLIENTS, TRUSTED_ISSUERS, USERS
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
         DeclaredResource,
     )
     from valetkey.authorization_server.model import ClientSecret
-    from valetkey.oauth.types import GrantType, ClientId, SecretText, TenantId
+    from valetkey.oauth.types import ClientId, GrantType, SecretText, TenantId
     from valetkey.settings.reading import Readings
     from valetkey.settings.setting import DeclarationTable
     from valetkey.settings.sources import Entry, Sources
@@ -49,7 +48,8 @@ def read_declarations(
 ) -> Declarations:
     """Return all that is declared, the default tenant first; `profile` is the one for tenants that name none.
 
-    `further` are the grant types that others add. A default tenant that the file does not declare stays the operator's to change, but for its profile.
+    `further` are the grant types that others add. A default tenant that the file does not declare stays the
+    operator's to change, but for its profile.
 
     What is wrong is told in `sources.faults` and left out.
     """
@@ -110,18 +110,13 @@ def _client_faults(
     if profile not in PROFILES:
         return ()
     # Sealed is what provisioning can seal: it has the key, this room has not.
-    return client_faults(declared_client.sealed_by(_WillSeal()), PROFILES[profile], further)
+    return client_faults(declared_client.sealed_by(_to_be_sealed), PROFILES[profile], further)
 
 
-class _WillSeal:
-    """Stands for the vault of the provisioning to come."""
-
-    def seal(self, client_id: ClientId, secret: ClientSecret, text: SecretText) -> ClientSecret:
-        del client_id, text
-        return replace(secret, sealed=b"")
-
-    def open(self, client_id: ClientId, secret: ClientSecret) -> SecretText:
-        raise Unavailable(f"the secret {secret.secret_id} of {client_id}")
+def _to_be_sealed(client_id: ClientId, secret: ClientSecret, text: SecretText) -> ClientSecret:
+    """Stand for the vault of the provisioning to come."""
+    del client_id, text
+    return replace(secret, sealed=b"")
 
 
 def _refuse_twins(judged: Judged[Value], identity: Callable[[Value], tuple[str, ...]], sources: Sources) -> None:
