@@ -74,7 +74,7 @@ async def _implicit(house: House, **changes: str | None) -> Answer:
 
 
 # covers: GRA-02
-@pytest.mark.requirement("RFC9700-2.4/password")
+@pytest.mark.requirement("RFC9700-2.4/no-password")
 @pytest.mark.parametrize("profile", [name for name in PROFILES if name != "LEGACY"])
 async def test_a_password_is_no_grant_where_the_profile_lacks_it(profile: str) -> None:
     house = await _house(profile, profile=None)
@@ -83,7 +83,7 @@ async def test_a_password_is_no_grant_where_the_profile_lacks_it(profile: str) -
 
 
 # covers: GRA-02
-@pytest.mark.requirement("RFC9700-2.1.2/implicit")
+@pytest.mark.requirement("RFC6749-3.1.1/response-type")
 @pytest.mark.parametrize("profile", [name for name in PROFILES if name != "LEGACY"])
 async def test_a_token_is_no_response_type_where_the_profile_lacks_it(profile: str) -> None:
     house = await _house(profile, profile=None)
@@ -156,6 +156,7 @@ async def test_a_token_comes_back_in_the_fragment_for_a_short_time_and_never_a_r
 
 
 @pytest.mark.requirement("RFC6749-4.2.2.1/fragment")
+@pytest.mark.requirement("RFC6749-4.2.2.1/state")
 @pytest.mark.parametrize(
     ("changes", "error"),
     [

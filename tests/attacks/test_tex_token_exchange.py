@@ -128,7 +128,7 @@ async def test_an_opaque_token_is_no_jwt() -> None:
 
 
 # covers: TEX-01
-@pytest.mark.requirement("RFC9700-4.15/client-as-end-user")
+@pytest.mark.requirement("RFC9700-4.15.1/distinguish")
 async def test_a_clients_own_token_never_becomes_somebody_elses() -> None:
     house = await build_exchange(gateway("second", "gateway"))
     _refused(await exchange(house, await own_token(house), "second"), "invalid_request")

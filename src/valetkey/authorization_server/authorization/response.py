@@ -62,7 +62,7 @@ def token_response(addressee: Addressee, minted: MintedAccessToken, scope: Scope
     if addressee.mode is ResponseMode.QUERY:
         raise ValueError("an access token never stands in a query")
     answer = (
-        ("access_token", minted.value),
+        ("access_token", minted.value),  # RFC6749-4.2.2/token RFC6749-4.2.2/no-refresh-token
         ("token_type", "Bearer"),
         ("expires_in", str(minted.expires_in)),
         ("scope", str(scope)),

@@ -127,7 +127,7 @@ class JwtBearerGrant:
     ) -> Decision:
         """Judge: the assertion says who it is, the operator what they may have by it."""
         if facts.was_used:
-            return Refuse(invalid_grant("The assertion was used before.", "RFC7523-3/jti-grant"))
+            return Refuse(invalid_grant("The assertion was used before.", "RFC7523-3/jti"))
         end_user = facts.end_user
         if end_user is None or end_user.disabled:
             return Refuse(invalid_grant("The assertion means nobody who may have a token.", "RFC7521-5.2/subject"))
@@ -168,7 +168,7 @@ async def _trusted(assertion: str, client: Client, server: AuthorizationServer) 
     trusted = await server.stores.trusted_issuers.find(issuer) if isinstance(issuer, str) else None
     # One answer to all: a client that may not present its assertions does not learn whom we trust.
     if trusted is None or trusted.disabled or client.client_id not in trusted.clients:
-        raise _refusal("The issuer of the assertion is not trusted here.", "RFC7523-3/trusted-issuer", "issuer")
+        raise _refusal("The issuer of the assertion is not trusted here.", "RFC7523-3/issuer", "issuer")
     return trusted
 
 

@@ -199,7 +199,7 @@ def _subject_of(found: LivingToken | None, now: NumericDate) -> tuple[AccessToke
     _judge_binding(found.token)
     if found.stored is None or found.token.principal is PrincipalKind.CLIENT:
         # Its `sub` would stand beside another client_id, and be taken for an end-user's.
-        raise _invalid("A client's own token is not exchanged.", "RFC9700-4.15/client-as-end-user")
+        raise _invalid("A client's own token is not exchanged.", "RFC9700-4.15.1/distinguish")
     return found.token, found.stored
 
 

@@ -1,0 +1,209 @@
+"""Two programs over one database are asked at once, round after round: one winner for whatever counts once.
+
+The environment variable RACE_ROUNDS says how many rounds there are; `make races` plays a thousand of each kind.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections import Counter
+from contextlib import ExitStack, closing
+from itertools import count
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.database_faults import faults_of
+from support.lines import Line, Question, Reply, at_once, opened_lines
+from support.production_server import (
+    API,
+    ProductionServer,
+    code_for,
+    redemption,
+    refreshment,
+    running_twins,
+    tokens_for,
+    user_info,
+)
+from valetkey.adapters.storage.sqlite.connection import open_writer
+from valetkey.jose import Jwk, JwkSet, jwt
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+ROUNDS = int(os.environ.get("RACE_ROUNDS", "15"))
+EACH = 2
+"""How many ask each program in a round."""
+LOSERS = 2 * EACH - 1
+DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
+JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+THEIR_ISSUER = "https://idp.example"
+KEY = Jwk.generate("ES256")
+names = count(1)
+
+
+class Twins:
+    """Both programs with open lines to each, the secrets of their clients, and a person."""
+
+    def __init__(self, server: ProductionServer, lines: list[Line], secrets: dict[str, str]) -> None:
+        self.server, self.lines, self.secrets = server, lines, secrets
+        self.person = server.person()
+
+    def race(self, question: Question) -> list[Reply]:
+        """Ask both programs the same; all of it is there before any of it is read."""
+        return at_once([(line, question) for line in self.lines])
+
+    def by(self, client_id: str, **form: str) -> Question:
+        """Return a token request of a client."""
+        return Question.form("/token", form, (client_id, self.secrets[client_id]))
+
+    def start_device(self) -> dict[str, str]:
+        """Return a device's codes once a person has allowed it."""
+        asked = Question.form("/device_authorization", {"scope": "openid a.read"}, ("tv", self.secrets["tv"]))
+        started: dict[str, str] = self.lines[0].ask(asked).document
+        # Nobody may enter so many codes in so short a time; this race is not about that.
+        with closing(open_writer(str(self.server.database))) as connection:
+            connection.execute("DELETE FROM attempts")
+        self.person.connect(started["user_code"])
+        return started
+
+    def is_dead(self, bought: dict[str, str], refresh: Question) -> bool:
+        """Whether nothing of what was bought works at either program."""
+        ends = (self.lines[0], self.lines[-1])
+        refused = [line.ask(refresh).error for line in ends]
+        shown = [line.ask(user_info(bought["access_token"])).status for line in ends]
+        return (refused, shown) == (["invalid_grant"] * 2, [401] * 2)
+
+
+@pytest.fixture(scope="module")
+def twins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Twins]:
+    folder = tmp_path_factory.mktemp("twins")
+    with ExitStack() as opened:
+        first, second = opened.enter_context(running_twins(folder))
+        secrets = enlist(first, folder)
+        of_each = [
+            opened.enter_context(opened_lines(server.serving(), server.port, EACH)) for server in (first, second)
+        ]
+        yield Twins(first, [line for lines in of_each for line in lines], secrets)
+        assert faults_of(first.database) == []
+
+
+def enlist(server: ProductionServer, folder: Path) -> dict[str, str]:
+    """Add a device, a client with a key, and one that presents a trusted issuer's assertions; return secrets."""
+    jwks = folder / "jwks.json"
+    jwks.write_text(json.dumps(JwkSet((KEY.public(),)).as_dict()))
+    rights = {
+        "tv": ("--scope", "openid a.read", "--grant-type", DEVICE_CODE, "--grant-type", "refresh_token"),
+        "importer": ("--scope", "a.read", "--grant-type", JWT_BEARER),
+        "keyed": (
+            *("--scope", "a.read", "--grant-type", "client_credentials"),
+            *("--authentication-method", "private_key_jwt", "--jwks", str(jwks)),
+        ),
+    }
+    added = {
+        name: server.operator.done("client", "add", name, "--resource", API, *options)
+        for name, options in rights.items()
+    }
+    server.operator.done(
+        *("trusted-issuer", "add", THEIR_ISSUER, "--jwks", str(jwks), "--client", "importer"),
+        *("--scope", "a.read", "--subject", "42=ada"),
+    )
+    return {name: view["client_secret"] for name, view in added.items() if "client_secret" in view}
+
+
+def signed(issuer: str, subject: str, audience: str) -> str:
+    """Return an assertion that nobody has seen."""
+    now = int(time.time())
+    claims = {"iss": issuer, "sub": subject, "aud": audience, "iat": now, "exp": now + 60, "jti": f"{next(names)}"}
+    return jwt.sign(claims, KEY, typ="JWT")
+
+
+def outcome(reply: Reply) -> str:
+    """Return how a request ended, in one word."""
+    return "won" if reply.status == 200 else str(reply.error)
+
+
+def told(kind: str, found: Counter[str]) -> None:
+    """Print the figures, which pytest shows with -rP."""
+    figures = ", ".join(f"{name} {times}" for name, times in found.most_common())
+    print(f"{kind}: {ROUNDS} rounds of {2 * EACH} requests: {figures}")  # noqa: T201 - the figures are the point
+
+
+# covers: COD-01, COD-02
+@pytest.mark.requirement("RFC6749-4.1.2/single-use")
+def test_each_round_one_of_two_programs_redeems_a_code_and_all_of_it_dies(twins: Twins) -> None:
+    found: Counter[str] = Counter()
+    for turn in range(ROUNDS):
+        replies = twins.race(redemption(code_for(twins.server, twins.person)))
+        ended = Counter(outcome(reply) for reply in replies)
+        assert ended == {"won": 1, "invalid_grant": LOSERS}, turn
+        (bought,) = (reply.document for reply in replies if reply.status == 200)
+        assert twins.is_dead(bought, refreshment(bought["refresh_token"])), turn
+        found += ended
+    told("code", found)
+
+
+# covers: DEV-03
+def test_each_round_one_of_two_programs_redeems_a_device_code_and_all_of_it_dies(twins: Twins) -> None:
+    found: Counter[str] = Counter()
+    for turn in range(ROUNDS):
+        question = twins.by("tv", grant_type=DEVICE_CODE, device_code=twins.start_device()["device_code"])
+        replies = twins.race(question)
+        ended = Counter(outcome(reply) for reply in replies)
+        assert ended == {"won": 1, "invalid_grant": LOSERS}, turn
+        (bought,) = (reply.document for reply in replies if reply.status == 200)
+        again = twins.by("tv", grant_type="refresh_token", refresh_token=bought["refresh_token"])
+        assert twins.is_dead(bought, again), turn
+        found += ended
+    told("device code", found)
+
+
+# covers: REF-02
+@pytest.mark.requirement("RFC9700-4.14.2/reuse")
+def test_each_round_a_refresh_token_has_one_successor_whichever_program_is_asked(twins: Twins) -> None:
+    found: Counter[str] = Counter()
+    newest = tokens_for(twins.server, twins.person)["refresh_token"]
+    seen = {newest}
+    for turn in range(ROUNDS):
+        replies = twins.race(refreshment(newest))
+        assert [reply.status for reply in replies] == [200] * len(replies), turn
+        assert len({reply.body for reply in replies}) == 1, turn
+        newest = replies[0].document["refresh_token"]
+        assert newest not in seen, turn
+        seen.add(newest)
+        found += Counter({"won": 1, "the same answer": LOSERS})
+    told("refresh token", found)
+
+
+# covers: CLI-11
+@pytest.mark.requirement("RFC7523-3/jti")
+def test_each_round_one_of_two_programs_believes_a_client_assertion(twins: Twins) -> None:
+    found: Counter[str] = Counter()
+    for turn in range(ROUNDS):
+        proof = {
+            "client_assertion_type": ASSERTION_TYPE,
+            "client_assertion": signed("keyed", "keyed", twins.server.issuer),
+        }
+        replies = twins.race(Question.form("/token", {"grant_type": "client_credentials", **proof}))
+        # Who presents used assertions that often is told to wait; the next good one is believed all the same.
+        assert Counter(reply.status == 200 for reply in replies) == {True: 1, False: LOSERS}, turn
+        assert {reply.status for reply in replies} <= {200, 401, 429}, turn
+        found += Counter("won" if reply.status == 200 else f"refused with {reply.status}" for reply in replies)
+    told("client assertion", found)
+
+
+# covers: TEX-05
+@pytest.mark.requirement("RFC7523-3/jti")
+def test_each_round_one_of_two_programs_sells_a_token_for_an_assertion(twins: Twins) -> None:
+    found: Counter[str] = Counter()
+    for turn in range(ROUNDS):
+        assertion = signed(THEIR_ISSUER, "42", twins.server.issuer)
+        replies = twins.race(twins.by("importer", grant_type=JWT_BEARER, assertion=assertion))
+        ended = Counter(outcome(reply) for reply in replies)
+        assert ended == {"won": 1, "invalid_grant": LOSERS}, turn
+        found += ended
+    told("bearer assertion", found)
