@@ -5,7 +5,7 @@
 
 .POSIX:
 .SUFFIXES:
-.PHONY: help dev test lint types bench fuzz docs format npm-clients clean
+.PHONY: help dev test races lint types bench fuzz docs format npm-clients clean
 
 BIN = .venv/bin
 CODE = src tests tools benchmarks fuzz examples
@@ -13,6 +13,7 @@ CODE = src tests tools benchmarks fuzz examples
 help:
 	@echo "make dev      start the seeded local server (ARGS=\"...\" passes flags on)"
 	@echo "make test     run every test (ARGS=\"...\" goes to pytest)"
+	@echo "make races    a thousand rounds of two programs that want what counts once (ROUNDS=1000)"
 	@echo "make lint     ruff: rules and formatting"
 	@echo "make types    mypy --strict"
 	@echo "make format   let ruff mend what it can"
@@ -26,6 +27,10 @@ dev: .venv/installed-dev
 
 test: .venv/installed-test npm-clients
 	@exec $(BIN)/pytest -n auto --maxprocesses 8 --dist loadfile $(ARGS)
+
+races: .venv/installed-test
+	@RACE_ROUNDS=$${ROUNDS:-1000} exec $(BIN)/pytest -q -rP -k "round" \
+		tests/faults/test_races_rounds.py tests/faults/test_storage_processes.py
 
 lint: .venv/installed-test
 	@$(BIN)/ruff check $$(ls -d $(CODE) 2>/dev/null)
@@ -50,6 +55,7 @@ docs: .venv/installed-test .venv/installed-docs
 	@$(BIN)/python tools/hardening.py
 	@$(BIN)/python tools/reference.py
 	@$(BIN)/python tools/performance_page.py
+	@$(BIN)/python tools/diagrams.py
 	@exec $(BIN)/zensical build --clean --strict
 
 npm-clients:
