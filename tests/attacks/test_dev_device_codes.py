@@ -19,12 +19,13 @@ from support.device import (
     enter,
     with_devices,
 )
-from support.house import API, SECRET, House, basic, build_house, claims_of, clients, document, end_users
+from support.house import API, NOW, SECRET, House, basic, build_house, claims_of, clients, document, end_users
 from support.visitor import Answer, Visitor, error_page, location_of
 from valetkey.authorization_server.decision import BumpGeneration, PutClient, PutEndUser
 from valetkey.authorization_server.device.user_code import ALPHABET, digest_of, spelled
 from valetkey.authorization_server.model import Standing
 from valetkey.authorization_server.pages import DeviceCodePage, DeviceProblem, ErrorKind, Page
+from valetkey.authorization_server.registered import SelfRegistration
 from valetkey.oauth.types import AuthorizationId, ClientId, GrantType, TokenDigest
 
 UNKNOWN, TOO_MANY = DeviceProblem.UNKNOWN_CODE, DeviceProblem.TOO_MANY_ATTEMPTS
@@ -429,3 +430,12 @@ async def test_the_pages_and_the_log_never_hold_a_device_code(house: House, visi
     assert not [secret for secret in secrets if secret in written or secret in repr(page)]
     found = await house.stores.device_codes.find_by_user_code(_digest(started["user_code"]))
     assert not [secret for secret in secrets if secret in repr(found)]
+
+
+async def test_a_client_that_only_says_itself_who_it_is_is_shown_as_that(house: House, visitor: Visitor) -> None:
+    registered = replace(TV, registration=SelfRegistration(NOW, TokenDigest(b"r" * 32)))
+    await house.commit(PutClient(registered))
+    page = await asked(visitor, (await Device(house).start())["user_code"])
+    assert (page.is_unverified, page.client_site) == (True, "")
+    await house.commit(PutClient(TV))
+    assert not (await asked(visitor, (await Device(house).start())["user_code"])).is_unverified

@@ -226,8 +226,11 @@ SAMPLES: Mapping[str, AnyPage] = MappingProxyType(
                 "a.very.long.account.name@post.northern-associations.example",
                 _EVERY_SCOPE,
                 outlives_session=False,
+                is_unverified=True,
+                client_site="members.northern-associations.example",
             )
         ),
+        "device-answer-registered": Page(replace(DEVICE_ANSWER, is_unverified=True)),
         "device-allowed": Page(DeviceDonePage(is_allowed=True, client_name="Living Room TV")),
         "device-denied": Page(DeviceDonePage(is_allowed=False, client_name=LONG_NAME)),
         "device-gone": Page(ErrorPage(ErrorKind.DEVICE_CODE_GONE, "expired_token", way_on="/device")),

@@ -147,6 +147,10 @@ class DeviceAnswerPage:
     scopes: tuple[ConsentScope, ...]
     outlives_session: bool
     """The client keeps access after the end-user signed out."""
+    is_unverified: bool = False
+    """Nobody but the client itself says who it is."""
+    client_site: str = ""
+    """The host of the document in which it introduced itself; "" for one that was registered."""
 
 
 @dataclass(frozen=True, slots=True)

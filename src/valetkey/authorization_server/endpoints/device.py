@@ -43,6 +43,7 @@ from valetkey.authorization_server.device.judging import Gone, NeedAnswer, allow
 from valetkey.authorization_server.device.loading import judged_visit
 from valetkey.authorization_server.device.user_code import digest_of, normal_form
 from valetkey.authorization_server.device.visit import code_of, device_path, is_device_visit, opened_device_visit
+from valetkey.authorization_server.introduction.document import site_of
 from valetkey.authorization_server.model import ConsentAnswer, Interaction
 from valetkey.authorization_server.pages import (
     DeviceAnswerPage,
@@ -227,6 +228,8 @@ async def _answer_page(
         account_name=asked.session.end_user.username,
         scopes=in_words(rights.scope, rights.resources, await server.stores.resources.list()),
         outlives_session=REFRESH_TOKEN in client.grant_types and outlives,
+        is_unverified=client.is_unverified,
+        client_site=site_of(client),
     )
 
 
