@@ -10,7 +10,17 @@ import sys
 from dataclasses import replace
 from itertools import count
 
-from contracts.stored_values import AUTHORIZATION, CODE, DEVICE_CODE, NOW, REFRESH_TOKEN, TENANT, digest, later
+from contracts.stored_values import (
+    AUTHORIZATION,
+    CODE,
+    DEVICE_CODE,
+    NOW,
+    REFRESH_TOKEN,
+    SUCCESSOR,
+    TENANT,
+    digest,
+    later,
+)
 from valetkey.adapters.storage.sqlite.storage import SqliteStorage
 from valetkey.authorization_server.decision import (
     AddDeviceCode,
@@ -22,6 +32,7 @@ from valetkey.authorization_server.decision import (
     RecordPoll,
     RedeemCode,
     RedeemDeviceCode,
+    RotateRefreshToken,
 )
 from valetkey.authorization_server.device.codes import Polling
 from valetkey.authorization_server.ports import Stores
@@ -51,6 +62,11 @@ def prize(change: str, number: int) -> Change:
     """What two processes race for in round `number`."""
     if change == "BurnJti":
         return BurnJti("race", digest(str(number)), later(60), NOW)
+    if change == "RotateRefreshToken":
+        # Whose successor it is, tells the process: no two ever draw the same one.
+        name = AuthorizationId(f"authorization-{number}")
+        successor = replace(SUCCESSOR, digest=digest(f"successor-{number}-{os.getpid()}"), authorization_id=name)
+        return RotateRefreshToken(digest(f"refresh-{number}"), successor, None, later(1))
     if change == "RedeemDeviceCode":
         return RedeemDeviceCode(digest(f"device-{number}"), NOW)
     if change == "RecordPoll":
@@ -75,7 +91,7 @@ async def _race(stores: Stores, change: str) -> None:
     sys.stdout.flush()
     await asyncio.to_thread(sys.stdin.readline)
     for start in range(0, ROUNDS, 25):
-        rounds = range(start, start + 25)
+        rounds = range(start, min(start + 25, ROUNDS))
         won = await asyncio.gather(*(stores.commit([prize(change, number)]) for number in rounds))
         for number, first in zip(rounds, won, strict=True):
             if first:

@@ -69,9 +69,11 @@ def test_a_killed_writer_leaves_all_or_nothing_and_all_that_it_acknowledged(path
     assert len(acknowledged) >= 5
 
 
-@pytest.mark.parametrize("change", ["BurnJti", "RedeemCode", "RedeemDeviceCode", "RecordPoll"])
+@pytest.mark.parametrize(
+    "change", ["BurnJti", "RedeemCode", "RotateRefreshToken", "RedeemDeviceCode", "RecordPoll"]
+)
 async def test_of_two_processes_on_one_file_exactly_one_wins_each_round(path: str, change: str) -> None:
-    # covers: COD-02, DEV-02, DEV-03
+    # covers: COD-02, REF-02, DEV-02, DEV-03
     storage = await SqliteStorage.open(path)
     if change != "BurnJti":
         rows = ((*granted(number), *waiting(number)) for number in range(ROUNDS))

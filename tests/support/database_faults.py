@@ -1,7 +1,7 @@
 """What must never be found in a database, whoever was killed when: rows that were written by halves.
 
 Who is removed takes the authorizations along and leaves codes and refresh tokens to their expiry, and an expired
-code is swept: neither is a fault.
+code is swept: neither is a fault. What an assertion of a trusted issuer bought was granted for no code.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ _HALVES = {
     "an authorization without the code that it was granted for": """
         SELECT 1 FROM authorizations AS a LEFT JOIN codes AS c USING (tenant, authorization_id)
         LEFT JOIN device_codes AS d USING (tenant, authorization_id)
-        WHERE c.digest IS NULL AND d.digest IS NULL AND a.created_at > unixepoch() - 30""",
+        LEFT JOIN clients AS p ON p.tenant = a.tenant AND p.client_id = a.client_id
+        WHERE c.digest IS NULL AND d.digest IS NULL AND a.created_at > unixepoch() - 30
+        AND coalesce(p.document, '') NOT LIKE '%grant-type:jwt-bearer%'""",
     "a redeemed device code without a refresh token": """
         SELECT 1 FROM device_codes AS d WHERE redeemed_at IS NOT NULL AND NOT EXISTS (
             SELECT 1 FROM refresh_tokens AS t WHERE t.authorization_id = d.authorization_id)""",
