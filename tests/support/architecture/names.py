@@ -20,6 +20,7 @@ EXEMPT_WORDS = re.compile(r"user_?info|UserInfo|(?<=[a-z])_handle\b|(?<=[a-z])Ha
 CHOSEN = MappingProxyType({
     ("valetkey.adapters.serving.protocol", "data_received"): "asyncio.Protocol calls it",
     ("valetkey.adapters.serving.server", "handle_exit"): "uvicorn.Server calls it",
+    ("valetkey.cli.demo_refresh", "handle_request"): "httpx2.Client calls it",
 })  # fmt: skip
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
