@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from valetkey.oauth.types import TenantId
     from valetkey.settings import Settings
 
+_WEIGHED: Final = 10_000
+"""End-users for whom tokens are weighed."""
 _COLOURS: Final = {Severity.FAULT: "red", Severity.WARNING: "yellow", Severity.NOTE: "blue"}
 
 
@@ -94,6 +96,7 @@ async def _stored(storage: SqliteStorage, tenant: Tenant, profile: str | None, n
         await stores.resources.list(),
         await stores.signing_keys.list(),
         now,
+        (await stores.end_users.list())[:_WEIGHED],
     )
 
 

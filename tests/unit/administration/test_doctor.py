@@ -17,13 +17,17 @@ from valetkey.administration.doctor import (
     of_publication,
 )
 from valetkey.administration.doctor.of_publication import Answer, Publication, metadata_addresses
+from valetkey.authorization_server.claim_rule import ClaimRule
 from valetkey.authorization_server.model import (
     AccessTokenFormat,
     AuthenticationMethod,
     Client,
     ClientSecret,
     ConsentMode,
+    EndUser,
+    ExchangeRule,
     KeyState,
+    RegistrationMode,
     Resource,
     SigningKey,
     Tenant,
@@ -40,6 +44,7 @@ from valetkey.oauth.types import (
     Seconds,
     SecretDigest,
     SecretText,
+    Subject,
     TokenDigest,
 )
 
@@ -82,6 +87,7 @@ NATIVE = replace(
     secrets=(),
 )
 RESOURCE = Resource(API, "API", {"a.read": "Read your a"}, introspection_client_ids=(ClientId("api"),))
+END_USER = EndUser(Subject("s"), "ada", None, NOW)
 SOUND = Estate(
     Tenant(DEFAULT_TENANT, "Shop", "OAUTH_2_1"),
     OAUTH_2_1,
@@ -142,6 +148,12 @@ ILL: Mapping[str, Estate] = {
     "resource-spoken-for-by-nobody": _of_resource(introspection_client_ids=(ClientId("gone"),)),
     "resource-long-access-tokens": _of_resource(access_token_lifetime=Seconds(900)),
     "resource-none": _with(resources=(), scope=Scope.parse("openid")),
+    "resource-large-tokens": replace(
+        _of_resource(claims=(ClaimRule("notes", "user.claims.notes", "a.read"),)),
+        end_users=(END_USER, replace(END_USER, claims={"notes": "x" * 3_000})),
+    ),
+    "client-exchange-unknown": _with(token_exchange=(ExchangeRule(ClientId("gone"), (API,)),)),
+    "open-registration": replace(SOUND, tenant=replace(SOUND.tenant, registration=RegistrationMode.OPEN)),
     "signing-key-missing": replace(SOUND, signing_keys=(_key("RS256"),)),
     "signing-key-old": replace(SOUND, signing_keys=(_key("ES256", NOW - 400 * DAY), _key("RS256"))),
 }
@@ -231,7 +243,7 @@ def test_every_profile_is_sound_against_itself_and_no_other_is_sound_against_a_s
         estate = replace(SOUND, tenant=replace(SOUND.tenant, profile=name), policy=policy)
         assert examine(None, [estate]) == ()
         stricter = examine(None, [replace(estate, policy=OAUTH_2_1)])
-        loosens = (policy.pkce, policy.grant_types, policy.response_types) != (
-            OAUTH_2_1.pkce, OAUTH_2_1.grant_types, OAUTH_2_1.response_types,
+        loosens = (policy.pkce, policy.grant_types, policy.response_types, policy.registration) != (
+            OAUTH_2_1.pkce, OAUTH_2_1.grant_types, OAUTH_2_1.response_types, OAUTH_2_1.registration,
         )  # fmt: skip
         assert bool(stricter) is loosens

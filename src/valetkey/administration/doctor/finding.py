@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Generic, TypeVar
 
-from valetkey.authorization_server.model import Client, Resource, SigningKey, Tenant
+from valetkey.authorization_server.model import Client, EndUser, Resource, SigningKey, Tenant
 from valetkey.authorization_server.policy import PROFILES, Policy
 from valetkey.oauth.types import Issuer, NumericDate, TenantId
 
@@ -54,6 +54,8 @@ class Estate:
     resources: Sequence[Resource]
     signing_keys: Sequence[SigningKey]
     now: NumericDate
+    end_users: Sequence[EndUser] = ()
+    """Those for whom tokens are weighed; all of them, or a part."""
     profiles: Mapping[str, Policy] = field(default_factory=lambda: PROFILES)
     """Every profile that the tenant or a client may name."""
 

@@ -78,6 +78,16 @@ def _with_unknown_resources(client: Client, estate: Estate) -> Iterator[tuple[st
             yield f"resource {identifier} is unknown or disabled", "add the resource, or take it off the client"
 
 
+def _with_unknown_partners(client: Client, estate: Estate) -> Iterator[tuple[str, str]]:
+    known = {each.client_id for each in estate.clients if not each.disabled}
+    for rule in client.token_exchange:
+        if rule.subject_client_id not in known:
+            yield (
+                f"it may exchange the tokens of client {rule.subject_client_id}, which is unknown or disabled",
+                "add that client, or take the rule away",
+            )
+
+
 def _with_undefined_scopes(client: Client, estate: Estate) -> Iterator[tuple[str, str]]:
     live = [resource for resource in estate.resources if not resource.disabled]
     meant = [resource for resource in live if not client.resources or resource.identifier in client.resources]
@@ -134,6 +144,7 @@ DIAGNOSES: Final[tuple[Diagnosis[Estate], ...]] = (
     Diagnosis("client-unsound", Severity.FAULT, "RFC 7591, 2, under the profile", _each(_unsound)),
     Diagnosis("client-without-living-secret", Severity.FAULT, "RFC 7591, 3.2.1", _each(_without_living_secret)),
     Diagnosis("client-resource-unknown", Severity.FAULT, "RFC 8707, 2", _each(_with_unknown_resources)),
+    Diagnosis("client-exchange-unknown", Severity.FAULT, "RFC 8693, 2.1", _each(_with_unknown_partners)),
     Diagnosis("client-without-scope", Severity.FAULT, "RFC 6749, 3.3", _each(_without_scope)),
     Diagnosis("client-secret-ends", Severity.WARNING, "RFC 7591, 3.2.1", _each(_with_ending_secret)),
     Diagnosis("client-scope-undefined", Severity.WARNING, "RFC 6749, 3.3", _each(_with_undefined_scopes)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from valetkey.administration.doctor.finding import Diagnosis, Estate, Said, Severity
+from valetkey.authorization_server.model import RegistrationMode
 from valetkey.authorization_server.policy import AssertionAudience, PkceRule
 
 if TYPE_CHECKING:
@@ -38,6 +39,17 @@ def _has_password(policy: Policy) -> bool:
 
 def _issues_in_the_front_channel(policy: Policy) -> bool:
     return any("token" in response_type.split() for response_type in policy.response_types)
+
+
+def _open_registration(estate: Estate) -> Iterator[Said]:
+    own = estate.profiles.get(estate.tenant.profile)
+    mode = estate.tenant.registration or (own.registration if own is not None else None)
+    if mode is RegistrationMode.OPEN and estate.policy.registration is not RegistrationMode.OPEN:
+        yield (
+            f"tenant {estate.tenant.tenant_id}",
+            "everybody may register clients",
+            "close registration, or ask for an initial access token",
+        )
 
 
 DIAGNOSES: Final[tuple[Diagnosis[Estate], ...]] = (
@@ -89,4 +101,5 @@ DIAGNOSES: Final[tuple[Diagnosis[Estate], ...]] = (
             "lets access tokens live longer",
         ),
     ),
+    Diagnosis("open-registration", Severity.WARNING, "RFC 7591, 5", _open_registration),
 )

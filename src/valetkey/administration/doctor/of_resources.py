@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from valetkey.administration.doctor.finding import Diagnosis, Estate, Said, Severity
+from valetkey.authorization_server.claim_mapping import LARGE, ClaimFacts, mapped_claims, octets_of
 from valetkey.authorization_server.model import AccessTokenFormat, KeyState
 from valetkey.authorization_server.registration import resource_faults
 from valetkey.authorization_server.token_form import ALGORITHM
+from valetkey.oauth.types import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,6 +62,25 @@ def _long_lived(estate: Estate) -> Iterator[Said]:
             )
 
 
+def _with_large_claims(estate: Estate) -> Iterator[Said]:
+    for resource in estate.resources:
+        if resource.disabled or not resource.claims or not estate.clients:
+            continue
+        scope = Scope(rule.scope for rule in resource.claims if rule.scope is not None)
+        client = max(estate.clients, key=lambda each: octets_of(each.attributes))
+        weighed = (
+            (octets_of(mapped_claims([resource], scope, ClaimFacts(client, end_user, None))), end_user)
+            for end_user in estate.end_users
+        )
+        largest = max(weighed, key=lambda found: found[0], default=None)
+        if largest is not None and largest[0] > LARGE:
+            yield (
+                f"resource {resource.identifier}",
+                f"its tokens carry {largest[0]} octets of mapped claims for user {largest[1].username}",
+                "map fewer claims, or let the resource introspect opaque tokens",
+            )
+
+
 def _without_resources(estate: Estate) -> Iterator[Said]:
     if not any(not resource.disabled for resource in estate.resources) and estate.clients:
         yield (
@@ -101,6 +122,7 @@ DIAGNOSES: Final[tuple[Diagnosis[Estate], ...]] = (
     Diagnosis("resource-unreadable", Severity.FAULT, "RFC 7662, 2.1", _unreadable),
     Diagnosis("resource-spoken-for-by-nobody", Severity.FAULT, "RFC 7662, 2.1", _spoken_for_by_nobody),
     Diagnosis("signing-key-missing", Severity.FAULT, "RFC 9068, 2.1", _without_key),
+    Diagnosis("resource-large-tokens", Severity.WARNING, "RFC 9110, 5.4: fields have limits", _with_large_claims),
     Diagnosis("resource-long-access-tokens", Severity.WARNING, "RFC 9700, 4.10", _long_lived),
     Diagnosis("resource-none", Severity.NOTE, "RFC 8707, 2", _without_resources),
     Diagnosis("signing-key-old", Severity.NOTE, "NIST SP 800-57, 5.3.6", _old_key),
