@@ -47,7 +47,7 @@ async def test_what_is_registered_is_told_with_secret_and_token(house: House) ->
     assert (answer["client_id_issued_at"], answer["client_secret_expires_at"]) == (house.clock.now, 0)
     assert answer["token_endpoint_auth_method"] == "client_secret_basic"
     assert answer["application_type"] == "web"
-    assert {**METADATA, "scope": "albums.read openid", **described}.items() <= answer.items()
+    assert {**METADATA, "scope": "albums.read offline_access openid", **described}.items() <= answer.items()
 
 
 @pytest.mark.requirement("RFC7591-3.2.1/response")
@@ -303,3 +303,9 @@ async def test_a_client_that_registered_can_be_removed_while_another_is_register
     first, second = await registered(house), await registered(house, **PUBLIC)
     assert (await house.speak("DELETE", place(first), bearer=first["registration_access_token"])).status == 204
     assert (await house.speak("GET", place(second), bearer=second["registration_access_token"])).status == 200
+
+
+async def test_who_may_refresh_may_ask_to_outlive_the_session(house: House) -> None:
+    assert (await registered(house, scope="albums.read"))["scope"] == "albums.read offline_access"
+    without = await registered(house, scope="albums.read", grant_types=["authorization_code"])
+    assert without["scope"] == "albums.read"

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from valetkey.authorization_server.model import ApplicationType, AuthenticationMethod, Client, ConsentMode
 from valetkey.authorization_server.registration import client_faults
+from valetkey.authorization_server.rights import OFFLINE_ACCESS, REFRESH_TOKEN
 from valetkey.oauth.authentication_method import ALGORITHMS_OF
 from valetkey.oauth.client_metadata import invalid_metadata, invalid_redirect_uri
 from valetkey.oauth.types import GrantType, Scope
@@ -87,11 +88,13 @@ def _grant_types(metadata: ClientMetadata, registration: SelfRegistration) -> fr
 
 
 def _scope(metadata: ClientMetadata, registration: SelfRegistration) -> Scope:
-    scope = registration.scope
-    if metadata.scope is not None:
-        scope = metadata.scope.narrowed_to(scope)
+    allowed = registration.scope
+    scope = allowed if metadata.scope is None else metadata.scope.narrowed_to(allowed)
     if not scope:
         raise invalid_metadata("scope: none of these may be asked for by clients that register themselves.")
+    if REFRESH_TOKEN in (metadata.grant_types or ()):
+        # Many name the scopes of the API alone, and ask for this one by the way.
+        scope = Scope(scope | ({OFFLINE_ACCESS} & allowed))
     return scope
 
 
