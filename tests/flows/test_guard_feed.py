@@ -25,7 +25,7 @@ from valetkey.oauth.http import HttpResponse
 from valetkey.oauth.status_list import StatusReference
 from valetkey.oauth.types import AuthorizationId
 from valetkey.resource_server import Deny, FeedCredentials, ResourceServer, RevocationFeed, Rule
-from valetkey.resource_server.enforce import ALGORITHMS
+from valetkey.resource_server.enforce import ALGORITHMS, published_with
 from valetkey.resource_server.feed import CURRENT_SECONDS
 from valetkey.resource_server.revocation_view import StatusUnavailable
 
@@ -213,6 +213,21 @@ async def test_what_was_revoked_before_the_guard_began_is_known_with_its_first_a
     assert lists.asked == 0
 
 
+async def test_the_feed_says_why_it_cannot_be_believed(
+    house: House, wire: Wire, api: ResourceServer, feed: RevocationFeed
+) -> None:
+    assert feed.outage == "the feed is being read"
+    wire.failure = httpx2.Response(401)
+    assert await status(api, await without_status(house)) == 503
+    assert feed.outage == "the issuer answered 401"
+    wire.failure = None
+    house.clock.advance(1)
+    await soon(api, await without_status(house), 200)
+    assert feed.outage is None
+    house.clock.advance(CURRENT_SECONDS)
+    assert feed.outage is not None
+
+
 async def test_until_the_first_answer_the_status_list_decides(
     house: House, wire: Wire, api: ResourceServer, lists: Lists
 ) -> None:
@@ -320,6 +335,10 @@ async def test_a_guard_that_was_closed_begins_anew(house: House, api: ResourceSe
     await feed.aclose()
     await by_authorization(house, token)
     await soon(api, token, 401)
+
+
+def test_what_is_published_of_revocation_is_believed_under_es256_too() -> None:
+    assert published_with(["RS256"]) == {"RS256", "ES256"}
 
 
 def test_the_feed_is_one_argument_of_a_guard() -> None:

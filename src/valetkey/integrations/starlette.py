@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from valetkey.jose import AsyncRemoteJwkSet
 from valetkey.resource_server import Allow, DecryptingKeys, ResourceServer, RevocationFeed, Rule
-from valetkey.resource_server.enforce import ALGORITHMS
+from valetkey.resource_server.enforce import ALGORITHMS, published_with
 from valetkey.resource_server.metadata import metadata_path, resource_metadata
 
 if TYPE_CHECKING:
@@ -55,13 +55,17 @@ class Guard:
         for this resource, and one that is only signed is refused.
         """
         source = keys or AsyncRemoteJwkSet(jwks_uri or f"{issuer}/jwks.json")
+        self.feed: RevocationFeed | None = None
+        """The feed that is followed: whether it is current, and if not, why."""
+        if feed is not None:
+            self.feed = RevocationFeed(issuer, feed, source, algorithms=published_with(algorithms))
         self.resource_server = ResourceServer(
             issuer=issuer,
             resource=resource,
             keys=source if decrypter is None else DecryptingKeys(source, decrypter),
             algorithms=algorithms,
             introspection=introspection,
-            feed=None if feed is None else RevocationFeed(issuer, feed, source, algorithms=algorithms),
+            feed=self.feed,
         )
         self._scopes: set[str] = set()
 
@@ -70,6 +74,7 @@ class Guard:
         """Return the guard over a resource server that was built by hand, such as one with its own `statuses`."""
         guard = cls.__new__(cls)
         guard.resource_server = resource_server
+        guard.feed = None
         guard._scopes = set()  # noqa: SLF001 - its own
         return guard
 

@@ -120,7 +120,7 @@ class ResourceServer:
             raise ValueError("a resource is an absolute URI without fragment (RFC 8707, 2)")
         self.resource = resource
         self._keys = keys
-        self._statuses = statuses or StatusFollower(self.issuer, keys, algorithms=algorithms)
+        self._statuses = statuses or StatusFollower(self.issuer, keys, algorithms=published_with(algorithms))
         self._feed = feed
         self._introspection = introspection
         # RFC9068-4/typ RFC9068-4/verification
@@ -228,6 +228,14 @@ class ResourceServer:
             reason,
             (("www-authenticate", str(Challenge("Bearer", parameters))), ("cache-control", "no-store")),
         )
+
+
+def published_with(algorithms: Collection[str]) -> frozenset[str]:
+    """Return the algorithms with which a guard's issuer may sign what it publishes of revocation.
+
+    Our own issuers sign status lists and events with ES256, whatever their tokens are signed with.
+    """
+    return frozenset({*algorithms, "ES256"})
 
 
 def _unavailable(description: str) -> Deny:

@@ -82,8 +82,16 @@ class RevocationFeed:
 
     @property
     def state(self) -> FeedState:
-        """How far the feed can be believed at the moment: whether it is current, and why not."""
+        """What is known of the feed at the moment."""
         return self._state
+
+    @property
+    def outage(self) -> str | None:
+        """Why the feed cannot say at the moment what was revoked, for an operator; None while it can."""
+        now = self._clock()
+        if self._state.is_current(now) and self._revoked.is_complete(now):
+            return None
+        return self._state.failure if self._state.failures else "the feed is being read"
 
     def judge(self, token: AccessToken) -> Verdict:
         """Say what the feed knows of a token whose signature was verified; the first call begins to follow it."""
