@@ -84,6 +84,22 @@ def decode_segment(segment: bytes) -> bytes:
         raise MalformedToken(_NOT_BASE64URL) from None
 
 
+def decode_segments(first: bytes, second: bytes) -> tuple[bytes, bytes]:
+    """As `decode_segment`, of two at once: each token that is verified has a signature and a payload."""
+    if not first or not second:
+        return decode_segment(first), decode_segment(second)
+    one, other = len(first) & 3, len(second) & 3
+    if first[-1] not in _LAST[one] or second[-1] not in _LAST[other]:
+        raise MalformedToken(_NOT_BASE64URL)  # RFC7515-2/base64url
+    try:
+        return (
+            _decode_octets(b'"' + first.translate(_FROM_URL_ALPHABET) + _PADDING[one]),
+            _decode_octets(b'"' + second.translate(_FROM_URL_ALPHABET) + _PADDING[other]),
+        )
+    except (msgspec.DecodeError, UnicodeError):
+        raise MalformedToken(_NOT_BASE64URL) from None
+
+
 def parse_json_object(octets: bytes, maximum_depth: int = MAXIMUM_DEPTH) -> dict[str, object]:
     """Returns the JSON object in `octets` (UTF-8): no duplicate member, no deep nesting, no endless number.
 

@@ -13,6 +13,7 @@ from valetkey.jose.encoding import (
     MAXIMUM_DEPTH,
     MAXIMUM_NUMERIC_DATE,
     decode_segment,
+    decode_segments,
     encode_segment,
     json_octets,
     numeric_date,
@@ -206,7 +207,7 @@ class Verifier:
         if recognised is None or recognised.keys is not keys:
             recognised, payload = self._recognise(segments, keys)
         else:
-            signature, payload = decode_segment(signature_segment), decode_segment(payload_segment)
+            signature, payload = decode_segments(signature_segment, payload_segment)
             recognised.verify(signature, signed)
         claims = parse_json_object(payload, self.maximum_depth)
         self._judge(claims, self.clock() if now is None else now)
@@ -217,7 +218,7 @@ class Verifier:
         header = parse_header(segment, self.maximum_header_octets, self.maximum_depth)
         self._judge_header(header)
         candidates = keys.candidates(header.kid, header.algorithm, self._allowed)
-        signature, payload = decode_segment(signature_segment), decode_segment(payload_segment)
+        signature, payload = decode_segments(signature_segment, payload_segment)
         key = verify_with(candidates, signature, signed)
         recognised = _Recognised(keys, key, verification_of(key), header.members)
         # Remembered only now that its one key has signed it: nobody else can crowd out what is remembered.
@@ -254,7 +255,18 @@ class Verifier:
         audience = claims.get("aud")
         if kind.has_audience and (type(audience) is not str or audience not in self._audiences):
             self._judge_audiences(audience)
-        _judge_times(claims, now, now + self.leeway)
+        # Whole numbers of sensible size, as nearly all times are, take one comparison; all others the long way.
+        exp, iat, latest = claims.get("exp"), claims.get("iat"), now + self.leeway
+        if (
+            not (type(exp) is int and now < exp <= MAXIMUM_NUMERIC_DATE)
+            and "exp" in claims
+            and now >= _time(claims, "exp")
+        ):
+            raise TokenExpired("The token has expired.")  # RFC7519-4.1.4/exp
+        if not (type(iat) is int and 0 <= iat <= latest) and "iat" in claims and _time(claims, "iat") > latest:
+            raise TokenNotYetValid("The time in 'iat' lies in the future.")
+        if "nbf" in claims and _time(claims, "nbf") > latest:
+            raise TokenNotYetValid("The time in 'nbf' lies in the future.")  # RFC7519-4.1.5/nbf
         if self.max_age is not None and now - _time(claims, "iat") > self.max_age:
             raise ClaimInvalid("The token was issued too long ago.", "iat")
         if kind.forbidden and not claims.keys().isdisjoint(kind.forbidden):
@@ -269,22 +281,6 @@ class Verifier:
         ):
             return
         raise ClaimInvalid("The token is for another audience.", "aud")  # RFC7519-4.1.3/aud
-
-
-def _judge_times(claims: Mapping[str, object], now: int, latest: int) -> None:
-    # Whole numbers of sensible size, as nearly all are, take one comparison; all others take the long way.
-    exp = claims.get("exp")
-    if (
-        not (type(exp) is int and now < exp <= MAXIMUM_NUMERIC_DATE)
-        and "exp" in claims
-        and now >= _time(claims, "exp")
-    ):
-        raise TokenExpired("The token has expired.")  # RFC7519-4.1.4/exp
-    iat = claims.get("iat")
-    if not (type(iat) is int and 0 <= iat <= latest) and "iat" in claims and _time(claims, "iat") > latest:
-        raise TokenNotYetValid("The time in 'iat' lies in the future.")
-    if "nbf" in claims and _time(claims, "nbf") > latest:
-        raise TokenNotYetValid("The time in 'nbf' lies in the future.")  # RFC7519-4.1.5/nbf
 
 
 def _time(claims: Mapping[str, object], name: str) -> int | float:
