@@ -6,6 +6,7 @@ from contextlib import ExitStack, suppress
 
 import apsw
 
+from valetkey.adapters.storage.sql import queries
 from valetkey.adapters.storage.sql.dialect import to_sqlite
 from valetkey.adapters.storage.sql.step import Binding, Record, UnitOfWork
 from valetkey.adapters.storage.sqlite.checkpoint import Checkpointer
@@ -51,6 +52,7 @@ class SqliteEngine:
         self._asking_aside = asyncio.Lock()
         self._sweep: asyncio.TimerHandle | None = None
         self._closed = False
+        self._versions: dict[str, int] = {}
 
     async def commit(self, unit: UnitOfWork) -> bool:
         """Applies all steps or none, durably; False where a must-win step found no row.
@@ -76,6 +78,21 @@ class SqliteEngine:
         """The first row that one query finds."""
         found = self.rows(statement, *bindings)
         return found[0] if found else None
+
+    def configuration_version(self, tenant: str) -> int:
+        """The tenant's configuration version of now, 0 before the first change; one turn of the loop asks once.
+
+        Most requests never wait and ask several caches. Whatever a commit resolves runs in a later turn, so nobody
+        is answered before a change and after it by the same number.
+        """
+        version = self._versions.get(tenant)
+        if version is None:
+            row = self.row(queries.CONFIGURATION_VERSION, tenant)
+            version = 0 if row is None else int(row[0])
+            if not self._versions:
+                self._loop.call_soon(self._versions.clear)
+            self._versions[tenant] = version
+        return version
 
     async def rows_aside(self, statement: str, *bindings: Binding) -> Sequence[Record]:
         """As `rows`, in a thread and over a connection of its own: for what would hold the event loop up."""

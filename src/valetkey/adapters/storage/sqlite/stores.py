@@ -49,9 +49,8 @@ class VersionedCache(Generic[Value]):
         self._values: dict[str, Value] = {}
 
     def version(self) -> int:
-        """The tenant's configuration version, read now; 0 before the first change."""
-        row = self._engine.row(queries.CONFIGURATION_VERSION, self._tenant)
-        return 0 if row is None else row[0]
+        """The tenant's configuration version of now; 0 before the first change."""
+        return self._engine.configuration_version(self._tenant)
 
     def find(self, name: str, load: Callable[[], Value | None]) -> Value | None:
         """The cached value, or what `load` finds now; what is not found is not kept."""
