@@ -69,7 +69,7 @@ async def respond(request: HttpRequest, server: AuthorizationServer) -> HttpResp
         "client.registered",
         request_id=request.request_id,
         client_id=client.client_id,
-        token_id=None if registration is None else registration.token_id,
+        admitted_by=None if registration is None else registration.token_id,
         remote_address=request.remote_address,
     )
     return response
