@@ -28,8 +28,8 @@ from valetkey.adapters.passwords import Argon2Passwords
 from valetkey.adapters.remote_keys import FetchedKeys
 from valetkey.adapters.statuses import PublishedStatusLists, ReservedStatuses
 from valetkey.adapters.storage.sqlite.storage import SqliteStorage
+from valetkey.authorization_server.grant_table import GrantTable
 from valetkey.authorization_server.grants.grant import Grant
-from valetkey.authorization_server.grants.table import GrantTable
 from valetkey.authorization_server.outbound_guard import Guard
 from valetkey.authorization_server.policy import PROFILES
 from valetkey.authorization_server.ports import EventLog
@@ -147,7 +147,7 @@ class TenantServers:
             sealed_secrets=SealedClientSecrets(self._sealer, tenant.tenant_id),
             fresh=draw_fresh,
             log=self._log,
-            grants=self._grants,
+            further_grants=self._grants.further,
         )
 
 

@@ -15,9 +15,9 @@ from support.house import API, SECRET, House, basic, build_house, claims_of, cli
 from support.serve import SECRET as SERVED_SECRET
 from support.serve import STOPS_WITHIN, Production, command, environment, write_configuration
 from valetkey.authorization_server.decision import PutClient
+from valetkey.authorization_server.grant_table import GrantTable, UnfitGrant, refuse_unfit
 from valetkey.authorization_server.grants import GRANTS
 from valetkey.authorization_server.grants.client_credentials import ClientCredentialsGrant
-from valetkey.authorization_server.grants.table import GrantTable, UnfitGrant, refuse_unfit
 from valetkey.authorization_server.policy import PROFILES
 from valetkey.oauth.types import ClientId, GrantType
 from valetkey.settings import SettingsError, load
@@ -38,7 +38,7 @@ def package(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 async def _house(package: ModuleType, profile: str = "OAUTH_2_1") -> House:
     house = await build_house(profile=profile)
     table = GrantTable.with_further([package.VoucherGrant()])
-    house.server = replace(house.server, grants=table)
+    house.server = replace(house.server, further_grants=table.further)
     client = replace(clients()["machine"], client_id=ClientId("shop"), grant_types=frozenset({GrantType(VOUCHER)}))
     await house.commit(PutClient(client))
     return house

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from valetkey.authorization_server.grants.table import GrantTable
 from valetkey.authorization_server.introduction.document import absent_client
 from valetkey.authorization_server.model import Tenant
 from valetkey.authorization_server.policy import PROFILES, ClientUrlRule, Policy
@@ -23,7 +23,7 @@ from valetkey.authorization_server.ports import (
 )
 from valetkey.authorization_server.revocation.outbox import EventFeed
 from valetkey.oauth.errors import Unavailable
-from valetkey.oauth.types import ClientId, Issuer
+from valetkey.oauth.types import ClientId, GrantType, Issuer
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -56,7 +56,8 @@ class AuthorizationServer:
     sealed_secrets: SealedSecrets
     fresh: FreshSource
     log: EventLog
-    grants: GrantTable = field(default_factory=GrantTable)
+    further_grants: Mapping[GrantType, Any] = field(default_factory=dict)
+    """Grants of others, as `grant_table` keeps them beside ours."""
 
     def policy_for(self, client: Client) -> Policy:
         """Return the profile that judges this client: its own, else the tenant's."""

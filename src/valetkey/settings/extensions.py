@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Final
 
-from valetkey.authorization_server.grants.table import UnfitGrant, refuse_unfit
+from valetkey.authorization_server.grant_table import UnfitGrant, refuse_unfit
 from valetkey.settings.sources import hint
 
 if TYPE_CHECKING:

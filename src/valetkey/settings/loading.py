@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from valetkey.authorization_server.grants.table import UnfitGrant
+from valetkey.authorization_server.grant_table import UnfitGrant
 from valetkey.authorization_server.policy import PROFILES
 from valetkey.oauth.types import SecretText
 from valetkey.settings import table

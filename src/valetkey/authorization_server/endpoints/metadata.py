@@ -8,6 +8,7 @@ from valetkey.authorization_server import paths
 from valetkey.authorization_server.authorization.response_types import RESPONSE_TYPES, ResponseMode
 from valetkey.authorization_server.claims import CLAIMS_OF_SCOPE
 from valetkey.authorization_server.client_authentication import ASSERTION_ALGORITHMS, METHODS
+from valetkey.authorization_server.grant_table import GrantTable
 from valetkey.authorization_server.grants.device_code import DEVICE_CODE
 from valetkey.authorization_server.model import AuthenticationMethod, RegistrationMode
 from valetkey.authorization_server.policy import ClientUrlRule, Policy
@@ -57,7 +58,7 @@ def server_metadata(
         scopes_supported=tuple(sorted(END_USER_SCOPES.union(scopes))),  # OIDCD-3/openid-scope
         response_types_supported=tuple(sorted(server.policy.response_types)),  # RFC8414-2/response-types-supported
         response_modes_supported=_response_modes(server.policy),
-        grant_types_supported=server.grants.names(server.policy),
+        grant_types_supported=GrantTable(server.further_grants).names(server.policy),
         subject_types_supported=("public",),
         id_token_signing_alg_values_supported=tuple(sorted(algorithms)),  # OIDCD-3/rs256
         token_endpoint_auth_methods_supported=tuple(method.value for method in METHODS),

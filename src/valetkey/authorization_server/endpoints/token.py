@@ -24,6 +24,7 @@ from valetkey.authorization_server.decision import (
     RotateRefreshToken,
 )
 from valetkey.authorization_server.fresh import Fresh
+from valetkey.authorization_server.grant_table import GrantTable
 from valetkey.authorization_server.id_token import mint_id_token
 from valetkey.authorization_server.mint import mint_access_token
 from valetkey.authorization_server.model import Client
@@ -114,7 +115,7 @@ def _parsed(body: bytes, server: AuthorizationServer) -> Parameters:
     form, repeated = parse_front_channel(body)  # RFC6749-3.2/repeated
     if repeated is None:
         return form
-    grant = server.grants.find(GrantType(form.get("grant_type") or ""))
+    grant = GrantTable(server.further_grants).find(GrantType(form.get("grant_type") or ""))
     return parse_form(body, REPEATABLE if grant is None else grant.repeatable)
 
 
@@ -159,7 +160,7 @@ async def _decide(exchange: _Exchange, client: Client, server: AuthorizationServ
 def _grant_for(
     grant_type: GrantType, client: Client, policy: Policy, server: AuthorizationServer
 ) -> Grant[object, object]:
-    grant = server.grants.allowed(grant_type, policy)
+    grant = GrantTable(server.further_grants).allowed(grant_type, policy)
     if grant is None:
         raise OAuthError(
             ErrorCode.UNSUPPORTED_GRANT_TYPE, "The grant_type is not supported.", "RFC6749-5.2/unsupported-grant"
