@@ -494,10 +494,10 @@ async def build_house(
     tenant_id: TenantId = DEFAULT_TENANT,
     registration: RegistrationMode | None = None,
     registration_scope: Scope | None = None,
+    storage: MemoryStorage | None = None,
 ) -> House:
-    """Return a server with the seeded clients, end-users and resource servers."""
-    storage = MemoryStorage()
-    stores = storage.stores(tenant_id)
+    """Return a server with the seeded clients, end-users and resource servers; tenants may share one storage."""
+    stores = (storage or MemoryStorage()).stores(tenant_id)
     tenant = Tenant(tenant_id, "Example", profile, registration=registration, registration_scope=registration_scope)
     changes: list[Change] = [PutTenant(tenant)]
     changes += [PutResource(resource) for resource in resources()]
