@@ -76,7 +76,8 @@ def parse_credentials(request: HttpRequest, form: Parameters) -> Credentials:
         raise invalid_client("nothing")
     if form.get("client_id") not in {None, found[0].client_id}:
         raise invalid_request("The client_id is not that of the credentials.", "RFC7521-4.2/client-id")
-    return replace(found[0], source=request.remote_address)
+    parsed = found[0]
+    return Credentials(parsed.method, parsed.client_id, parsed.proof, request.remote_address)
 
 
 async def authenticate(

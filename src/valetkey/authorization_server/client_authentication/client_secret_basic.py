@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from valetkey.oauth.http import HttpRequest
     from valetkey.oauth.parameters import Parameters
 
+_ENCODED: Final = frozenset("%+")
 _BAD_PERCENT: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
@@ -47,6 +48,8 @@ class ClientSecretBasic:
             client_id, separator, secret = joined.partition(":")
             if not separator or _BAD_PERCENT.search(joined):
                 raise invalid_client_in_header("malformed")
+            if _ENCODED.isdisjoint(joined):
+                return Credentials(self.name, ClientId(client_id), SecretText(secret))
             return Credentials(  # RFC6749-2.3.1/basic
                 self.name,
                 ClientId(unquote_plus(client_id, errors="strict")),
