@@ -29,7 +29,7 @@ test: .venv/installed-test npm-clients
 	@exec $(BIN)/pytest -n auto --maxprocesses 8 --dist loadfile $(ARGS)
 
 races: .venv/installed-test
-	@RACE_ROUNDS=$${ROUNDS:-1000} exec $(BIN)/pytest -q -rP -k "round" \
+	@RACE_ROUNDS=$${ROUNDS:-1000} exec $(BIN)/pytest -q -rP -k "each_round" \
 		tests/faults/test_races_rounds.py tests/faults/test_storage_processes.py
 
 lint: .venv/installed-test

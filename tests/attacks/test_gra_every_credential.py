@@ -1,4 +1,4 @@
-"""Whatever is redeemed at the token endpoint, for each grant: stolen, raced for, of another tenant, in an outage."""
+"""Whatever is redeemed at the token endpoint, for each grant: stolen, raced for, foreign, dead, or in an outage."""
 
 import asyncio
 from collections import Counter

@@ -9,7 +9,7 @@ import json
 import os
 import time
 from collections import Counter
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 ROUNDS = int(os.environ.get("RACE_ROUNDS", "15"))
 EACH = 2
 """How many ask each program in a round."""
+CROWD = 50
 LOSERS = 2 * EACH - 1
 DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -49,13 +50,35 @@ names = count(1)
 class Twins:
     """Both programs with open lines to each, the secrets of their clients, and a person."""
 
-    def __init__(self, server: ProductionServer, lines: list[Line], secrets: dict[str, str]) -> None:
-        self.server, self.lines, self.secrets = server, lines, secrets
-        self.person = server.person()
+    def __init__(
+        self, servers: tuple[ProductionServer, ProductionServer], lines: list[Line], secrets: dict[str, str]
+    ) -> None:
+        self.servers, self.lines, self.secrets = servers, lines, secrets
+        self.server = servers[0]
+        self.person = self.server.person()
 
     def race(self, question: Question) -> list[Reply]:
         """Ask both programs the same; all of it is there before any of it is read."""
         return at_once([(line, question) for line in self.lines])
+
+    def question(self, kind: str) -> Question:
+        """Return a token request with something new that counts once."""
+        issuer = self.server.issuer
+        match kind:
+            case "code":
+                return redemption(code_for(self.server, self.person))
+            case "device code":
+                return self.by("tv", grant_type=DEVICE_CODE, device_code=self.start_device()["device_code"])
+            case "refresh token":
+                return refreshment(tokens_for(self.server, self.person)["refresh_token"])
+            case "client assertion":
+                proof = {
+                    "client_assertion_type": ASSERTION_TYPE,
+                    "client_assertion": signed("keyed", "keyed", issuer),
+                }
+                return Question.form("/token", {"grant_type": "client_credentials", **proof})
+            case _:
+                return self.by("importer", grant_type=JWT_BEARER, assertion=signed(THEIR_ISSUER, "42", issuer))
 
     def by(self, client_id: str, **form: str) -> Question:
         """Return a token request of a client."""
@@ -85,11 +108,24 @@ def twins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Twins]:
     with ExitStack() as opened:
         first, second = opened.enter_context(running_twins(folder))
         secrets = enlist(first, folder)
-        of_each = [
-            opened.enter_context(opened_lines(server.serving(), server.port, EACH)) for server in (first, second)
-        ]
-        yield Twins(first, [line for lines in of_each for line in lines], secrets)
+        yield Twins((first, second), opened.enter_context(lines_to(first, second, EACH)), secrets)
         assert faults_of(first.database) == []
+
+
+@contextmanager
+def lines_to(first: ProductionServer, second: ProductionServer, count: int) -> Iterator[list[Line]]:
+    """Open as many lines to each program."""
+    with (
+        opened_lines(first.serving(), first.port, count) as to_first,
+        opened_lines(second.serving(), second.port, count) as to_second,
+    ):
+        yield [*to_first, *to_second]
+
+
+@pytest.fixture
+def crowded(twins: Twins) -> Iterator[Twins]:
+    with lines_to(*twins.servers, CROWD // 2) as lines:
+        yield Twins(twins.servers, lines, twins.secrets)
 
 
 def enlist(server: ProductionServer, folder: Path) -> dict[str, str]:
@@ -133,12 +169,25 @@ def told(kind: str, found: Counter[str]) -> None:
     print(f"{kind}: {ROUNDS} rounds of {2 * EACH} requests: {figures}")  # noqa: T201 - the figures are the point
 
 
+# covers: COD-02, REF-02, DEV-03, CLI-11, TEX-05
+@pytest.mark.parametrize("kind", ["code", "device code", "refresh token", "client assertion", "bearer assertion"])
+def test_fifty_at_once_over_two_programs_have_one_winner(crowded: Twins, kind: str) -> None:
+    replies = crowded.race(crowded.question(kind))
+    assert len(replies) == CROWD
+    if kind == "refresh token":
+        assert {reply.status for reply in replies} == {200}
+        assert len({reply.body for reply in replies}) == 1
+    else:
+        assert Counter(reply.status == 200 for reply in replies) == {True: 1, False: CROWD - 1}
+        assert {reply.status for reply in replies} <= {200, 400, 401, 429}
+
+
 # covers: COD-01, COD-02
 @pytest.mark.requirement("RFC6749-4.1.2/single-use")
 def test_each_round_one_of_two_programs_redeems_a_code_and_all_of_it_dies(twins: Twins) -> None:
     found: Counter[str] = Counter()
     for turn in range(ROUNDS):
-        replies = twins.race(redemption(code_for(twins.server, twins.person)))
+        replies = twins.race(twins.question("code"))
         ended = Counter(outcome(reply) for reply in replies)
         assert ended == {"won": 1, "invalid_grant": LOSERS}, turn
         (bought,) = (reply.document for reply in replies if reply.status == 200)
@@ -151,8 +200,7 @@ def test_each_round_one_of_two_programs_redeems_a_code_and_all_of_it_dies(twins:
 def test_each_round_one_of_two_programs_redeems_a_device_code_and_all_of_it_dies(twins: Twins) -> None:
     found: Counter[str] = Counter()
     for turn in range(ROUNDS):
-        question = twins.by("tv", grant_type=DEVICE_CODE, device_code=twins.start_device()["device_code"])
-        replies = twins.race(question)
+        replies = twins.race(twins.question("device code"))
         ended = Counter(outcome(reply) for reply in replies)
         assert ended == {"won": 1, "invalid_grant": LOSERS}, turn
         (bought,) = (reply.document for reply in replies if reply.status == 200)
@@ -184,11 +232,7 @@ def test_each_round_a_refresh_token_has_one_successor_whichever_program_is_asked
 def test_each_round_one_of_two_programs_believes_a_client_assertion(twins: Twins) -> None:
     found: Counter[str] = Counter()
     for turn in range(ROUNDS):
-        proof = {
-            "client_assertion_type": ASSERTION_TYPE,
-            "client_assertion": signed("keyed", "keyed", twins.server.issuer),
-        }
-        replies = twins.race(Question.form("/token", {"grant_type": "client_credentials", **proof}))
+        replies = twins.race(twins.question("client assertion"))
         # Who presents used assertions that often is told to wait; the next good one is believed all the same.
         assert Counter(reply.status == 200 for reply in replies) == {True: 1, False: LOSERS}, turn
         assert {reply.status for reply in replies} <= {200, 401, 429}, turn
@@ -201,8 +245,7 @@ def test_each_round_one_of_two_programs_believes_a_client_assertion(twins: Twins
 def test_each_round_one_of_two_programs_sells_a_token_for_an_assertion(twins: Twins) -> None:
     found: Counter[str] = Counter()
     for turn in range(ROUNDS):
-        assertion = signed(THEIR_ISSUER, "42", twins.server.issuer)
-        replies = twins.race(twins.by("importer", grant_type=JWT_BEARER, assertion=assertion))
+        replies = twins.race(twins.question("bearer assertion"))
         ended = Counter(outcome(reply) for reply in replies)
         assert ended == {"won": 1, "invalid_grant": LOSERS}, turn
         found += ended

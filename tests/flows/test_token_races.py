@@ -29,6 +29,7 @@ class Meeting:
         self._signer = house.server.signer
         self._left = parties
         self._open = asyncio.Event()
+        self.encrypt = self._signer.encrypt
         self.public_keys = self._signer.public_keys
         self.algorithms = self._signer.algorithms
 
@@ -92,6 +93,7 @@ class Interruption:
         self._house = house
         self._changes = changes
         self._signer = house.server.signer
+        self.encrypt = self._signer.encrypt
         self.public_keys = self._signer.public_keys
         self.algorithms = self._signer.algorithms
 
