@@ -152,6 +152,23 @@ async def test_devices_that_nobody_wants_are_started_slowly(house: House, tv: De
     assert (await tv.ask()).status == 200
 
 
+# covers: DEV-01
+async def test_a_client_of_ones_own_for_each_device_does_not_help_one_network(house: House) -> None:
+    statuses: Counter[int] = Counter()
+    for number in range(5):
+        client = replace(TV, client_id=ClientId(f"own-{number}"))
+        await house.commit(PutClient(client))
+        statuses.update([(await Device(house, client).ask()).status for _ in range(60)])
+    assert statuses == {200: 200, 429: 100}
+
+
+# covers: DEV-01
+async def test_the_link_puts_no_words_of_its_author_onto_the_page(visitor: Visitor) -> None:
+    for sent in ("Call+0800+555+now", "%3Cscript%3E", "WDJB-MJHA"):
+        page = code_page(await visitor.visit(f"/device?user_code={sent}"))
+        assert (page.user_code, page.came_with_link) == ("", False)
+
+
 # covers: DEV-02
 @pytest.mark.requirement("RFC8628-3.5/slow-down")
 async def test_polling_early_slows_down_for_good(house: House, tv: Device) -> None:

@@ -33,9 +33,7 @@ def entry_budgets(browser: PresentBrowser, sessions: tuple[StoredSession, ...], 
     return (*own, Budget(_STRANGERS, interval=1, burst=500))
 
 
-def prefilled(sent: str | None) -> str:
-    """Return what the field holds at first: a code that came with the address, as people read it."""
-    if sent is None:
-        return ""
-    code = normal_form(sent)
-    return spelled(code) if code is not None else sent[:LONGEST_TYPED]
+def as_typed(typed: str) -> str:
+    """Return what the field holds when the page is shown again: a code as people read it, or what was typed."""
+    code = normal_form(typed)
+    return spelled(code) if code is not None else typed[:LONGEST_TYPED]

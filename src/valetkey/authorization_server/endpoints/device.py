@@ -38,10 +38,10 @@ from valetkey.authorization_server.browser import (
 )
 from valetkey.authorization_server.budgets import counted, wait_for
 from valetkey.authorization_server.decision import Changes, OpenBrowser, OpenInteraction
-from valetkey.authorization_server.device.entering import entry_budgets, prefilled
+from valetkey.authorization_server.device.entering import as_typed, entry_budgets
 from valetkey.authorization_server.device.judging import Gone, NeedAnswer, allowed, denied
 from valetkey.authorization_server.device.loading import judged_visit
-from valetkey.authorization_server.device.user_code import digest_of, normal_form
+from valetkey.authorization_server.device.user_code import digest_of, normal_form, spelled
 from valetkey.authorization_server.device.visit import code_of, device_path, is_device_visit, opened_device_visit
 from valetkey.authorization_server.introduction.document import site_of
 from valetkey.authorization_server.model import ConsentAnswer, Interaction
@@ -100,8 +100,9 @@ async def _ask_for_code(
         cookie = (set_cookie(server, present.handle, STRANGER_LIFETIME),)
         changes = (OpenBrowser(present.browser),)
     # Nothing is sent by itself: the person compares the code with the one that the device shows (RFC 8628, 3.3.1).
-    sent = query.get("user_code")
-    page = replace(_code_page(present, query, server), user_code=prefilled(sent), came_with_link=sent is not None)
+    code = normal_form(query.get("user_code") or "")
+    shown = "" if code is None else spelled(code)
+    page = replace(_code_page(present, query, server), user_code=shown, came_with_link=code is not None)
     return Page(page, cookie), changes
 
 
@@ -114,7 +115,7 @@ async def _take_code(
     if not is_form_token(form.get("csrf"), present.browser, Form.DEVICE, "code"):
         raise forged_form()
     typed, query = form.get("user_code") or "", query_of(request)
-    page = replace(_code_page(present, query, server), user_code=prefilled(typed))
+    page = replace(_code_page(present, query, server), user_code=as_typed(typed))
     code = normal_form(typed)
     if code is None:
         return Page(replace(page, problem=DeviceProblem.MALFORMED_CODE))

@@ -124,7 +124,11 @@ def _budgets(request: HttpRequest, client: Client) -> tuple[Budget, ...]:
     if not client.is_public:
         return ()
     network = network_of(request.remote_address)
-    return (Budget(f"device_authorization {client.client_id} {network}", interval=2, burst=60),)
+    return (
+        Budget(f"device_authorization {client.client_id} {network}", interval=2, burst=60),
+        # Where clients register themselves, one network may have as many of them as it likes.
+        Budget(f"device_authorization {network}", interval=1, burst=200),
+    )
 
 
 async def _refuse_too_many(budgets: tuple[Budget, ...], server: AuthorizationServer, asked: ClientRequest) -> None:

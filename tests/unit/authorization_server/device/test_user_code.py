@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from valetkey.authorization_server.device.entering import prefilled
+from valetkey.authorization_server.device.entering import as_typed
 from valetkey.authorization_server.device.user_code import (
     ALPHABET,
     LENGTH,
@@ -104,7 +104,7 @@ def test_what_cannot_be_a_code_is_none(typed: str) -> None:
 def test_whatever_is_typed_gives_a_code_or_none(typed: str) -> None:
     code = normal_form(typed)
     assert code is None or (len(code) == LENGTH and set(code) <= set(ALPHABET))
-    assert len(prefilled(typed)) <= 64
+    assert len(as_typed(typed)) <= 64
 
 
 @given(CODES, CODES)
