@@ -26,7 +26,7 @@ from machine import conditions, load_average
 from valetkey.jose import AsyncRemoteJwkSet, Jwk, JwkSet, Verifier, jwt
 from valetkey.jose.remote import FetchAnswer
 from valetkey.oauth.status_list import MEDIA_TYPE, StatusList, StatusReference
-from valetkey.resource_server import Allow, ResourceServer, Rule, StatusFollower
+from valetkey.resource_server import Allow, ResourceServer, RevocationSources, Rule, StatusFollower
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -136,7 +136,7 @@ def ours(issuer: Issuer, algorithm: str) -> dict[str, Callable[[int], Awaitable[
     statuses = StatusFollower(ISSUER, held, algorithms=[algorithm], fetch=issuer.fetch_list)
     reference = StatusReference(STATUS_LIST_URI, 4_711)
     given: dict[str, Any] = {"issuer": ISSUER, "resource": RESOURCE, "algorithms": [algorithm]}
-    following = ResourceServer(**given, keys=remote, statuses=statuses)
+    following = ResourceServer(**given, keys=remote, revocations=RevocationSources(statuses))
     return {
         "verification": synchronous(lambda: verifier.verify(plain, keys)),
         "guard, keys held": asynchronous(allowed_by(ResourceServer(**given, keys=held), plain)),

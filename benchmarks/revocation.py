@@ -29,7 +29,16 @@ from valetkey.oauth.access_token import access_token_from_claims
 from valetkey.oauth.event_poll import EventAnswer
 from valetkey.oauth.security_event import Revocation, RevokedKind
 from valetkey.oauth.status_list import StatusList, StatusReference
-from valetkey.resource_server import Allow, Deny, FeedCredentials, ResourceServer, RevocationFeed, Rule
+from valetkey.resource_server import (
+    Allow,
+    Deny,
+    FeedCredentials,
+    ResourceServer,
+    RevocationFeed,
+    RevocationSources,
+    Rule,
+    StatusFollower,
+)
 from valetkey.resource_server.enforce import ALGORITHMS
 from valetkey.resource_server.feed import FeedState
 from valetkey.resource_server.revocation_view import KnownStatusList, RevokedTokens
@@ -82,8 +91,9 @@ async def delays(port: int, rounds: int, way: str) -> list[float]:
         async def at_one_guard(count: int) -> list[float]:
             keys = AsyncRemoteJwkSet(f"{issuer}/jwks.json")
             feed = RevocationFeed(issuer, FeedCredentials("api", SECRET), keys, algorithms=ALGORITHMS)
-            followed = feed if way == "feed" else None
-            guard = ResourceServer(issuer=issuer, resource=RESOURCE, keys=keys, feed=followed)
+            lists = StatusFollower(issuer, keys, algorithms=ALGORITHMS)
+            sources = RevocationSources(lists, feed if way == "feed" else None)
+            guard = ResourceServer(issuer=issuer, resource=RESOURCE, keys=keys, revocations=sources)
             try:
                 return [await one_round(client, guard, way) for _ in range(count)]
             finally:
@@ -146,8 +156,11 @@ async def costs(rounds: int) -> dict[str, float]:
     known = KnownStatusList(uri, 3_600).told({"sub": uri, "iat": now, "status_list": statuses.claim()}, None, now)
     issuer, keys = "https://as.example.com", _Held(JwkSet((key.public(),)))
     feed = told_feed(issuer, keys, now)
-    by_list = ResourceServer(issuer=issuer, resource=RESOURCE, keys=keys, statuses=_Fresh(known))
-    by_feed = ResourceServer(issuer=issuer, resource=RESOURCE, keys=keys, feed=feed)
+    by_list = ResourceServer(
+        issuer=issuer, resource=RESOURCE, keys=keys, revocations=RevocationSources(_Fresh(known))
+    )
+    sources = RevocationSources(_Fresh(known), feed)
+    by_feed = ResourceServer(issuer=issuer, resource=RESOURCE, keys=keys, revocations=sources)
     claims: dict[str, object] = {
         "iss": issuer, "sub": "a", "aud": RESOURCE, "exp": now + 3_600, "iat": now,
         "jti": "j", "client_id": "a", "scope": "a.read", "authorization_id": "a", "gen": [0, 0, 0, 0],

@@ -24,7 +24,14 @@ from valetkey.jose import Jwk, JwkSet, VerifiedJwt, Verifier, jwt
 from valetkey.oauth.http import HttpResponse
 from valetkey.oauth.status_list import StatusReference
 from valetkey.oauth.types import AuthorizationId
-from valetkey.resource_server import Deny, FeedCredentials, ResourceServer, RevocationFeed, Rule
+from valetkey.resource_server import (
+    Deny,
+    FeedCredentials,
+    ResourceServer,
+    RevocationFeed,
+    RevocationSources,
+    Rule,
+)
 from valetkey.resource_server.enforce import ALGORITHMS, published_with
 from valetkey.resource_server.feed import CURRENT_SECONDS
 from valetkey.resource_server.revocation_view import StatusUnavailable
@@ -115,7 +122,8 @@ async def feed(house: House, wire: Wire) -> AsyncIterator[RevocationFeed]:
 
 @pytest.fixture
 def api(house: House, feed: RevocationFeed, lists: Lists) -> ResourceServer:
-    return ResourceServer(issuer=ISSUER.url, resource=API, keys=HouseKeys(house), statuses=lists, feed=feed)
+    sources = RevocationSources(lists, feed)
+    return ResourceServer(issuer=ISSUER.url, resource=API, keys=HouseKeys(house), revocations=sources)
 
 
 async def status(api: ResourceServer, token: str, rule: Rule = READ) -> int:
@@ -216,16 +224,19 @@ async def test_what_was_revoked_before_the_guard_began_is_known_with_its_first_a
 async def test_the_feed_says_why_it_cannot_be_believed(
     house: House, wire: Wire, api: ResourceServer, feed: RevocationFeed
 ) -> None:
-    assert feed.outage == "the feed is being read"
+    def outage() -> str | None:
+        return feed.outage
+
+    assert outage() == "the feed is being read"
     wire.failure = httpx2.Response(401)
     assert await status(api, await without_status(house)) == 503
-    assert feed.outage == "the issuer answered 401"
+    assert outage() == "the issuer answered 401"
     wire.failure = None
     house.clock.advance(1)
     await soon(api, await without_status(house), 200)
-    assert feed.outage is None
+    assert outage() is None
     house.clock.advance(CURRENT_SECONDS)
-    assert feed.outage is not None
+    assert outage() is not None
 
 
 async def test_until_the_first_answer_the_status_list_decides(
@@ -339,6 +350,11 @@ async def test_a_guard_that_was_closed_begins_anew(house: House, api: ResourceSe
 
 def test_what_is_published_of_revocation_is_believed_under_es256_too() -> None:
     assert published_with(["RS256"]) == {"RS256", "ES256"}
+
+
+def test_an_option_that_a_guard_does_not_know_is_refused() -> None:
+    with pytest.raises(TypeError, match="'feeds'"):
+        Guard("https://as.example", "https://api.example", feeds=1)  # type: ignore[call-arg]  # what is tried
 
 
 def test_the_feed_is_one_argument_of_a_guard() -> None:

@@ -16,7 +16,7 @@ from valetkey.authorization_server.decision import BumpGeneration, PutClient, Pu
 from valetkey.authorization_server.model import AccessTokenFormat, Resource
 from valetkey.jose import InvalidToken, Jwk, JwkSet, VerifiedJwt, Verifier, jwt
 from valetkey.jose.jwe import Decrypter
-from valetkey.resource_server import Allow, DecryptingKeys, Deny, ResourceServer, Rule
+from valetkey.resource_server import Allow, DecryptingKeys, Deny, ResourceServer, RevocationSources, Rule
 
 if TYPE_CHECKING:
     from valetkey.oauth.http import HttpResponse
@@ -169,7 +169,9 @@ def decrypter_of(key: Jwk = KEY) -> Decrypter:
 
 def api_of(house: House, key: Jwk = KEY) -> ResourceServer:
     keys = DecryptingKeys(HouseKeys(house), decrypter_of(key))
-    return ResourceServer(issuer=house.server.issuer.url, resource=API, keys=keys, statuses=NoStatus())
+    return ResourceServer(
+        issuer=house.server.issuer.url, resource=API, keys=keys, revocations=RevocationSources(NoStatus())
+    )
 
 
 async def encrypting_house() -> House:

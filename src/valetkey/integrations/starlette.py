@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import functools
 import inspect
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
 
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from valetkey.jose import AsyncRemoteJwkSet
-from valetkey.resource_server import Allow, DecryptingKeys, ResourceServer, RevocationFeed, Rule
+from valetkey.oauth.types import Issuer
+from valetkey.resource_server import (
+    Allow,
+    DecryptingKeys,
+    ResourceServer,
+    RevocationFeed,
+    RevocationSources,
+    Rule,
+    StatusFollower,
+)
 from valetkey.resource_server.enforce import ALGORITHMS, published_with
 from valetkey.resource_server.metadata import metadata_path, resource_metadata
 
@@ -27,6 +36,23 @@ if TYPE_CHECKING:
     from valetkey.resource_server.keys import KeySource
 
 
+class GuardOptions(TypedDict, total=False):
+    """What a guard may be told beside its issuer and its resource."""
+
+    jwks_uri: str
+    """Where the issuer's keys are, if not at its own `/jwks.json`."""
+    keys: KeySource
+    """The issuer's keys themselves, instead of `jwks_uri`."""
+    algorithms: Collection[str]
+    """The signature algorithms that tokens may have."""
+    introspection: Introspection
+    """Explains opaque tokens (`valetkey.resource_server.introspecting.RemoteIntrospection`)."""
+    feed: FeedCredentials
+    """As whom the issuer's live feed is followed: a revoked token is refused within a second."""
+    decrypter: Decrypter
+    """Opens tokens that are encrypted for this resource; one that is only signed is refused then."""
+
+
 class Guard:
     """Guards the routes of one resource: `@guard.requires("albums.read")`.
 
@@ -35,37 +61,28 @@ class Guard:
     status list that it names is followed, if it is the issuer's own.
     """
 
-    def __init__(
-        self,
-        issuer: str,
-        resource: str,
-        *,
-        jwks_uri: str | None = None,
-        keys: KeySource | None = None,
-        algorithms: Collection[str] = ALGORITHMS,
-        introspection: Introspection | None = None,
-        feed: FeedCredentials | None = None,
-        decrypter: Decrypter | None = None,
-    ) -> None:
-        """Build the guard; raises ValueError or ConfigurationError for settings that cannot be safe.
-
-        Opaque tokens are accepted with `introspection`, such as a
-        `valetkey.resource_server.introspecting.RemoteIntrospection`. With the credentials of `feed` a revoked token
-        is refused within a second: the issuer's live feed is followed. With `decrypter` the tokens are encrypted
-        for this resource, and one that is only signed is refused.
-        """
-        source = keys or AsyncRemoteJwkSet(jwks_uri or f"{issuer}/jwks.json")
-        self.feed: RevocationFeed | None = None
-        """The feed that is followed: whether it is current, and if not, why."""
-        if feed is not None:
-            self.feed = RevocationFeed(issuer, feed, source, algorithms=published_with(algorithms))
+    def __init__(self, issuer: str, resource: str, **options: Unpack[GuardOptions]) -> None:
+        """Build the guard; raises ValueError or ConfigurationError for settings that cannot be safe."""
+        unknown = sorted(options.keys() - GuardOptions.__annotations__.keys())
+        if unknown:
+            raise TypeError(f"a guard has no option {unknown[0]!r}")
+        issuer = Issuer.parse(issuer).url
+        source = options.get("keys") or AsyncRemoteJwkSet(options.get("jwks_uri") or f"{issuer}/jwks.json")
+        algorithms = options.get("algorithms", ALGORITHMS)
+        published = published_with(algorithms)
+        credentials, decrypter = options.get("feed"), options.get("decrypter")
+        self.feed = (
+            None if credentials is None else RevocationFeed(issuer, credentials, source, algorithms=published)
+        )
+        """The feed that is followed; `outage` says why it cannot be believed at the moment."""
         self.resource_server = ResourceServer(
             issuer=issuer,
             resource=resource,
             keys=source if decrypter is None else DecryptingKeys(source, decrypter),
             algorithms=algorithms,
-            introspection=introspection,
-            feed=self.feed,
+            introspection=options.get("introspection"),
+            # What is published of revocation is signed, and encrypted for nobody.
+            revocations=RevocationSources(StatusFollower(issuer, source, algorithms=published), self.feed),
         )
         self._scopes: set[str] = set()
 

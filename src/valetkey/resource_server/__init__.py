@@ -1,7 +1,7 @@
 """Guards an API: verifies access tokens locally and answers by RFC 6750, RFC 9068 and RFC 9728."""
 
 from valetkey.oauth.access_token import AccessToken, PrincipalKind
-from valetkey.resource_server.enforce import Allow, Deny, ResourceServer
+from valetkey.resource_server.enforce import Allow, Deny, ResourceServer, RevocationSources
 from valetkey.resource_server.feed import FeedCredentials
 from valetkey.resource_server.feed_following import RevocationFeed
 from valetkey.resource_server.keys import DecryptingKeys, KeySource
@@ -18,6 +18,7 @@ __all__ = [
     "PrincipalKind",
     "ResourceServer",
     "RevocationFeed",
+    "RevocationSources",
     "Rule",
     "StatusFollower",
 ]

@@ -72,6 +72,14 @@ class FeedSource(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class RevocationSources:
+    """How a guard learns what was revoked: by the lists that tokens name, and by the feed where there is one."""
+
+    statuses: StatusSource
+    feed: FeedSource | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Allow:
     """The request may pass, with what its token says."""
 
@@ -104,15 +112,14 @@ class ResourceServer:
         keys: KeySource,
         algorithms: Collection[str] = ALGORITHMS,
         introspection: Introspection | None = None,
-        statuses: StatusSource | None = None,
-        feed: FeedSource | None = None,
+        revocations: RevocationSources | None = None,
     ) -> None:
         """Build it; `issuer` and `resource` are URLs, compared exactly. Raises ValueError for a bad one.
 
-        With `introspection` it also accepts opaque tokens; a JWT is always verified here. The status lists that
-        JWTs name are followed where the issuer publishes them, without `statuses` by a StatusFollower that refuses
-        whenever it cannot say. With `feed` the issuer's live feed decides instead, also of JWTs without a status;
-        whenever it cannot say, the status list does, and where there is none, the token is refused for now.
+        With `introspection` it also accepts opaque tokens; a JWT is always verified here. Without `revocations` the
+        status lists that JWTs name are followed where the issuer publishes them, by a StatusFollower that refuses
+        whenever it cannot say. With a feed among them it decides instead, also of JWTs without a status; whenever
+        it cannot say, the status list does, and where there is none, the token is refused for now.
         """
         self.issuer = Issuer.parse(issuer).url
         parts = urlsplit(resource)
@@ -120,8 +127,10 @@ class ResourceServer:
             raise ValueError("a resource is an absolute URI without fragment (RFC 8707, 2)")
         self.resource = resource
         self._keys = keys
-        self._statuses = statuses or StatusFollower(self.issuer, keys, algorithms=published_with(algorithms))
-        self._feed = feed
+        if revocations is None:
+            followed = StatusFollower(self.issuer, keys, algorithms=published_with(algorithms))
+            revocations = RevocationSources(followed)
+        self._statuses, self._feed = revocations.statuses, revocations.feed
         self._introspection = introspection
         # RFC9068-4/typ RFC9068-4/verification
         self._verifier = Verifier.access_token(issuer=self.issuer, audience=resource, algorithms=algorithms)

@@ -39,6 +39,8 @@ class FeedCredentials:
 
     client_id: str
     client_secret: str = field(repr=False)
+    url: str | None = None
+    """Where the feed is, if not at the issuer's own `/ssf/revocations`."""
 
     def __post_init__(self) -> None:
         if not self.client_id or not self.client_secret:

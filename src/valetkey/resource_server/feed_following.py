@@ -59,12 +59,11 @@ class RevocationFeed:
         keys: KeySource,
         *,
         algorithms: Collection[str],
-        url: str | None = None,
         transport: httpx2.AsyncBaseTransport | None = None,
         clock: Clock = system_clock,
     ) -> None:
         """Build it; raises ValueError for an address that is not safe to send credentials to."""
-        self._endpoint = FeedEndpoint(url or issuer + PATH, credentials)
+        self._endpoint = FeedEndpoint(credentials.url or issuer + PATH, credentials)
         self._keys = keys
         self._transport = transport
         self._clock = clock

@@ -10,7 +10,7 @@ from valetkey.jose import AsyncRemoteJwkSet, ConfigurationError, JwkSet, Verifie
 from valetkey.jose.remote import FetchAnswer, FetchRequest
 from valetkey.jose.verified_tokens import TokenVerifier
 from valetkey.oauth.status_list import StatusReference
-from valetkey.resource_server import Allow, Deny, ResourceServer, Rule
+from valetkey.resource_server import Allow, Deny, ResourceServer, RevocationSources, Rule
 from valetkey.resource_server.remembering import RememberingKeys
 from valetkey.resource_server.revocation_view import StatusUnavailable
 
@@ -54,7 +54,10 @@ class Statuses:
 
 def _guard(published: Published, statuses: Statuses | None = None) -> ResourceServer:
     return ResourceServer(
-        issuer=ISSUER, resource=RESOURCE, keys=RememberingKeys(published), statuses=statuses or Statuses()
+        issuer=ISSUER,
+        resource=RESOURCE,
+        keys=RememberingKeys(published),
+        revocations=RevocationSources(statuses or Statuses()),
     )
 
 
@@ -103,8 +106,10 @@ async def test_the_scope_is_judged_for_each_route() -> None:
 
 async def test_each_guard_remembers_for_itself() -> None:
     keys = RememberingKeys(Published())
-    one = ResourceServer(issuer=ISSUER, resource=RESOURCE, keys=keys, statuses=Statuses())
-    other = ResourceServer(issuer=ISSUER, resource="https://other.example", keys=keys, statuses=Statuses())
+    one = ResourceServer(issuer=ISSUER, resource=RESOURCE, keys=keys, revocations=RevocationSources(Statuses()))
+    other = ResourceServer(
+        issuer=ISSUER, resource="https://other.example", keys=keys, revocations=RevocationSources(Statuses())
+    )
     token = AS.token()
     assert isinstance(await one.decide([f"Bearer {token}"], READ), Allow)
     assert isinstance(await other.decide([f"Bearer {token}"], READ), Deny)

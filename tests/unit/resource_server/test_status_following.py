@@ -11,7 +11,7 @@ from support.issuer import ISSUER, NOW, RESOURCE, TestIssuer
 from valetkey.jose import Jwk, KeySourceUnavailable
 from valetkey.jose.remote import FetchAnswer, FetchRequest
 from valetkey.oauth.status_list import MEDIA_TYPE, MalformedStatusList, StatusList, StatusReference
-from valetkey.resource_server import Allow, Deny, ResourceServer, Rule, StatusFollower
+from valetkey.resource_server import Allow, Deny, ResourceServer, RevocationSources, Rule, StatusFollower
 from valetkey.resource_server.enforce import ALGORITHMS
 from valetkey.resource_server.revocation_view import (
     MAXIMUM_LISTS,
@@ -70,7 +70,10 @@ class Published:
 
     def guard(self, *, stale: int = 0) -> ResourceServer:
         return ResourceServer(
-            issuer=ISSUER, resource=RESOURCE, keys=self.issuer.source(), statuses=self.follower(stale=stale)
+            issuer=ISSUER,
+            resource=RESOURCE,
+            keys=self.issuer.source(),
+            revocations=RevocationSources(self.follower(stale=stale)),
         )
 
     async def ask(self, guard: ResourceServer, index: int = LIVING, *, status: Any = ...) -> Allow | Deny:
