@@ -77,7 +77,7 @@ MEANINGS: Final[dict[str, str]] = {
     "server.starting": "The server is about to listen.",
     "server.stopped": "The server has ended.",
     "storage.migrated": "The schema of the database was brought up to date.",
-    "token.issued": "A client got a token that nothing but its signature stands for; of a flood, a part.",
+    "token.issued": "A client got a token for itself, or for a token of another one; of a flood, a part.",
     "token.large": "What a resource server wants in its tokens takes more than 2 kB: mind the limits on headers.",
     "token.revoked": "A client gave a token back; `kind` says which: a refresh token ends its authorization.",
     "worker.died": "A worker process ended by itself and is replaced.",

@@ -29,7 +29,7 @@ from valetkey.authorization_server.model import AccessTokenFormat, ExchangeKind
 from valetkey.authorization_server.revocation.publication import status_list
 from valetkey.authorization_server.revocation.statuses import StatusListId
 from valetkey.oauth.status_list import VALID, StatusReference
-from valetkey.oauth.token_exchange import TokenType
+from valetkey.oauth.token_exchange import GRANT_TYPE, TokenType
 from valetkey.oauth.types import AuthorizationId, SessionId
 
 pytestmark = pytest.mark.anyio
@@ -53,6 +53,13 @@ async def test_a_gateway_gets_a_token_of_its_own_that_names_the_end_user_and_its
     assert claims["act"] == {"sub": "gateway", "client_id": "gateway"}
     same = ("authorization_id", "auth_time", "acr", "amr")
     assert [claims[name] for name in same] == [subject[name] for name in same]
+
+
+async def test_the_log_tells_of_each_exchange() -> None:
+    house = await build_exchange()
+    await exchanged(house, await _web(house))
+    [told] = house.log.of("token.issued")
+    assert (told["client_id"], told["grant_type"]) == ("gateway", GRANT_TYPE)
 
 
 async def test_an_impersonating_token_names_no_actor() -> None:

@@ -22,6 +22,7 @@ from valetkey.authorization_server.declaration import (
     Declarations,
     DeclaredClient,
     DeclaredEndUser,
+    DeclaredIssuer,
     DeclaredResource,
 )
 from valetkey.authorization_server.model import (
@@ -34,6 +35,7 @@ from valetkey.authorization_server.model import (
     Resource,
     Tenant,
 )
+from valetkey.authorization_server.trusted_issuer import TrustedIssuer
 from valetkey.jose import JwkSet
 from valetkey.oauth.types import (
     DEFAULT_TENANT,
@@ -83,12 +85,21 @@ CLIENT = Client(
 SEALER = Sealer(b"k" * 32)
 ADA = DeclaredEndUser(DEFAULT_TENANT, "Ada", SecretText("correct horse"), claims={"locale": "en-GB"})
 ORDERS = Resource(API, "Orders", {"orders:read": "See your orders"}, managed_by=ManagedBy.FILE)
+TRUSTED = TrustedIssuer(
+    "https://idp.example.com",
+    (SHOP,),
+    Scope(("orders:read",)),
+    jwks=KEYS,
+    subjects={"42": "Ada"},
+    managed_by=ManagedBy.FILE,
+)
 DECLARED = Declarations(
     1,
     (DEFAULT, ACME),
     (DeclaredClient(DEFAULT_TENANT, CLIENT),),
     (ADA,),
     (DeclaredResource(DEFAULT_TENANT, ORDERS),),
+    (DeclaredIssuer(DEFAULT_TENANT, TRUSTED),),
 )
 
 
@@ -142,6 +153,9 @@ async def test_what_is_declared_is_there_after_the_start(storage: Storage, passw
     assert (client.managed_by, user.managed_by) == (ManagedBy.FILE, ManagedBy.FILE)
     assert await passwords.matches(SecretText("correct horse"), user.password_hash)
     assert await storage.stores(DEFAULT_TENANT).resources.find(API) == ORDERS
+    trusted = await storage.stores(DEFAULT_TENANT).trusted_issuers.find(TRUSTED.issuer)
+    assert trusted is not None
+    assert replace(trusted, jwks=KEYS) == TRUSTED
     assert await storage.tenants.find("acme") == ACME
     assert await storage.tenants.find("default") == DEFAULT
 
@@ -188,8 +202,11 @@ async def test_what_leaves_the_file_is_disabled_and_never_deleted(
     assert (await held_user(storage)).disabled
     orders = await storage.stores(DEFAULT_TENANT).resources.find(API)
     acme = await storage.tenants.find("acme")
+    trusted = await storage.stores(DEFAULT_TENANT).trusted_issuers.find(TRUSTED.issuer)
     assert orders is not None
     assert orders.disabled
+    assert trusted is not None
+    assert trusted.disabled
     assert acme is not None
     assert acme.disabled
 

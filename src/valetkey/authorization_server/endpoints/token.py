@@ -59,7 +59,7 @@ class _Exchange:
 @dataclass(frozen=True, slots=True)
 class _Answered:
     response: HttpResponse
-    is_stateless: bool = False
+    is_told_by_log: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +102,8 @@ async def respond(request: HttpRequest, server: AuthorizationServer) -> HttpResp
     if isinstance(outcome, _Refused):
         _log(outcome, request, server)
         raise outcome.error
-    if outcome.is_stateless:
-        # No commit tells of it: the log does, and under a flood only a part of it.
+    if outcome.is_told_by_log:
+        # No record of the audit trail tells of it: the log does, and under a flood only a part of it.
         server.log.write(
             "token.issued", request_id=request.request_id, client_id=credentials.client_id, grant_type=grant_type
         )
@@ -141,8 +141,9 @@ async def _attempt(
             body, added = await _mint(decision, client, server, exchange.fresh)
             changes = _with_kept_reply(decision, body, exchange.fresh)
             response = HttpResponse(200, headers, body)
-            # An assertion that is used up is no trace of the token.
-            return _Answered(response, not changes and not added), (*proven.changes, *changes, *added)
+            # An assertion that is used up is no trace of the token, and an exchange grants nothing that was new.
+            is_told_by_log = isinstance(decision, ExchangeIssue) or (not changes and not added)
+            return _Answered(response, is_told_by_log), (*proven.changes, *changes, *added)
 
 
 async def _decide(exchange: _Exchange, client: Client, server: AuthorizationServer) -> Decision:
