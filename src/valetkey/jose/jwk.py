@@ -87,12 +87,17 @@ class Jwk:
         for row in _rows(algorithm):
             if curve is None or curve in row.curves:
                 chosen = curve or next(iter(row.curves), "")
-                return _from_material(row, KEY_TYPES[row.kty].generate(chosen, row.size), kid)
+                material = KEY_TYPES[row.kty].generate(chosen, row.size)
+                return _from_material(row, material, kid or _thumbprint(row.kty, material))
         raise InvalidKey("The algorithm is unknown, or does not go with the curve.")
 
     @classmethod
     def from_secret(cls, secret: bytes, *, algorithm: str, kid: str | None = None) -> Jwk:
-        """Returns the symmetric key of `secret`; InvalidKey where it is short or the text of an asymmetric key."""
+        """Returns the symmetric key of `secret`; InvalidKey where it is short or the text of an asymmetric key.
+
+        It has no `kid` unless one is given: a thumbprint is a hash of the secret, by which whoever reads a header
+        could try secrets that a person made up (RFC 7638, 7).
+        """
         row = row_for(algorithm, "oct")
         if row is None or row.kty != "oct":
             raise InvalidKey("The algorithm is unknown or not symmetric.")
@@ -124,7 +129,7 @@ class Jwk:
         row = row_for(algorithm, kty)
         if row is None or not row.fits(kty, material.curve):
             raise InvalidKey("The algorithm is unknown, or the key does not go with it.")
-        return _from_material(row, material, kid)
+        return _from_material(row, material, kid or _thumbprint(kty, material))
 
     @property
     def is_private(self) -> bool:
@@ -315,7 +320,7 @@ def _refuse_to_verify(_signature: bytes, _signed: bytes) -> None:
 def _from_material(row: SignatureAlgorithm | KeyManagementAlgorithm, material: Material, kid: str | None) -> Jwk:
     signature, encryption = _bound(row.name, row.kty, material, None)
     return Jwk(
-        kid=_thumbprint(row.kty, material) if kid is None else kid,
+        kid=kid,
         algorithm=row.name,
         kty=row.kty,
         use=_PURPOSES[type(row)][0],

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 
 from support.jose import ASYMMETRIC, b64, key_for
-from valetkey.jose import ConfigurationError, InvalidKey, Jwk
+from valetkey.jose import ConfigurationError, InvalidKey, Jwk, jwt
 from valetkey.jose.algorithms import SIGNATURE_ALGORITHMS
 from valetkey.jose.jwk import signer_of
 from valetkey.jose.weak_keys import _ROCA_PRIMES, is_roca
@@ -352,3 +352,14 @@ def test_a_key_for_verifying_only_does_not_sign_and_one_for_signing_only_does_no
     with pytest.raises(InvalidKey):
         key._bound.verify(b"x" * 64, b"x")
     assert key.public().as_dict()["key_ops"] == ["verify"]
+
+
+def test_a_secret_that_somebody_chose_is_not_named_by_its_hash_unless_that_is_asked_for() -> None:
+    secret = b"correct horse battery staple and more"
+    unnamed = Jwk.from_secret(secret, algorithm="HS256")
+
+    assert unnamed.kid is None
+    assert "kid" not in jwt.peek(jwt.sign({"a": 1}, unnamed, typ="JWT")).header
+    assert Jwk.from_secret(secret, algorithm="HS256", kid="mine").kid == "mine"
+    # What we draw cannot be guessed from its hash.
+    assert Jwk.generate("HS256").kid is not None
