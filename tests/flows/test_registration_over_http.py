@@ -70,6 +70,19 @@ async def test_a_page_of_any_origin_may_register_itself_and_read_the_answer(serv
     assert reply.header("access-control-allow-credentials") is None
 
 
+async def test_where_anybody_may_register_the_answer_alone_says_whose_script_may_read(served: Served) -> None:
+    asked = {"origin": "https://evil.example", "access-control-request-method": "POST"}
+    preflight = await served.send("OPTIONS", "/token", headers=asked)
+    assert preflight.header("access-control-allow-origin") == "https://evil.example"
+    assert (await served.send("OPTIONS", "/t/acme/token", headers=asked)).header(
+        "access-control-allow-origin"
+    ) is None
+    body = b"grant_type=client_credentials&client_id=spa"
+    reply = await served.post("/token", body, {"origin": "https://evil.example"})
+    assert reply.status == 400
+    assert reply.header("access-control-allow-origin") is None
+
+
 async def test_the_whole_life_over_http(served: Served) -> None:
     answer = (await register(served)).json
     place = str(answer["registration_client_uri"]).removeprefix("https://as.example")
