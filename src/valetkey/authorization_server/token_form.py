@@ -48,7 +48,7 @@ def form_for(resources: Sequence[Resource], client: Client) -> TokenForm:
         raise OAuthError(
             ErrorCode.INVALID_TARGET,
             "These resources want their tokens written differently: ask for one of them at a time.",
-            "RFC8707-2.2/together",
+            "RFC8707-2/unknown",
         )
     if not resources:
         return TokenForm(AccessTokenFormat.JWT)
