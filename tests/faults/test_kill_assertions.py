@@ -92,7 +92,7 @@ def test_an_assertion_that_died_with_the_server_is_good_again_or_used_up(
 # covers: FLT-01, TEX-05
 @one_worker
 @each_moment
-@pytest.mark.requirement("RFC7523-3/jti-grant")
+@pytest.mark.requirement("RFC7523-3/jti")
 def test_a_bearer_assertion_that_died_with_the_server_sells_one_token_at_most(
     mortal: ProductionServer, moment: Moment, tmp_path: Path
 ) -> None:

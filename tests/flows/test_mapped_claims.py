@@ -66,6 +66,7 @@ async def test_a_client_that_acts_for_itself_has_no_end_users_claims() -> None:
     assert {"roles", "department", "contact"}.isdisjoint(claims)
 
 
+# covers: REF-07
 async def test_a_refresh_tells_what_is_so_by_then() -> None:
     house = await mapping_house()
     answer = await house.tokens()
