@@ -203,6 +203,29 @@ def test_a_client_registers_its_key_and_proves_itself_by_it(opened: DevServer) -
     assert tokens["claims"]["aud"] == known["client_id"]
 
 
+def test_a_machine_registers_by_a_token_of_an_operator_and_no_second_one_by_the_same(opened: DevServer) -> None:
+    drawn = opened.command(
+        *("client", "registration-token", "add", "--uses", "1"),
+        *("--scope", "albums.read", "--grant-type", "client_credentials"),
+    )["registration_token"]
+    metadata = {
+        "client_name": "Nightly Job",
+        "grant_types": ["client_credentials"],
+        "response_types": [],
+        "token_endpoint_auth_method": "client_secret_basic",
+    }
+    with node_peer("openid_client.mjs") as peer:
+        asked = {"issuer": opened.issuer, "metadata": metadata, "initial_access_token": drawn}
+        known = peer.call("register", **asked)
+        tokens = peer.call("client_credentials", resource=opened.api)
+        called = peer.call("call_api", access_token=tokens["access_token"], url=f"{opened.api}/albums")
+        with pytest.raises(PeerRefusal) as again:
+            peer.call("register", **asked)
+    assert (tokens["scope"], called["status"]) == ("albums.read", 200)
+    assert called["body"]["asked_by"] == known["client_id"]
+    assert again.value.facts["status"] == 401
+
+
 def test_what_a_stranger_must_not_register_reaches_the_library_as_the_servers_no(opened: DevServer) -> None:
     for metadata, error in (
         ({"redirect_uris": ["http://evil.example/callback"]}, "invalid_redirect_uri"),
