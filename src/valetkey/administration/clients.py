@@ -18,6 +18,7 @@ from valetkey.authorization_server.model import (
     ClientSecret,
     ConsentMode,
     ExchangeRule,
+    SelfRegistration,
 )
 from valetkey.authorization_server.policy import PROFILES
 from valetkey.authorization_server.registration import client_faults
@@ -140,6 +141,18 @@ def _applied(client: Client, fields: ClientFields) -> Client:
         authentication_signing_alg=pinned,
         jwks=None if fields.jwks_uri else applied.jwks,
         jwks_uri=None if fields.jwks else applied.jwks_uri,
+        registration=_limited(applied.registration, fields),
+    )
+
+
+def _limited(registration: SelfRegistration | None, fields: ClientFields) -> SelfRegistration | None:
+    """Return a registration that an operator's word bounds: else the client gave itself back what they took."""
+    if registration is None:
+        return None
+    return replace(
+        registration,
+        scope=registration.scope if fields.scope is None else fields.scope,
+        grant_types=registration.grant_types if fields.grant_types is None else fields.grant_types,
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
+from valetkey.authorization_server.audit import by_client
 from valetkey.authorization_server.client_secrets import draw_secret, live_secrets
 from valetkey.authorization_server.decision import (
     Changes,
@@ -74,7 +75,7 @@ async def respond(request: HttpRequest, server: AuthorizationServer) -> HttpResp
             case _:
                 return _shown(managed, server), ()
 
-    response = await commit_in_rounds(server, attempt)
+    response = await commit_in_rounds(server, attempt, by_client(request, client_id, fresh))
     request_id, address = request.request_id, request.remote_address
     if request.method == "PUT":
         server.log.write("client.replaced", request_id=request_id, client_id=client_id, remote_address=address)
@@ -117,6 +118,8 @@ def _replaced(managed: _Managed, body: bytes, server: AuthorizationServer, fresh
         profile=client.profile,
         resources=client.resources,
         access_token_format=client.access_token_format,
+        attributes=client.attributes,
+        token_exchange=() if new.is_public else client.token_exchange,
     )
     registration = new.registration or managed.registration
     document = client_information(new, registration, managed.bearer, shown, server.issuer)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from valetkey.authorization_server.decision import Changes
+    from valetkey.authorization_server.model import Resource
     from valetkey.oauth.access_token import AccessToken
 
 
@@ -58,7 +59,7 @@ def wants_signed(request: HttpRequest) -> bool:
 async def _signed(
     document: Mapping[str, object], client: Client, server: AuthorizationServer, now: NumericDate
 ) -> HttpResponse:
-    """Answer for this caller alone; without `sub` and `exp` of its own it is nothing to use in the token's place."""
+    """Answer for this caller alone; without `sub` and `exp` of its own it cannot stand in the token's place."""
     claims = {  # RFC9701-5/claims RFC9701-5/no-sub-exp
         "iss": server.issuer.url,
         "aud": client.client_id,
@@ -93,9 +94,11 @@ class _Question:
         return access_token_response(token, username, mapped)
 
     async def _mapped(self, token: AccessToken, holder: Holder) -> Mapping[str, object]:
-        """Return what its resource servers want to know of now, which an opaque token does not carry."""
-        found = [await self.server.stores.resources.find(identifier) for identifier in token.audience]
-        resources = [resource for resource in found if resource is not None]
+        """Return what the caller's own resource servers want to know of now; nothing where it speaks for none.
+
+        An opaque token does not carry it and an encrypted one hides it: from its client, and from other audiences.
+        """
+        resources = await self._own_resources(token)
         authorization = None if holder.stored is None else holder.stored.authorization
         return mapped_claims(resources, token.scope, ClaimFacts(holder.client, holder.end_user, authorization))
 
@@ -104,13 +107,18 @@ class _Question:
         return client_id == self.client.client_id and rule is IntrospectionRule.AUDIENCE_OR_OWN
 
     async def _is_meant(self, token: AccessToken) -> bool:
-        for identifier in token.audience:
-            resource = await self.server.stores.resources.find(identifier)
-            if resource is None or resource.disabled:
-                continue
-            if self.client.client_id in resource.introspection_client_ids:
-                return True
-        return False
+        return bool(await self._own_resources(token))
+
+    async def _own_resources(self, token: AccessToken) -> tuple[Resource, ...]:
+        """Return those of the token's audiences that the caller speaks for."""
+        found = [await self.server.stores.resources.find(identifier) for identifier in token.audience]
+        return tuple(
+            resource
+            for resource in found
+            if resource is not None
+            and not resource.disabled
+            and self.client.client_id in resource.introspection_client_ids
+        )
 
     async def _of_refresh_token(self, presented: str) -> Mapping[str, object]:
         """A refresh token is for its client and for us alone; no resource server learns that it exists."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from valetkey.authorization_server.audit import by_client
 from valetkey.authorization_server.budgets import Budget, counted, network_of, wait_for
 from valetkey.authorization_server.client_secrets import draw_secret
 from valetkey.authorization_server.decision import Changes, RegisterClient, UseRegistrationToken
@@ -63,7 +64,8 @@ async def respond(request: HttpRequest, server: AuthorizationServer) -> HttpResp
     await _admission(bearer, server, fresh.now)
     metadata = parse_client_metadata(parse_client_metadata_document(request.body))
     asked = _Asked(request, metadata, bearer, fresh)
-    client, response = await commit_in_rounds(server, partial(_attempt, asked, server))
+    origin = by_client(request, _new_client_id(fresh), fresh)
+    client, response = await commit_in_rounds(server, partial(_attempt, asked, server), origin)
     registration = client.registration
     server.log.write(
         "client.registered",
@@ -80,7 +82,7 @@ async def _attempt(asked: _Asked, server: AuthorizationServer) -> tuple[tuple[Cl
     admission = await _admission(asked.bearer, server, fresh.now)
     spent = await _spent(admission, asked, server)
     access_token = fresh.token(ACCESS_TOKEN_PREFIX)
-    client_id = ClientId(fresh.identifier("client"))
+    client_id = _new_client_id(fresh)
     registration = SelfRegistration(
         fresh.now,
         access_token.digest(),
@@ -99,6 +101,10 @@ async def _attempt(asked: _Asked, server: AuthorizationServer) -> tuple[tuple[Cl
     response = json_response(CREATED, document, (("location", management_uri(client, server.issuer)),))
     register = RegisterClient(client, _expiry(client, policy, fresh.now), policy.most_registrations)
     return (client, response), (*spent, register)
+
+
+def _new_client_id(fresh: Fresh) -> ClientId:
+    return ClientId(fresh.identifier("client"))
 
 
 async def _admission(bearer: OpaqueToken | None, server: AuthorizationServer, now: NumericDate) -> Admission:
