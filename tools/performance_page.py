@@ -46,10 +46,11 @@ is spared: to load the sender's public key, to agree, to derive the content key,
 decryptions it is the private key's, or the secret key's, one call. *verify again* is an access token (ES256) that a
 `VerifiedTokens` remembers, and its *raw* the look-up of a text; no peer remembers what it verified."""
 _TOOLKIT_MISSED: Final = """Why goals are missed: in a loop of its own (HS256 is nearly one) a verification has
-about 6 us of Python beside the primitive, and a signature 3. After a long primitive the same code takes 9 us (RS256), 11
-(ES256) or 14 (Ed25519), and 10 after an RSA signature, for little of the interpreter is left in the processor's
-nearest caches by then; the primitive itself takes no longer than *raw*. On a machine that is shared this grows.
-An ECDH-ES header holds a fresh key, so it is parsed and judged for each token; other headers are remembered."""
+about 6 us of Python beside the primitive, and a signature 3. After a long primitive the same code takes 9 us
+(RS256), 11 (ES256) or 14 (Ed25519), and 10 after an RSA signature, for little of the interpreter is left in the
+processor's nearest caches by then; the primitive itself takes no longer than *raw*. On a machine that is shared
+this grows. An ECDH-ES header holds a fresh key, so it is parsed and judged for each token; other headers are
+remembered."""
 _GUARD: Final = """CPU microseconds for one request with a good token. *verification* is the toolkit alone; the
 guard reads the header, chooses the key, verifies, looks up the status where the token names a list, and judges the
 scope."""
