@@ -32,7 +32,7 @@ MEANINGS: Final[dict[str, str]] = {
     "replay_window": "How long a superseded refresh token gets its reply again, while the successor is unused.",
     "interaction_lifetime": "How long a request waits for its end-user to sign in and consent.",
     "device_code_lifetime": "How long a device waits for the end-user who was shown its code.",
-    "device_polling_interval": "How long a device waits between two polls, as long as it was not told to slow down.",
+    "device_polling_interval": "How long a device waits between two polls, unless it was told to slow down.",
     "session_idle_lifetime": "How long a browser's session may rest.",
     "session_lifetime": "When a session ends, however much it is used.",
     "consent_lifetime": "How long a consent is remembered.",
