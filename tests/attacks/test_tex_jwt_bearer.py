@@ -225,3 +225,12 @@ async def test_a_signature_with_our_own_key_in_the_name_of_the_issuer_is_forged(
 async def test_an_unsound_issuer_is_not_kept(field: str, row: TrustedIssuer) -> None:
     assert field in {fault.field for fault in trusted_issuer_faults(row)}
     assert trusted_issuer_faults(trusted(clients=(ClientId("a"),))) == ()
+
+
+@pytest.mark.requirement("RFC7523-3/subject")
+@pytest.mark.parametrize("name", ["\uff41lice", "\u24d0lice", "alice ", " alice", "al\u2170ce"])
+async def test_a_name_that_only_folds_to_an_end_users_is_not_theirs(name: str) -> None:
+    house = await build_bearer(subject_match=SubjectMatch.USERNAME, subject_claim="upn", subjects={})
+
+    _refused(await bear(house, assertion(house, {"upn": name})))
+    await borne(house, assertion(house, {"upn": "Alice"}))

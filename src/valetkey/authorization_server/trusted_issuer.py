@@ -31,6 +31,7 @@ class SubjectMatch(StrEnum):
     """Nothing: a table of the operator says whom each value means."""
     SUBJECT = "subject"
     USERNAME = "username"
+    """Whatever the case of its ASCII letters; no other spelling counts as the same."""
     EMAIL = "email"
     """An address that both sides say is verified, and that only one end-user has."""
 

@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from valetkey.authorization_server.budgets import network_of
 from valetkey.authorization_server.client_authentication.assertion import key_named_by
 from valetkey.authorization_server.client_authentication.client_secret_basic import ClientSecretBasic
 from valetkey.authorization_server.client_authentication.client_secret_jwt import ClientSecretJwt
@@ -153,12 +154,12 @@ async def count_failure(
 
 
 def _budgets(credentials: Credentials, request: HttpRequest, now: NumericDate) -> tuple[CountAttempt, ...]:
-    address = request.remote_address
+    network = network_of(request.remote_address)
     # A digest, because what somebody sends as a client_id may be long and is not ours to keep.
     client = hashlib.sha256(credentials.client_id.encode("utf-8", "surrogatepass")).hexdigest()[:32]
     return (
-        CountAttempt(f"client_authentication {client} {address}", 6, 20, now),
-        CountAttempt(f"client_authentication {address}", 1, 100, now),
+        CountAttempt(f"client_authentication {client} {network}", 6, 20, now),
+        CountAttempt(f"client_authentication {network}", 1, 100, now),
     )
 
 

@@ -212,7 +212,10 @@ async def _meant(
         case SubjectMatch.SUBJECT:
             return await end_users.find(Subject(value))
         case SubjectMatch.USERNAME:
-            return await end_users.find_by_username(normalised_username(value))
+            named = await end_users.find_by_username(normalised_username(value))
+            # Over there, names may differ that are one here: nobody becomes somebody else by a letter like theirs.
+            is_same = named is not None and normalised_email(named.username) == normalised_email(value)
+            return named if is_same else None
         case SubjectMatch.LISTED:
             username = trusted.subjects.get(value)
             return None if username is None else await end_users.find_by_username(normalised_username(username))
