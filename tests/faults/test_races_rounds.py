@@ -27,6 +27,7 @@ from support.production_server import (
     tokens_for,
     user_info,
 )
+from support.serve import SECRET
 from valetkey.adapters.storage.sqlite.connection import open_writer
 from valetkey.jose import Jwk, JwkSet, jwt
 
@@ -43,7 +44,9 @@ DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 THEIR_ISSUER = "https://idp.example"
+KINDS = ("code", "device code", "refresh token", "client assertion", "bearer assertion")
 KEY = Jwk.generate("ES256")
+MACHINE = Question.form("/token", {"grant_type": "client_credentials"}, ("machine", SECRET))
 names = count(1)
 
 
@@ -169,8 +172,28 @@ def told(kind: str, found: Counter[str]) -> None:
     print(f"{kind}: {ROUNDS} rounds of {2 * EACH} requests: {figures}")  # noqa: T201 - the figures are the point
 
 
+# covers: FLT-03, FLT-05
+def test_while_a_stranger_locks_the_database_nothing_is_redeemed_and_nothing_is_used_up(crowded: Twins) -> None:
+    questions = [crowded.question(kind) for kind in KINDS]
+    # From here on this program has places in a status list for what this client gets, and writes nothing for it.
+    assert crowded.lines[0].ask(MACHINE).status == 200
+    # Some ask the one program and some the other: both have to wait for the stranger.
+    lines = [crowded.lines[turn if turn % 2 else -1 - turn] for turn in range(len(KINDS))]
+    with closing(open_writer(str(crowded.server.database))) as stranger:
+        stranger.execute("BEGIN IMMEDIATE")
+        for line, question in zip(lines, questions, strict=True):
+            line.send(question)
+        replies = [line.receive() for line in lines]
+        assert crowded.lines[0].ask(MACHINE).status == 200
+        stranger.execute("ROLLBACK")
+    assert [(reply.status, reply.error) for reply in replies] == [(503, "temporarily_unavailable")] * len(KINDS)
+    assert all(int(dict(reply.headers)["retry-after"]) > 0 for reply in replies)
+    after = [line.ask(question) for line, question in zip(lines, questions, strict=True)]
+    assert [(reply.status, reply.error) for reply in after] == [(200, None)] * len(KINDS)
+
+
 # covers: COD-02, REF-02, DEV-03, CLI-11, TEX-05
-@pytest.mark.parametrize("kind", ["code", "device code", "refresh token", "client assertion", "bearer assertion"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_fifty_at_once_over_two_programs_have_one_winner(crowded: Twins, kind: str) -> None:
     replies = crowded.race(crowded.question(kind))
     assert len(replies) == CROWD
