@@ -293,3 +293,13 @@ def test_memory_and_sqlite_agree(commits: Commits, purged_at: int) -> None:
 def test_every_kind_of_change_takes_part_in_the_comparison() -> None:
     taking_part = {type(change) for change in (*CHANGES, GRANT)}
     assert taking_part >= set(Change.__args__)
+
+
+def test_a_code_whose_text_is_taken_loses_in_both() -> None:
+    """Its authorization may be gone with its client: the code itself is still known."""
+    second = next(change for change in CHANGES if isinstance(change, GrantAuthorization) and change.code is not None)
+    commits: Commits = [(TENANT, [change]) for change in (second, RemoveClient(CLIENT_ID), second)]
+
+    memory = asyncio.run(history("memory", commits, 0))
+
+    assert asyncio.run(history("sqlite", commits, 0)) == memory

@@ -112,6 +112,8 @@ def _grant(state: State, tenant: TenantId, change: GrantAuthorization) -> bool:
         session = state.sessions.get(tenant, authorization.sid)
         if session is None or session.ended_at is not None:
             return False
+    if code is not None and state.codes.get(tenant, code.digest) is not None:
+        return False
     state.authorizations.put(tenant, authorization.authorization_id, authorization)
     if code is not None:
         state.codes.put(tenant, code.digest, code)

@@ -94,6 +94,8 @@ _ADD_CODE = """
 INSERT INTO codes (tenant, digest, authorization_id, client_id, redirect_uri, redirect_uri_was_sent,
     code_challenge, created_at, expires_at, confirmation_method, confirmation_thumbprint, redeemed_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+ON CONFLICT (tenant, digest) DO NOTHING
+RETURNING 1
 """
 _ADD_ACCESS = """
 INSERT INTO access_tokens (tenant, digest, claims, expires_at) VALUES ($1, $2, $3, $4)
@@ -221,4 +223,5 @@ def _add_code(tenant: TenantId, code: AuthorizationCode) -> Step:
             *confirmation_of(code.confirmation),
             code.redeemed_at,
         ),
+        must_win=True,
     )
