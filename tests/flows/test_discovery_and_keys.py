@@ -57,11 +57,11 @@ async def test_it_lists_only_what_the_tables_hold() -> None:
     assert said["response_types_supported"] == ["code"]
     assert said["code_challenge_methods_supported"] == ["S256"]
     assert said["token_endpoint_auth_methods_supported"] == [
-        "none", "client_secret_basic", "client_secret_post", "private_key_jwt"
+        "none", "client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt"
     ]  # fmt: skip
     assert said["revocation_endpoint_auth_methods_supported"] == said["token_endpoint_auth_methods_supported"]
     assert said["introspection_endpoint_auth_methods_supported"] == [
-        "client_secret_basic", "client_secret_post", "private_key_jwt"
+        "client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt"
     ]  # fmt: skip
     assert set(said["id_token_signing_alg_values_supported"]) == await house.server.signer.algorithms()
     assert "RS256" in said["id_token_signing_alg_values_supported"]
