@@ -75,3 +75,19 @@ async def test_a_client_that_changes_itself_leaves_a_trace_of_who_and_from_where
         assert (record.actor, record.address) == (answer["client_id"], "203.0.113.7")
         assert record.surface.startswith("/register")
     assert str(answer["registration_access_token"]) not in repr(records)
+
+
+# covers: DCR-03
+@pytest.mark.requirement("RFC7591-5/rate-limit")
+async def test_a_client_that_never_stops_changing_itself_has_to_wait(house: House) -> None:
+    answer, other = await registered(house), await registered(house)
+    new = {**METADATA, "client_id": answer["client_id"]}
+    bearer = str(answer["registration_access_token"])
+
+    statuses = [(await house.speak("PUT", place(answer), new, bearer)).status for _ in range(25)]
+
+    assert statuses == [200] * 20 + [429] * 5
+    assert (await house.speak("GET", place(answer), None, bearer)).status == 200
+    await replaced(house, other, client_name="Inspector 2")
+    house.clock.advance(30)
+    assert (await house.speak("PUT", place(answer), new, bearer)).status == 200

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
 from valetkey.authorization_server.audit import by_client
+from valetkey.authorization_server.budgets import Budget, counted, wait_for
 from valetkey.authorization_server.client_secrets import draw_secret, live_secrets
 from valetkey.authorization_server.decision import (
     Changes,
@@ -15,6 +16,7 @@ from valetkey.authorization_server.decision import (
     RemoveClient,
     ReplaceRegisteredClient,
 )
+from valetkey.authorization_server.endpoints.registration import TooManyRegistrations
 from valetkey.authorization_server.model import Client, SelfRegistration
 from valetkey.authorization_server.self_registration.admission import invalid_token, not_admitted
 from valetkey.authorization_server.self_registration.answer import client_information
@@ -26,6 +28,7 @@ from valetkey.oauth.client_metadata import (
     parse_client_metadata,
     parse_client_metadata_document,
 )
+from valetkey.oauth.errors import ErrorCode
 from valetkey.oauth.http import HttpResponse, json_response
 from valetkey.oauth.types import ClientId, OpaqueToken, SecretText
 
@@ -69,7 +72,9 @@ async def respond(request: HttpRequest, server: AuthorizationServer) -> HttpResp
         managed = await _authorized(client_id, bearer, server)
         match request.method:
             case "PUT":
-                return _replaced(managed, request.body, server, fresh)
+                counts = await _counted(managed, server, fresh.now)
+                response, changes = _replaced(managed, request.body, server, fresh)
+                return response, (*changes, *counts)
             case "DELETE":
                 return HttpResponse(204), (RemoveClient(client_id),)  # RFC7592-2.3/delete RFC7592-2.3/invalidate
             case _:
@@ -92,6 +97,21 @@ async def _authorized(client_id: ClientId, bearer: OpaqueToken, server: Authoriz
     if not hmac.compare_digest(expected, bytes(bearer.digest())) or client is None or registration is None:
         raise invalid_token("The registration access token is not valid here.", "RFC7592-2/unauthorized")
     return _Managed(client, registration, bearer)
+
+
+async def _counted(managed: _Managed, server: AuthorizationServer, now: NumericDate) -> Changes:
+    """Return what a replacement takes of the client's budget; raises TooManyRegistrations."""
+    # Each one makes every cache of the tenant read anew, as a registration does: RFC7591-5/rate-limit
+    budgets = (Budget(f"registration of {managed.client.client_id}", 30, 20),)
+    wait = await wait_for(budgets, server.stores, now)
+    if wait:
+        raise TooManyRegistrations(
+            ErrorCode.INVALID_REQUEST,
+            "The client was changed too often: wait.",
+            "RFC7591-5/rate-limit",
+            headers=(("retry-after", str(wait)),),
+        )
+    return counted(budgets, now)
 
 
 def _shown(managed: _Managed, server: AuthorizationServer) -> HttpResponse:
