@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import urlsplit
 
+import msgspec
+
 from valetkey.jose import InvalidToken, KeySourceUnavailable, Verifier
 from valetkey.oauth.access_token import AccessToken, access_token_from_claims
 from valetkey.oauth.challenge import Challenge
@@ -79,8 +81,7 @@ class RevocationSources:
     feed: FeedSource | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Allow:
+class Allow(msgspec.Struct, frozen=True):
     """The request may pass, with what its token says."""
 
     token: AccessToken

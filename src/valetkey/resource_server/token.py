@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,11 +27,13 @@ class MalformedCredentials:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class BearerToken:
+class BearerToken(msgspec.Struct, frozen=True):
     """The token as presented; nothing is known of it yet."""
 
-    value: str = field(repr=False)
+    value: str
+
+    def __repr__(self) -> str:
+        return "BearerToken()"
 
 
 Credentials = NoToken | MalformedCredentials | BearerToken
@@ -42,7 +46,10 @@ def read_credentials(authorization: Sequence[str]) -> Credentials:
         return NoToken()
     if len(authorization) > 1:
         return MalformedCredentials("There is more than one Authorization header.")
-    scheme, _, value = authorization[0].strip().partition(" ")
+    presented = authorization[0]
+    if presented.startswith("Bearer ") and _is_b64token(presented[7:]):
+        return BearerToken(presented[7:])  # as nearly all are written
+    scheme, _, value = presented.strip().partition(" ")
     if scheme.lower() != "bearer":
         return NoToken()
     value = value.strip()
