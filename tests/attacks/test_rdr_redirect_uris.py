@@ -161,7 +161,8 @@ async def test_no_other_fault_makes_a_bad_address_followed(
     assert page.kind is ErrorKind.BAD_REDIRECT_URI
     repeated = error_page(await get(visitor, redirect_uri=[CALLBACK, "https://evil.example/"], **fault))
     assert repeated.status == 400
-    assert (location_of(await get(visitor, **fault)) or "").startswith(CALLBACK + ("#" if fault.get("response_type") == "token" else "?") + "error=")
+    mark = "#" if fault.get("response_type") == "token" else "?"
+    assert (location_of(await get(visitor, **fault)) or "").startswith(CALLBACK + mark + "error=")
 
 
 async def test_a_client_with_several_addresses_names_the_one_it_means(house: House, visitor: Visitor) -> None:

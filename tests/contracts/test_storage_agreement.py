@@ -297,7 +297,8 @@ def test_every_kind_of_change_takes_part_in_the_comparison() -> None:
 
 def test_a_code_whose_text_is_taken_loses_in_both() -> None:
     """Its authorization may be gone with its client: the code itself is still known."""
-    second = next(change for change in CHANGES if isinstance(change, GrantAuthorization) and change.code is not None)
+    grants = (change for change in CHANGES if isinstance(change, GrantAuthorization))
+    second = next(grant for grant in grants if grant.code is not None)
     commits: Commits = [(TENANT, [change]) for change in (second, RemoveClient(CLIENT_ID), second)]
 
     memory = asyncio.run(history("memory", commits, 0))

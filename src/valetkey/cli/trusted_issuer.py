@@ -29,9 +29,7 @@ if TYPE_CHECKING:
 
 _COLUMNS: Final = ("issuer", "clients", "scope", "subject_claim", "subject_match", "managed_by", "disabled")
 _FIELDS: Final = (
-    click.option(
-        "--client", "clients", multiple=True, help="Who may present its assertions; repeatable."
-    ),
+    click.option("--client", "clients", multiple=True, help="Who may present its assertions; repeatable."),
     click.option("--scope", help="The most that a token may have that its assertions buy, separated by spaces."),
     click.option("--jwks", type=click.Path(path_type=Path), help="JSON file with its public keys."),
     click.option("--jwks-uri", help="Where it publishes its public keys, instead of --jwks."),

@@ -107,7 +107,9 @@ def test_a_client_that_introduced_itself_is_revoked_by_its_url(operator: Operato
     with closing(sqlite3.connect(granted)) as connection:
         stamps = connection.execute("SELECT kind, value FROM generations WHERE name = ?", (url,)).fetchall()
     assert stamps == [("client", 1)]
-    assert "there is no client http://apps.example.com" in operator.refused("revoke", "client", "http://apps.example.com")
+    assert "there is no client http://apps.example.com" in operator.refused(
+        "revoke", "client", "http://apps.example.com"
+    )
 
 
 def test_what_is_not_there_or_has_ended_before_is_said_so(operator: Operator, granted: Path) -> None:

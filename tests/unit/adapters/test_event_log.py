@@ -143,7 +143,7 @@ def test_people_get_text_lines() -> None:
     assert not sink.getvalue().startswith("{")
 
 
-def test_of_a_flood_of_refusals_a_part_is_written_and_the_rest_is_counted_while_other_events_are_all_written() -> None:
+def test_of_a_flood_of_refusals_a_part_is_written_and_the_rest_is_counted() -> None:
     sink = io.StringIO()
     log = StderrLog(pretty=False, sink=sink)
     for number in range(5_000):

@@ -66,7 +66,9 @@ def faults(config: Path, text: str = SOUND, environ: dict[str, str] | None = Non
             id="boolean",
         ),
         pytest.param(
-            'profile = "FAPI"\n', 'profile: expected one of OAUTH_2_1, OPENID, MCP, LEGACY, found "FAPI"', id="profile"
+            'profile = "FAPI"\n',
+            'profile: expected one of OAUTH_2_1, OPENID, MCP, LEGACY, found "FAPI"',
+            id="profile",
         ),
         pytest.param(
             '[log]\nformat = "xml"\n', 'log.format: expected one of json, text, found "xml"', id="enumeration"

@@ -1,4 +1,4 @@
-"""What the debugger opens, in Node, which has the WebCrypto of browsers: tokens of the toolkit, vectors, attacks."""
+"""What the debugger opens, in Node, whose WebCrypto is that of browsers: tokens of ours, vectors, attacks."""
 
 from __future__ import annotations
 
