@@ -64,11 +64,8 @@ async def test_a_refresh_and_a_use_write_nothing_and_a_replay_that_revokes_is_re
 
 async def test_a_client_that_nobody_authenticated_leaves_no_record() -> None:
     house = await build_house()
-    response = await house.send(
-        "POST",
-        "/token",
-        form={"grant_type": "client_credentials", "client_id": CLIENT_ID, "client_secret": "wrong"},
-    )
+    form = {"grant_type": "client_credentials", "client_id": CLIENT_ID, "client_secret": "wrong"}
+    response = await house.post("/token", form)
 
     assert response.status == 401
     assert await records(house) == []

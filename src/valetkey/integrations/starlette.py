@@ -39,17 +39,17 @@ if TYPE_CHECKING:
 class GuardOptions(TypedDict, total=False):
     """What a guard may be told beside its issuer and its resource."""
 
-    jwks_uri: str
+    jwks_uri: str | None
     """Where the issuer's keys are, if not at its own `/jwks.json`."""
-    keys: KeySource
+    keys: KeySource | None
     """The issuer's keys themselves, instead of `jwks_uri`."""
     algorithms: Collection[str]
     """The signature algorithms that tokens may have."""
-    introspection: Introspection
+    introspection: Introspection | None
     """Explains opaque tokens (`valetkey.resource_server.introspecting.RemoteIntrospection`)."""
-    feed: FeedCredentials
+    feed: FeedCredentials | None
     """As whom the issuer's live feed is followed: a revoked token is refused within a second."""
-    decrypter: Decrypter
+    decrypter: Decrypter | None
     """Opens tokens that are encrypted for this resource; one that is only signed is refused then."""
 
 

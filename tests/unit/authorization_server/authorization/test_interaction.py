@@ -142,6 +142,7 @@ def test_a_live_session_with_a_remembered_consent_is_granted_in_one_commit() -> 
     assert decision.changes == (grant,)
     authorization, code = grant.authorization, grant.code
     assert code is not None
+    assert decision.code is not None
     assert (authorization.subject, authorization.sid) == ("sub-alice", "session-1")
     assert (authorization.scope, authorization.resources, authorization.nonce) == (ASKED.scope, (API,), "nonce-1")
     assert authorization.generations == replace(ALICE.session.generations, client=GENERATIONS.client)
