@@ -11,6 +11,7 @@ from valetkey.authorization_server.grants import GRANTS
 from valetkey.authorization_server.model import Resource
 from valetkey.authorization_server.routes import ROUTES
 from valetkey.jose import JwkSet, Verifier, jwt
+from valetkey.oauth.authentication_method import ALGORITHMS_OF
 from valetkey.oauth.types import Issuer
 
 OPENID = "/.well-known/openid-configuration"
@@ -66,7 +67,9 @@ async def test_it_lists_only_what_the_tables_hold() -> None:
     assert set(said["id_token_signing_alg_values_supported"]) == await house.server.signer.algorithms()
     assert "RS256" in said["id_token_signing_alg_values_supported"]
     assert "openid" in said["scopes_supported"]
-    assert not any(name.startswith("HS") for name in said["token_endpoint_auth_signing_alg_values_supported"])
+    signing = set(said["token_endpoint_auth_signing_alg_values_supported"])
+    assert signing == {name for names in ALGORITHMS_OF.values() for name in names}
+    assert "none" not in signing
 
 
 async def test_the_scopes_of_a_new_resource_are_listed_at_once_and_of_a_disabled_one_no_more() -> None:
