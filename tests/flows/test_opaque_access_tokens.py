@@ -170,3 +170,9 @@ async def test_one_that_was_revoked_by_itself_is_dead_and_its_siblings_live(writ
     await house.commit(RevokeAccessToken(digest_of(str(jti)), house.clock.now))
     assert (await house.bearer(answer["access_token"])).status == 401
     assert (await house.bearer(sibling["access_token"])).status == 200
+
+
+async def test_the_log_tells_of_a_clients_own_token_in_either_format(house: House) -> None:
+    assert (await house.token("machine", OWN)).status == 200
+    [told] = house.log.of("token.issued")
+    assert (told["client_id"], told["grant_type"]) == ("machine", "client_credentials")

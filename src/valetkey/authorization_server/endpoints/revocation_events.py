@@ -75,7 +75,15 @@ async def respond(request: HttpRequest, server: AuthorizationServer) -> HttpResp
             0.0 if poll.returns_immediately else _wait_of(request),  # RFC8936-2.2/return-immediately
         )
     )
+    if answer.tokens and not await _may_still_read(client, audiences, server):
+        # It waited for a while: who lost the right in between hears nothing of what came then.
+        raise invalid_client(f"{client.client_id[:100]}, which may read no longer")
     return json_response(200, answer.document(), NO_STORE)
+
+
+async def _may_still_read(client: Client, audiences: frozenset[str], server: AuthorizationServer) -> bool:
+    current = await server.find_client(client.client_id)
+    return current is not None and not current.disabled and audiences <= await _audiences_of(current, server)
 
 
 async def _as_confidential(client: Client) -> tuple[Client, Changes]:

@@ -141,8 +141,9 @@ async def _attempt(
             body, added = await _mint(decision, client, server, exchange.fresh)
             changes = _with_kept_reply(decision, body, exchange.fresh)
             response = HttpResponse(200, headers, body)
-            # An assertion that is used up is no trace of the token, and an exchange grants nothing that was new.
-            is_told_by_log = isinstance(decision, ExchangeIssue) or (not changes and not added)
+            # What an end-user granted is on record. A client's own token is nowhere, also where an opaque one is
+            # stored, and an exchange grants nothing that was new.
+            is_told_by_log = not isinstance(decision, EndUserIssue)
             return _Answered(response, is_told_by_log), (*proven.changes, *changes, *added)
 
 
