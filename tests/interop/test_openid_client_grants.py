@@ -150,18 +150,8 @@ def test_a_machine_proves_itself_by_a_mac_under_its_secret_alone(dev: DevServer)
         assert refused.value.facts["status"] == 401
 
 
-@pytest.fixture(scope="module")
-def opened(dev: DevServer) -> DevServer:
-    """Return the server once everybody may register a client."""
-    dev.command(
-        *("tenant", "change", "default", "--registration", "open"),
-        *("--registration-scope", "openid email offline_access albums.read"),
-    )
-    return dev
-
-
 @pytest.mark.parametrize("method", ["none", "client_secret_basic", "client_secret_post", "client_secret_jwt"])
-def test_a_client_that_registered_itself_is_used_at_once(opened: DevServer, method: str) -> None:
+def test_a_client_that_registered_itself_is_used_at_once(dev: DevServer, method: str) -> None:
     metadata = {
         "redirect_uris": [CALLBACK],
         "client_name": "Photo Frame",
@@ -171,11 +161,11 @@ def test_a_client_that_registered_itself_is_used_at_once(opened: DevServer, meth
     }
     with node_peer("openid_client.mjs") as peer:
         # The secret is not known yet: the library takes it from what the server registers.
-        known = peer.call("register", issuer=opened.issuer, metadata=metadata)
+        known = peer.call("register", issuer=dev.issuer, metadata=metadata)
         tokens = person_tokens(
-            opened, peer, CALLBACK, scope="openid email offline_access albums.read", resource=opened.api
+            dev, peer, CALLBACK, scope="openid email offline_access albums.read", resource=dev.api
         )
-        called = peer.call("call_api", access_token=tokens["access_token"], url=f"{opened.api}/albums")
+        called = peer.call("call_api", access_token=tokens["access_token"], url=f"{dev.api}/albums")
         refreshed = peer.call("refresh", refresh_token=tokens["refresh_token"])
         if method != "none":
             assert peer.call("introspect", token=refreshed["access_token"])["active"] is True
@@ -188,7 +178,7 @@ def test_a_client_that_registered_itself_is_used_at_once(opened: DevServer, meth
     assert refused.value.error == "invalid_grant"
 
 
-def test_a_client_registers_its_key_and_proves_itself_by_it(opened: DevServer) -> None:
+def test_a_client_registers_its_key_and_proves_itself_by_it(dev: DevServer) -> None:
     key = Jwk.generate("ES256")
     metadata = {
         "redirect_uris": [CALLBACK],
@@ -197,14 +187,14 @@ def test_a_client_registers_its_key_and_proves_itself_by_it(opened: DevServer) -
         "scope": "openid email albums.read",
     }
     with node_peer("openid_client.mjs") as peer:
-        known = peer.call("register", issuer=opened.issuer, metadata=metadata, jwk=key.as_private_dict())
-        tokens = person_tokens(opened, peer, CALLBACK)
+        known = peer.call("register", issuer=dev.issuer, metadata=metadata, jwk=key.as_private_dict())
+        tokens = person_tokens(dev, peer, CALLBACK)
     assert "client_secret" not in known
     assert tokens["claims"]["aud"] == known["client_id"]
 
 
-def test_a_machine_registers_by_a_token_of_an_operator_and_no_second_one_by_the_same(opened: DevServer) -> None:
-    drawn = opened.command(
+def test_a_machine_registers_by_a_token_of_an_operator_and_no_second_one_by_the_same(dev: DevServer) -> None:
+    drawn = dev.command(
         *("client", "registration-token", "add", "--uses", "1"),
         *("--scope", "albums.read", "--grant-type", "client_credentials"),
     )["registration_token"]
@@ -215,10 +205,10 @@ def test_a_machine_registers_by_a_token_of_an_operator_and_no_second_one_by_the_
         "token_endpoint_auth_method": "client_secret_basic",
     }
     with node_peer("openid_client.mjs") as peer:
-        asked = {"issuer": opened.issuer, "metadata": metadata, "initial_access_token": drawn}
+        asked = {"issuer": dev.issuer, "metadata": metadata, "initial_access_token": drawn}
         known = peer.call("register", **asked)
-        tokens = peer.call("client_credentials", resource=opened.api)
-        called = peer.call("call_api", access_token=tokens["access_token"], url=f"{opened.api}/albums")
+        tokens = peer.call("client_credentials", resource=dev.api)
+        called = peer.call("call_api", access_token=tokens["access_token"], url=f"{dev.api}/albums")
         with pytest.raises(PeerRefusal) as again:
             peer.call("register", **asked)
     assert (tokens["scope"], called["status"]) == ("albums.read", 200)
@@ -226,12 +216,12 @@ def test_a_machine_registers_by_a_token_of_an_operator_and_no_second_one_by_the_
     assert again.value.facts["status"] == 401
 
 
-def test_what_a_stranger_must_not_register_reaches_the_library_as_the_servers_no(opened: DevServer) -> None:
+def test_what_a_stranger_must_not_register_reaches_the_library_as_the_servers_no(dev: DevServer) -> None:
     for metadata, error in (
         ({"redirect_uris": ["http://evil.example/callback"]}, "invalid_redirect_uri"),
         ({"redirect_uris": []}, "invalid_redirect_uri"),
         ({"redirect_uris": [CALLBACK], "grant_types": ["client_credentials"]}, "invalid_client_metadata"),
     ):
         with node_peer("openid_client.mjs") as peer, pytest.raises(PeerRefusal) as refused:
-            peer.call("register", issuer=opened.issuer, metadata=metadata)
+            peer.call("register", issuer=dev.issuer, metadata=metadata)
         assert (refused.value.error, refused.value.facts["status"]) == (error, 400), metadata
