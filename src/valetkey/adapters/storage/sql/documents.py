@@ -91,7 +91,7 @@ class _ClientDocument(msgspec.Struct, frozen=True):
     registration: _RegistrationDocument | None = None
     token_exchange: tuple[_ExchangeDocument, ...] = ()
     attributes: dict[str, object] = {}
-    introspection_signed_response_alg: str = "RS256"  # noqa: S105 - an algorithm
+    introspection_signed_response_alg: str = "RS256"
 
 
 class _ResourceDocument(msgspec.Struct, frozen=True):
