@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from support.house import House, build_house, document
-from support.registering import METADATA, registered
+from support.registering import METADATA, PUBLIC, registered
+from support.visitor import Visitor, consent_page, location_of
 from valetkey.administration.clients import ClientFields, change_client
 from valetkey.authorization_server.audit import AuditQuestion
 from valetkey.authorization_server.decision import PutClient
@@ -91,3 +92,21 @@ async def test_a_client_that_never_stops_changing_itself_has_to_wait(house: Hous
     await replaced(house, other, client_name="Inspector 2")
     house.clock.advance(30)
     assert (await house.speak("PUT", place(answer), new, bearer)).status == 200
+
+
+# covers: CON-03
+async def test_an_answer_about_one_host_sends_no_code_to_the_one_that_took_its_place(house: House) -> None:
+    answer, visitor = await registered(house, **{**PUBLIC, "scope": "albums.read"}), Visitor(house)
+    asked = await visitor.authorize(str(answer["client_id"]), redirect_uri=None, scope="albums.read", nonce=None)
+    shown = consent_page(await visitor.sign_in(asked))
+    assert shown.redirect_host == "inspector.example"
+    allowed = await visitor.post(shown.form.action, {**dict(shown.form.hidden), "answer": "allowed"})
+
+    swapped = {"token_endpoint_auth_method": "none", "redirect_uris": ["https://evil.example/callback"]}
+    await replaced(house, answer, scope="albums.read", **swapped)
+    found = await visitor.follow(allowed)
+
+    assert consent_page(found).redirect_host == "evil.example"
+    taken = location_of(await visitor.consent(found))
+    assert taken is not None
+    assert taken.startswith("https://evil.example/callback?code=")

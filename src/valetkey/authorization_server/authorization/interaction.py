@@ -48,6 +48,8 @@ if TYPE_CHECKING:
 
 CODE_PREFIX: Final = "vk_ac_"
 INTERACTION_PREFIX: Final = "vk_in_"
+_SHOWN: Final = "shown redirect_uri"
+"""Stands beside the parameters of an answered request: where the page said that the answer goes."""
 UNBOUND: Final = BrowserId("")
 """The browser of an interaction that a cross-site POST opened, which brought no cookie: the next GET binds it."""
 
@@ -113,6 +115,7 @@ def choose_session(
 
 def decide(asked: VerifiedAuthorizationRequest, facts: Facts, policy: Policy, fresh: Fresh) -> FrontChannelDecision:
     """Judge a verified request: pure; the changes of the decision are committed before it is answered."""
+    facts = replace(facts, interaction=_about(asked, facts.interaction))
     silent = Prompt.NONE in asked.prompt  # OIDCC-3.1.2.1/prompt-none
     session = choose_session(asked, facts.sessions, facts.interaction)
     if silent and _is_ambiguous(asked, facts):
@@ -175,8 +178,9 @@ def answered(
     asked: VerifiedAuthorizationRequest, interaction: Interaction, session: StoredSession, answer: ConsentAnswer
 ) -> Interaction:
     """Return the interaction with its end-user's answer, narrowed to exactly what the page showed."""
-    shown = [pair for pair in interaction.parameters if pair[0] not in {"scope", "resource"}]
+    shown = [pair for pair in interaction.parameters if pair[0] not in {"scope", "resource", _SHOWN}]
     shown.append(("scope", str(asked.scope)))
+    shown.append((_SHOWN, asked.to.uri))
     shown.extend(("resource", resource) for resource in asked.resources)
     return replace(
         interaction,
@@ -222,6 +226,17 @@ ANOTHER_SIGNED_IN: Final = OAuthError(
 )
 NOT_ASKED: Final = OAuthError(ErrorCode.CONSENT_REQUIRED, "The end-user has to be asked.", "OIDCC-3.1.2.1/consent")
 DECLINED: Final = OAuthError(ErrorCode.ACCESS_DENIED, "The end-user declined.", "RFC6749-4.1.2.1/error")
+
+
+def _about(asked: VerifiedAuthorizationRequest, interaction: Interaction | None) -> Interaction | None:
+    """Return the interaction, without an answer that was given about another redirect URI.
+
+    A request that names none means its client's only one, and that can be replaced while the end-user decides.
+    """
+    if interaction is None or interaction.answer is None:
+        return interaction
+    is_same = dict(interaction.parameters).get(_SHOWN, asked.to.uri) == asked.to.uri
+    return interaction if is_same else replace(interaction, answer=None)
 
 
 def _is_ambiguous(asked: VerifiedAuthorizationRequest, facts: Facts) -> bool:

@@ -304,7 +304,12 @@ def test_whose_identity_is_assured() -> None:
 
 def test_an_answer_narrows_the_request_to_what_was_shown() -> None:
     interaction = answered(ASKED, WAITING, ALICE, ConsentAnswer.ALLOWED)
-    assert dict(interaction.parameters) == {"client_id": "web", "scope": "albums.read openid", "resource": API}
+    assert dict(interaction.parameters) == {
+        "client_id": "web",
+        "scope": "albums.read openid",
+        "resource": API,
+        "shown redirect_uri": "https://web.example/callback",
+    }
     assert (interaction.version, interaction.sid, interaction.answer) == (1, "session-1", ConsentAnswer.ALLOWED)
 
 
