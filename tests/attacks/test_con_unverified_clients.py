@@ -77,6 +77,23 @@ async def test_who_registers_is_asked_about_every_time_unless_it_proves_itself_a
     assert silent.get("error") == (None if memory is ConsentMemory.REMEMBERED else "consent_required")
 
 
+# covers: CON-04
+async def test_an_answer_about_one_site_of_a_stranger_does_not_count_for_another(
+    house: House, visitor: Visitor
+) -> None:
+    evil = "https://evil.example/callback"
+    client_id = await stranger(house, redirect_uris=[CALLBACK, evil])
+    page = await visitor.sign_in(await asked_by(visitor, client_id))
+    assert consent_page(page).memory is ConsentMemory.ASKED_AGAIN
+    assert "code" in returned(await visitor.consent(page))
+
+    again = await asked_by(visitor, client_id, redirect_uri=evil)
+    silent = await asked_by(visitor, client_id, redirect_uri=evil, prompt="none")
+
+    assert consent_page(again).redirect_host == "evil.example"
+    assert returned(silent)["error"] == "consent_required"
+
+
 # covers: RDR-12
 @requirement("RFC9700-4.11.2/authenticate-first")
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from valetkey.authorization_server.authorization.request import PageRefusal, Pro
 from valetkey.authorization_server.authorization.response import RedirectError
 from valetkey.authorization_server.authorization.response_types import Artefact
 from valetkey.authorization_server.browser import TOUCH_INTERVAL
+from valetkey.authorization_server.cors import origin_of
 from valetkey.authorization_server.decision import (
     Changes,
     EndUserIssue,
@@ -149,7 +150,9 @@ def is_identity_assured(client: Client, to: VerifiedRedirect) -> bool:
     """Say whether only this client can receive what is sent there, so that nobody need be asked (RFC 8252, 8.6)."""
     vouched_for = to.is_loopback and client.managed_by is ManagedBy.FILE
     if client.is_unverified:
-        return to.is_https and not client.is_public
+        # Who was shown one of a stranger's sites has not allowed that the others are answered unasked.
+        has_one_site = len({origin_of(uri) for uri in client.redirect_uris}) == 1
+        return to.is_https and not client.is_public and has_one_site
     return not client.is_public or to.is_https or vouched_for
 
 
