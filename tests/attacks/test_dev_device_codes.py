@@ -21,12 +21,13 @@ from support.device import (
 )
 from support.house import API, NOW, SECRET, House, basic, build_house, claims_of, clients, document, end_users
 from support.visitor import Answer, Visitor, error_page, location_of
+from valetkey.authorization_server.audit import AuditQuestion
 from valetkey.authorization_server.decision import BumpGeneration, PutClient, PutEndUser
 from valetkey.authorization_server.device.user_code import ALPHABET, digest_of, spelled
 from valetkey.authorization_server.model import Standing
 from valetkey.authorization_server.pages import DeviceCodePage, DeviceProblem, ErrorKind, Page
 from valetkey.authorization_server.registered import SelfRegistration
-from valetkey.oauth.types import AuthorizationId, ClientId, GrantType, TokenDigest
+from valetkey.oauth.types import AuthorizationId, ClientId, GrantType, NumericDate, TokenDigest
 
 UNKNOWN, TOO_MANY = DeviceProblem.UNKNOWN_CODE, DeviceProblem.TOO_MANY_ATTEMPTS
 GUESSES = (spelled("".join(letters)) for letters in itertools.product(ALPHABET, repeat=8))
@@ -456,3 +457,14 @@ async def test_a_client_that_only_says_itself_who_it_is_is_shown_as_that(house: 
     assert (page.is_unverified, page.client_site) == (True, "")
     await house.commit(PutClient(TV))
     assert not (await asked(visitor, (await Device(house).start())["user_code"])).is_unverified
+
+
+# covers: ADM-09
+async def test_the_audit_trail_says_who_denied_which_client_and_from_where(
+    house: House, visitor: Visitor, tv: Device
+) -> None:
+    await answer(visitor, (await tv.start())["user_code"], "denied")
+    asked_for = AuditQuestion(NumericDate(0), NumericDate(house.clock.now + 1), 1, event="device.denied")
+    [record] = await house.stores.audit.find(asked_for)
+    assert (record.actor, record.subject, record.client_id) == ("sub-alice", "sub-alice", TV.client_id)
+    assert (record.address, record.surface) == ("203.0.113.7", "/device")

@@ -257,8 +257,8 @@ def _entry_of(change: Change) -> AuditEntry:
             return AuditEntry(AuditEvent.CONSENT_WITHDRAWN, subject, client_id)
         case RevokeAccessToken(digest):
             return AuditEntry(AuditEvent.ACCESS_TOKEN_REVOKED, name=b64url_encode(digest))
-        case DenyDeviceCode():
-            return AuditEntry(AuditEvent.DEVICE_DENIED)
+        case DenyDeviceCode(_, _, subject, client_id):
+            return AuditEntry(AuditEvent.DEVICE_DENIED, subject, client_id)
         case _:
             return _of_registration(change)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from valetkey.authorization_server.model import ConsentAnswer, Generations, StoredAuthorization
-from valetkey.oauth.types import AuthorizationId, ClientId, NumericDate, Scope, Seconds, TokenDigest
+from valetkey.oauth.types import AuthorizationId, ClientId, NumericDate, Scope, Seconds, Subject, TokenDigest
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +76,9 @@ class DenyDeviceCode:
 
     digest: TokenDigest
     now: NumericDate
+    subject: Subject | None = None
+    """Who denied it, and to whom: for the audit trail."""
+    client_id: ClientId | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,7 +110,7 @@ def denied(interaction: Interaction, asked: NeedAnswer, now: NumericDate) -> Cha
     """Return what an end-user's no changes."""
     return (
         AdvanceInteraction(_answered(interaction, asked, ConsentAnswer.DENIED, now)),
-        DenyDeviceCode(asked.code.code.digest, now),
+        DenyDeviceCode(asked.code.code.digest, now, asked.session.session.subject, asked.client.client_id),
     )
 
 

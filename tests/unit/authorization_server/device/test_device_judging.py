@@ -142,7 +142,8 @@ def test_a_yes_counts_as_activity_of_the_session_once_a_minute() -> None:
 
 
 def test_a_no_grants_nothing() -> None:
-    advance, deny = denied(VISIT, needed(), NOW)
-    assert deny == DenyDeviceCode(CODE.digest, NOW)
+    asked = needed()
+    advance, deny = denied(VISIT, asked, NOW)
+    assert deny == DenyDeviceCode(CODE.digest, NOW, asked.session.session.subject, asked.client.client_id)
     assert isinstance(advance, AdvanceInteraction)
     assert advance.interaction.answer is ConsentAnswer.DENIED
