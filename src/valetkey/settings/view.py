@@ -6,6 +6,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from valetkey.authorization_server.outbound_guard import Blocks, Openings
 from valetkey.oauth.types import Issuer, SecretText
 from valetkey.settings.table import SETTINGS
 from valetkey.settings.values import KeyEncryptionKey
@@ -43,6 +44,10 @@ def _plain(value: object) -> object:
             return REDACTED
         case Issuer() | Path():
             return str(value)
+        case Openings(hosts, networks):
+            return [*sorted(hosts), *map(str, networks)]
+        case Blocks(hosts, urls):
+            return [*sorted(hosts), *sorted(urls)]
         case tuple():
             return [_plain(each) for each in value]
         case _:

@@ -87,9 +87,11 @@ def test_a_sound_configuration_is_called_so(operator: Operator) -> None:
     machine = json.loads(operator.bare("config", "check", str(operator.config), "--json").stdout)
 
     assert (result.exit_code, result.stderr) == (0, "")
-    assert result.stdout.endswith("issuer http://localhost:8080; 1 tenant, 1 client, 1 user, 1 resource\n")
+    counted = "1 tenant, 1 client, 1 user, 1 resource, 0 trusted issuers"
+    assert result.stdout.endswith(f"issuer http://localhost:8080; {counted}\n")
     assert machine == {
         "sound": True, "issuer": "http://localhost:8080", "tenants": 1, "clients": 1, "users": 1, "resources": 1,
+        "trusted_issuers": 0,
     }  # fmt: skip
 
 
