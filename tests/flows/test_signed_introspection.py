@@ -104,7 +104,15 @@ async def test_nobody_gets_a_signed_answer_without_authentication(house: House) 
 
 
 @pytest.mark.parametrize(
-    "accept", ["application/json", "*/*", "", "application/jwt", "application/token-introspection"]
+    "accept",
+    [
+        "application/json",
+        "*/*",
+        "",
+        "application/jwt",
+        "application/token-introspection",
+        "application/token-introspection+jwt;q=0, application/json",
+    ],
 )
 async def test_only_who_asks_for_it_gets_a_signed_answer(house: House, accept: str) -> None:
     token = (await house.tokens())["access_token"]

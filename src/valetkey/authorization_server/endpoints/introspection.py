@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from valetkey.authorization_server.claim_mapping import ClaimFacts, mapped_claims
 from valetkey.authorization_server.client_authentication.method import invalid_client
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
     from valetkey.oauth.access_token import AccessToken
 
 
+_NOT_WANTED: Final = re.compile(r"q=0(?:\.0{0,3})?")
+
+
 async def respond(request: HttpRequest, server: AuthorizationServer) -> HttpResponse:
     """Answer whether a token is active and what it says; raises OAuthError and Unavailable."""
     asked = parse_client_request(request, server, "RFC7662-2.1/form")
@@ -53,7 +57,12 @@ async def respond(request: HttpRequest, server: AuthorizationServer) -> HttpResp
 def wants_signed(request: HttpRequest) -> bool:
     """Say whether the caller asks for a signed answer (RFC 9701, 4)."""
     accepted = ",".join(request.all_headers(b"accept")).lower().split(",")
-    return any(one.partition(";")[0].strip() == SIGNED_RESPONSE for one in accepted)
+    for one in accepted:
+        kind, *parameters = (part.strip() for part in one.split(";"))
+        # A weight of 0 says that it is not wanted (RFC 9110, 12.4.2).
+        if kind == SIGNED_RESPONSE and not any(_NOT_WANTED.fullmatch(parameter) for parameter in parameters):
+            return True
+    return False
 
 
 async def _signed(
