@@ -48,6 +48,14 @@ CLIENT_CREDENTIALS = "grant_type=client_credentials&scope=a.read&resource=https%
 
 
 @dataclass(frozen=True, slots=True)
+class Load:
+    """How many connections ask at once, and for how many seconds."""
+
+    connections: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Figures:
     """One operation on one subject in one round."""
 
@@ -128,13 +136,15 @@ def expect(status: int, expected: int, body: bytes) -> None:
         raise RuntimeError(f"{status} instead of {expected}: {body[:300]!r}")
 
 
-def measure(subject: Subject, name: str, cookie: str, seconds: float) -> Figures:
+def measure(subject: Subject, name: str, cookie: str, load: Load) -> Figures:
     """Run one operation on one subject."""
     cpu = subject.cpu_seconds()
     if name == "client_credentials" and shutil.which("wrk"):
-        per_second, done, p50, p99 = by_wrk(subject, seconds)
+        per_second, done, p50, p99 = by_wrk(subject, load)
     else:
-        measured = uvloop.run(drive(subject.port, CONNECTIONS, seconds, OPERATIONS[name](subject, cookie)))
+        measured = uvloop.run(
+            drive(subject.port, load.connections, load.seconds, OPERATIONS[name](subject, cookie))
+        )
         per_second, done, p50, p99 = by_drive(measured)
     return Figures(per_second, (subject.cpu_seconds() - cpu) / done * 1e6, p50, p99)
 
@@ -146,7 +156,7 @@ def by_drive(measured: Measured) -> tuple[float, int, float, float]:
     return done / measured.seconds, done, waits[done // 2] * 1e3, waits[done * 99 // 100] * 1e3
 
 
-def by_wrk(subject: Subject, seconds: float) -> tuple[float, int, float, float]:
+def by_wrk(subject: Subject, load: Load) -> tuple[float, int, float, float]:
     """Rate, count, p50 and p99 (ms) of a run of wrk."""
     script = f"""
 wrk.method = "POST"
@@ -163,7 +173,7 @@ end
         file.write(script)
         file.flush()
         url = f"http://127.0.0.1:{subject.port}{subject.token}"
-        wrk = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{max(1, round(seconds))}s", "-s", file.name, url]
+        wrk = ["wrk", "-t1", f"-c{load.connections}", f"-d{max(1, round(load.seconds))}s", "-s", file.name, url]
         output = subprocess.run(wrk, check=True, capture_output=True, text=True).stdout
     found = re.search(r"^figures (\d+) (\d+) (\d+) (\d+) (\d+)$", output, re.MULTILINE)
     if found is None or int(found[3]):
@@ -195,7 +205,7 @@ def spread2(values: list[float]) -> dict[str, float]:
     return {"median": round(median(values), 2), "lowest": round(min(values), 2), "highest": round(max(values), 2)}
 
 
-def run(rounds: int, seconds: float, names: list[str], *, peer: bool) -> dict[str, dict[str, list[Figures]]]:
+def run(rounds: int, load: Load, names: list[str], *, peer: bool) -> dict[str, dict[str, list[Figures]]]:
     """Start every subject, warm each up, and measure all in every round."""
     found: dict[str, dict[str, list[Figures]]] = {}
     with ExitStack() as stack:
@@ -211,11 +221,11 @@ def run(rounds: int, seconds: float, names: list[str], *, peer: bool) -> dict[st
         cookies = {subject.name: subject.sign_in() for subject in subjects}
         for subject in subjects:
             for name in names:
-                measure(subject, name, cookies[subject.name], seconds / 2)
+                measure(subject, name, cookies[subject.name], Load(load.connections, load.seconds / 2))
         for _ in range(rounds):
             for name in names:
                 for subject in subjects:
-                    figures = measure(subject, name, cookies[subject.name], seconds)
+                    figures = measure(subject, name, cookies[subject.name], load)
                     found.setdefault(name, {}).setdefault(subject.name, []).append(figures)
     return found
 
@@ -229,19 +239,20 @@ def main() -> None:
     parser.add_argument("--only", choices=list(OPERATIONS), action="append", help="measure these operations only")
     parser.add_argument("--output", type=Path, help="where the JSON goes besides standard output")
     asked = parser.parse_args()
-    rounds, seconds = (1, 0.3) if asked.smoke else (asked.rounds, asked.seconds)
-    load = load_average()
+    # That it runs is seen with two connections, also where others use the machine.
+    rounds, load = (1, Load(2, 0.3)) if asked.smoke else (asked.rounds, Load(CONNECTIONS, asked.seconds))
+    before = load_average()
     peer = PEER_LIBRARY.exists() and shutil.which("node") is not None
-    found = run(rounds, seconds, asked.only or list(OPERATIONS), peer=peer)
+    found = run(rounds, load, asked.only or list(OPERATIONS), peer=peer)
     report = {
         "benchmark": "server",
-        "machine": conditions(load),
+        "machine": conditions(before),
         "software": f"uvicorn {version('uvicorn')}, uvloop {version('uvloop')}",
         "peer": peer_version() if peer else None,
         "storage": "ours: SQLite, synchronous=FULL; peer: memory",
         "rounds": rounds,
-        "seconds": seconds,
-        "connections": CONNECTIONS,
+        "seconds": load.seconds,
+        "connections": load.connections,
         "operations": {
             name: {subject: summary(figures) for subject, figures in subjects.items()}
             for name, subjects in found.items()
