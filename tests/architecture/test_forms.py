@@ -1,9 +1,14 @@
-"""Values are frozen, modules say what they are for, and no name arrives by a star."""
+"""Values are frozen, modules say what they are for, no name arrives by a star, no folder of tests is left out."""
+
+import tomllib
+from pathlib import Path
 
 import pytest
 
 from support.architecture.forms import loose_dataclasses, star_imports, undescribed
 from support.architecture.modules import house, parsed
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_every_dataclass_is_frozen_and_slotted() -> None:
@@ -37,3 +42,11 @@ def test_a_module_without_docstring_is_found() -> None:
 
 def test_a_star_import_is_found() -> None:
     assert list(star_imports([parsed("valetkey.jose.jws", "from json import *")]))
+
+
+def test_every_folder_of_tests_is_run() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    run = {Path(path) for path in project["tool"]["pytest"]["ini_options"]["testpaths"]}
+    written = {path.relative_to(ROOT).parts[:2] for path in (ROOT / "tests").rglob("test_*.py")}
+
+    assert {Path(*parts) for parts in written} == run
