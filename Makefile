@@ -26,7 +26,7 @@ dev: .venv/installed-dev
 	@exec $(BIN)/valetkey dev $(ARGS)
 
 test: .venv/installed-test npm-clients
-	@exec $(BIN)/pytest -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@exec $(BIN)/pytest -n $$(( 2 * $$(getconf _NPROCESSORS_ONLN) )) --maxprocesses 8 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 races: .venv/installed-test
 	@RACE_ROUNDS=$${ROUNDS:-1000} exec $(BIN)/pytest -q -rP -k "each_round" \
