@@ -100,6 +100,13 @@ CLIENT = Client(
     access_token_format=AccessTokenFormat.OPAQUE,
     authentication_signing_alg="ES256",
     token_exchange=(ExchangeRule(ClientId("other"), ("https://api.example",), ExchangeKind.IMPERSONATION),),
+    openid=OpenIdMetadata(
+        response_types=("code", "code id_token"),
+        subject_type=SubjectType.PAIRWISE,
+        default_max_age=600,
+        backchannel_logout_uri="https://app.example/logout",
+        pages={"policy_uri": "https://app.example/privacy"},
+    ),
 )
 SECRET = ClientSecret("first", SecretDigest(b"\x01" * 32), NOW, later(60), b"sealed\x00")
 REGISTRATION = SelfRegistration(

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import NewType
 
 from valetkey.authorization_server.claim_rule import ClaimRule
+from valetkey.authorization_server.openid_client import OpenIdMetadata
 from valetkey.jose import JwkSet
 from valetkey.oauth.access_token import AccessTokenFormat
 from valetkey.oauth.authentication_method import AuthenticationMethod
@@ -160,6 +161,8 @@ class Client:
     """The one algorithm of its client assertions; None allows all of its method (RFC 7591, 2)."""
     attributes: Mapping[str, object] = field(default_factory=dict)
     """What an operator keeps of it, for the claims of tokens: JSON values by name."""
+    openid: OpenIdMetadata = OpenIdMetadata()
+    """What OpenID Connect lets it say of itself beyond all this."""
     registration: SelfRegistration | None = None
     """Where it registered itself; None for what an operator or a file added."""
     managed_by: ManagedBy = ManagedBy.OPERATOR

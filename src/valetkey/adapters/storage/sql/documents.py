@@ -24,6 +24,7 @@ from valetkey.authorization_server.model import (
     SelfRegistration,
     Tenant,
 )
+from valetkey.authorization_server.openid_client import OpenIdMetadata
 from valetkey.jose import JwkSet
 from valetkey.oauth.types import (
     ClientId,
@@ -92,6 +93,7 @@ class _ClientDocument(msgspec.Struct, frozen=True):
     token_exchange: tuple[_ExchangeDocument, ...] = ()
     attributes: dict[str, object] = {}
     introspection_signed_response_alg: str = "RS256"
+    openid: OpenIdMetadata | None = None
 
 
 class _ResourceDocument(msgspec.Struct, frozen=True):
@@ -117,6 +119,7 @@ class _EndUserDocument(msgspec.Struct, frozen=True):
     managed_by: ManagedBy
 
 
+_NO_OPENID = OpenIdMetadata()
 _tenants = msgspec.json.Decoder(_TenantDocument)
 _clients = msgspec.json.Decoder(_ClientDocument)
 _resources = msgspec.json.Decoder(_ResourceDocument)
@@ -186,6 +189,7 @@ def client_document(client: Client) -> str:
             ),
             attributes=dict(client.attributes),
             introspection_signed_response_alg=client.introspection_signed_response_alg,
+            openid=None if client.openid == _NO_OPENID else client.openid,
         )
     )
 
@@ -218,6 +222,7 @@ def client_from(row: Record) -> Client:
         ),
         attributes=found.attributes,
         introspection_signed_response_alg=found.introspection_signed_response_alg,
+        openid=found.openid or _NO_OPENID,
         managed_by=found.managed_by,
         disabled=bool(row[1]),
     )
