@@ -43,6 +43,7 @@ from valetkey.authorization_server.model import (
     SigningKey,
     Tenant,
 )
+from valetkey.authorization_server.openid_client import OpenIdMetadata, SubjectType
 from valetkey.authorization_server.self_registration.changes import RegistrationToken
 from valetkey.authorization_server.trusted_issuer import SubjectMatch, TrustedIssuer
 from valetkey.oauth.types import (
