@@ -21,6 +21,7 @@ from valetkey.adapters.client_documents import FetchedDocuments
 from valetkey.adapters.event_feed import PublishedEvents
 from valetkey.adapters.keys.client_secrets import SealedClientSecrets
 from valetkey.adapters.keys.generation import ensure_signing_keys
+from valetkey.adapters.keys.pairwise_salt import SealedPairwiseSalt
 from valetkey.adapters.keys.sealing import Sealer
 from valetkey.adapters.keys.signer import LocalSigner
 from valetkey.adapters.outbound.fetcher import GuardedFetcher
@@ -145,6 +146,7 @@ class TenantServers:
             remote_keys=self._remote_keys,
             client_documents=self._client_documents,
             sealed_secrets=SealedClientSecrets(self._sealer, tenant.tenant_id),
+            pairwise_salt=SealedPairwiseSalt(stores, tenant.tenant_id, self._sealer, draw_fresh),
             fresh=draw_fresh,
             log=self._log,
             further_grants=self._grants.further,

@@ -46,6 +46,7 @@ from valetkey.authorization_server.decision import (
     AddDeviceCode,
     AddRegistrationToken,
     AddSigningKey,
+    AddTenantSecret,
     AdvanceInteraction,
     ApproveDeviceCode,
     BumpGeneration,
@@ -60,6 +61,7 @@ from valetkey.authorization_server.decision import (
     ForgiveAttempts,
     GrantAuthorization,
     KeepRegistration,
+    NotePairwiseToken,
     PutClient,
     PutEndUser,
     PutResource,
@@ -89,6 +91,8 @@ from valetkey.authorization_server.decision import (
 )
 from valetkey.authorization_server.device.codes import Polling
 from valetkey.authorization_server.model import Generations, PasswordHash
+from valetkey.authorization_server.openid_client import OpenIdMetadata
+from valetkey.authorization_server.revocation.logouts import AbandonLogout, ClaimLogout, CloseLogout
 from valetkey.authorization_server.revocation.statuses import (
     AssignStatus,
     AssignStatusBlock,
@@ -148,6 +152,11 @@ CHANGES: tuple[Change, ...] = (
     StartSession(SECOND_SESSION),
     TouchSession(SESSION.sid, later(7)),
     EndSession(SESSION.sid, later(8)),
+    ClaimLogout(SESSION.sid, CLIENT_ID, 0, later(9), later(24)),
+    ClaimLogout(SESSION.sid, CLIENT_ID, 1, later(24), later(90)),
+    CloseLogout(SESSION.sid, CLIENT_ID),
+    AbandonLogout(SECOND_SESSION.sid, CLIENT_ID, SUBJECT),
+    PutClient(replace(CLIENT, openid=OpenIdMetadata(backchannel_logout_uri="https://web.example/out"))),
     RevokeAuthorization(AUTHORIZATION.authorization_id, later(9)),
     AddAccessToken(ACCESS_TOKEN),
     AddAccessToken(replace(ACCESS_TOKEN, expires_at=later(500))),
@@ -184,6 +193,13 @@ CHANGES: tuple[Change, ...] = (
     RemoveResource(RESOURCE.identifier),
     AddSigningKey(KEY),
     AddSigningKey(replace(KEY, kid="k2")),
+    AddTenantSecret("salt", b"sealed"),
+    AddTenantSecret("salt", b"another"),
+    AddTenantSecret("other", b"sealed"),
+    NotePairwiseToken(SUBJECT, AUTHORIZATION.authorization_id, later(300)),
+    NotePairwiseToken(SUBJECT, AUTHORIZATION.authorization_id, later(31)),
+    NotePairwiseToken(SUBJECT, SECOND.authorization_id, later(301)),
+    NotePairwiseToken(SUBJECT, AuthorizationId("gone"), later(400)),
     ReserveStatusRange(LIST, b"\x04" * 32, 0, 8, later(350)),
     ReserveStatusRange(LIST, b"\x04" * 32, 8, 1 << 16, later(300)),
     AssignStatus(LIST, 5, AUTHORIZATION.authorization_id, later(300)),
@@ -220,6 +236,7 @@ async def everything(storage: Storage, tenant: TenantId) -> list[object]:
         await stores.registrations.count(),
         await stores.resources.list(),
         await stores.resources.find(RESOURCE.identifier),
+        await stores.tenant_secrets.list(),
         list(await stores.signing_keys.list()),
         await stores.signing_keys.version(),
         await stores.end_users.list(),
@@ -249,6 +266,7 @@ async def everything(storage: Storage, tenant: TenantId) -> list[object]:
         await stores.status_lists.find(LIST, NOW),
         await stores.security_events.after(0, 1_000),
         await stores.security_events.last(),
+        [await storage.due_logouts(later(at), 2, 100) for at in (0, 24, 90_000)],
         await stores.replay_guard.is_burned("a", digest("jti"), later(60)),
         await stores.attempts.wait("login", 10, 2, later(5)),
     ]

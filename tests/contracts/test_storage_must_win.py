@@ -24,6 +24,7 @@ from contracts.stored_values import (
 )
 from valetkey.authorization_server.decision import (
     AddSigningKey,
+    AddTenantSecret,
     AdvanceInteraction,
     BumpGeneration,
     BurnJti,
@@ -67,6 +68,7 @@ ONCE: dict[str, Change] = {
     "GrantAuthorization": GRANT_AGAIN,
     "StartSession": SIGN_IN_AGAIN,
     "AddSigningKey": AddSigningKey(KEY),
+    "AddTenantSecret": AddTenantSecret("pairwise salt", b"sealed"),
 }
 
 

@@ -16,6 +16,7 @@ from valetkey.adapters.client_documents import FetchedDocuments
 from valetkey.adapters.event_feed import PublishedEvents
 from valetkey.adapters.keys.client_secrets import SealedClientSecrets
 from valetkey.adapters.keys.generation import generate_key
+from valetkey.adapters.keys.pairwise_salt import SealedPairwiseSalt
 from valetkey.adapters.keys.sealing import Sealer
 from valetkey.adapters.keys.signer import LocalSigner
 from valetkey.adapters.passwords import Argon2Passwords, hash_octets
@@ -520,6 +521,7 @@ async def build_house(
         client_documents=FetchedDocuments(outside),
         remote_keys=FetchedKeys(outside, log, clock=lambda: clock.now),
         sealed_secrets=SealedClientSecrets(_SEALER, tenant_id),
+        pairwise_salt=SealedPairwiseSalt(stores, tenant_id, _SEALER, clock),
         fresh=clock,
         log=log,
     )

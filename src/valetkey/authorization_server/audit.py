@@ -23,6 +23,7 @@ from valetkey.authorization_server.decision import (
     GrantAuthorization,
     OpenBrowser,
     OpenInteraction,
+    PromoteSigningKey,
     PutClient,
     PutEndUser,
     PutResource,
@@ -33,7 +34,10 @@ from valetkey.authorization_server.decision import (
     RemoveClient,
     RemoveEndUser,
     RemoveResource,
+    RemoveSigningKey,
     RemoveTrustedIssuer,
+    ResealSecrets,
+    RetireSigningKey,
     RevokeAccessToken,
     RevokeAuthorization,
     RotateBrowserHandle,
@@ -51,6 +55,7 @@ from valetkey.authorization_server.device.codes import (
     RecordPoll,
     RedeemDeviceCode,
 )
+from valetkey.authorization_server.revocation.logouts import AbandonLogout, ClaimLogout, CloseLogout
 from valetkey.authorization_server.revocation.statuses import StatusChange
 from valetkey.authorization_server.self_registration.changes import (
     AddRegistrationToken,
@@ -61,6 +66,7 @@ from valetkey.authorization_server.self_registration.changes import (
     ReplaceRegisteredClient,
     UseRegistrationToken,
 )
+from valetkey.authorization_server.tenant_secrets import AddTenantSecret, NotePairwiseToken
 from valetkey.jose.encoding import b64url_encode
 from valetkey.oauth.types import AuthorizationId, ClientId, NumericDate, SessionId, Subject
 
@@ -87,6 +93,8 @@ class AuditEvent(StrEnum):
     ACCESS_TOKEN_REVOKED = "access_token.revoked"  # noqa: S105 - an event
     SESSION_STARTED = "session.started"
     SESSION_ENDED = "session.ended"
+    LOGOUT_ABANDONED = "logout.abandoned"
+    """A client was never reached to be told that a session ended."""
     CONSENT_GIVEN = "consent.given"
     CONSENT_WITHDRAWN = "consent.withdrawn"
     CONSENTS_FORGOTTEN = "consents.forgotten"
@@ -105,6 +113,11 @@ class AuditEvent(StrEnum):
     TRUSTED_ISSUER_PUT = "trusted_issuer.put"
     TRUSTED_ISSUER_REMOVED = "trusted_issuer.removed"
     SIGNING_KEY_ADDED = "signing_key.added"
+    SIGNING_KEY_PROMOTED = "signing_key.promoted"
+    SIGNING_KEY_RETIRED = "signing_key.retired"
+    SIGNING_KEY_REMOVED = "signing_key.removed"
+    SECRETS_RESEALED = "secrets.resealed"  # noqa: S105 - an event
+    TENANT_SECRET_ADDED = "tenant_secret.added"  # noqa: S105 - an event
     GENERATION_RAISED = "generation.raised"
     PROVISIONED = "provisioning.applied"
 
@@ -202,6 +215,7 @@ _Unremarked = (
     | SpendCode
     | AddRefreshToken
     | AddAccessToken
+    | NotePairwiseToken
     | BurnJti
     | StatusChange
     # What a page needs between two requests, and budgets of attempts, which the log tells of.
@@ -220,6 +234,8 @@ _Unremarked = (
     | RedeemDeviceCode
     | KeepRegistration
     | UseRegistrationToken
+    | ClaimLogout
+    | CloseLogout
 )
 _UNREMARKED: Final = frozenset(_Unremarked.__args__)
 
@@ -249,6 +265,8 @@ def _entry_of(change: Change) -> AuditEntry:
             return AuditEntry(AuditEvent.SESSION_STARTED, session.subject, sid=session.sid, detail={"amr": amr})
         case EndSession(sid):
             return AuditEntry(AuditEvent.SESSION_ENDED, sid=sid)
+        case AbandonLogout(sid, client_id, subject):
+            return AuditEntry(AuditEvent.LOGOUT_ABANDONED, subject, client_id, sid=sid)
         case RememberConsent(consent):
             return AuditEntry(
                 AuditEvent.CONSENT_GIVEN, consent.subject, consent.client_id, detail={"scope": str(consent.scope)}
@@ -308,9 +326,29 @@ def _of_configuration(change: Change) -> AuditEntry:  # noqa: C901, PLR0912 - a 
             return AuditEntry(AuditEvent.TRUSTED_ISSUER_REMOVED, name=issuer)
         case AddSigningKey(key):
             return AuditEntry(AuditEvent.SIGNING_KEY_ADDED, name=key.kid, detail={"algorithm": key.algorithm})
+        case AddTenantSecret(purpose):
+            return AuditEntry(AuditEvent.TENANT_SECRET_ADDED, name=purpose)
         case BumpGeneration(kind, name):
             return AuditEntry(AuditEvent.GENERATION_RAISED, name=name, detail={"kind": kind})
         case SetProvisioningRevision(revision):
             return AuditEntry(AuditEvent.PROVISIONED, detail={"revision": revision})
+        case _:
+            return _of_keys(change)
+
+
+def _of_keys(change: Change) -> AuditEntry:
+    match change:
+        case AddSigningKey(key):
+            detail: dict[str, str | int | bool] = {"algorithm": key.algorithm, "state": key.state.value}
+            return AuditEntry(AuditEvent.SIGNING_KEY_ADDED, name=key.kid, detail=detail)
+        case PromoteSigningKey(kid):
+            return AuditEntry(AuditEvent.SIGNING_KEY_PROMOTED, name=kid)
+        case RetireSigningKey(kid):
+            return AuditEntry(AuditEvent.SIGNING_KEY_RETIRED, name=kid)
+        case RemoveSigningKey(kid, state):
+            return AuditEntry(AuditEvent.SIGNING_KEY_REMOVED, name=kid, detail={"state": state.value})
+        case ResealSecrets(_, keys, clients):
+            detail = {"keys": len(keys), "clients": len(clients)}
+            return AuditEntry(AuditEvent.SECRETS_RESEALED, detail=detail)
         case _:
             raise TypeError(f"no audit entry is known for {type(change).__name__}")

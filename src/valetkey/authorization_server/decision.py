@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from valetkey.authorization_server.configuration_change import (
-    AddSigningKey,
     BumpGeneration,
     ChangePassword,
     ConfigurationChange,
@@ -27,6 +26,14 @@ from valetkey.authorization_server.device.codes import (
     RecordPoll,
     RedeemDeviceCode,
 )
+from valetkey.authorization_server.key_changes import (
+    AddSigningKey,
+    KeyChange,
+    PromoteSigningKey,
+    RemoveSigningKey,
+    ResealSecrets,
+    RetireSigningKey,
+)
 from valetkey.authorization_server.known_access_tokens import (
     AccessTokenChange,
     AddAccessToken,
@@ -44,6 +51,7 @@ from valetkey.authorization_server.model import (
     Session,
     StoredAuthorization,
 )
+from valetkey.authorization_server.revocation.logouts import LogoutChange
 from valetkey.authorization_server.revocation.statuses import StatusChange
 from valetkey.authorization_server.self_registration.changes import (
     AddRegistrationToken,
@@ -55,6 +63,7 @@ from valetkey.authorization_server.self_registration.changes import (
     ReplaceRegisteredClient,
     UseRegistrationToken,
 )
+from valetkey.authorization_server.tenant_secrets import AddTenantSecret, NotePairwiseToken, TenantSecretChange
 from valetkey.authorization_server.trusted_issuer import (
     PutTrustedIssuer,
     RemoveTrustedIssuer,
@@ -78,12 +87,15 @@ __all__ = [
     "AddDeviceCode",
     "AddRegistrationToken",
     "AddSigningKey",
+    "AddTenantSecret",
     "ApproveDeviceCode",
     "BumpGeneration",
     "ChangePassword",
     "DenyDeviceCode",
     "ForgetConsents",
     "KeepRegistration",
+    "PromoteSigningKey",
+    "NotePairwiseToken",
     "PutClient",
     "PutEndUser",
     "PutResource",
@@ -96,8 +108,11 @@ __all__ = [
     "RemoveEndUser",
     "RemoveRegistrationToken",
     "RemoveResource",
+    "RemoveSigningKey",
     "RemoveTrustedIssuer",
     "ReplaceRegisteredClient",
+    "ResealSecrets",
+    "RetireSigningKey",
     "RevokeAccessToken",
     "SetProvisioningRevision",
     "UseRegistrationToken",
@@ -298,9 +313,12 @@ Change = (
     | AccessTokenChange
     | DeviceChange
     | StatusChange
+    | LogoutChange
     | ConfigurationChange
+    | KeyChange
     | RegistrationChange
     | TrustedIssuerChange
+    | TenantSecretChange
 )
 
 Changes = tuple[Change, ...]

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         StoredStatusList,
     )
     from valetkey.authorization_server.self_registration.changes import RegistrationToken, RegistrationUse
+    from valetkey.authorization_server.tenant_secrets import TenantSecrets
     from valetkey.authorization_server.trusted_issuer import TrustedIssuers
     from valetkey.jose import Jwk, JwkSet
     from valetkey.oauth.types import (
@@ -226,6 +227,8 @@ class Stores(Protocol):
     def resources(self) -> Resources: ...
     @property
     def trusted_issuers(self) -> TrustedIssuers: ...
+    @property
+    def tenant_secrets(self) -> TenantSecrets: ...
     @property
     def signing_keys(self) -> SigningKeys: ...
     @property

@@ -22,6 +22,7 @@ from valetkey.authorization_server.ports import (
     Stores,
 )
 from valetkey.authorization_server.revocation.outbox import EventFeed
+from valetkey.authorization_server.tenant_secrets import PairwiseSalt
 from valetkey.oauth.errors import Unavailable
 from valetkey.oauth.types import ClientId, GrantType, Issuer
 
@@ -54,6 +55,7 @@ class AuthorizationServer:
     remote_keys: RemoteKeys
     client_documents: ClientDocuments
     sealed_secrets: SealedSecrets
+    pairwise_salt: PairwiseSalt
     fresh: FreshSource
     log: EventLog
     further_grants: Mapping[GrantType, Any] = field(default_factory=dict)

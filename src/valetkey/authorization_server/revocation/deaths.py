@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final, assert_never
 from valetkey.authorization_server.decision import (
     AddAccessToken,
     AddRefreshToken,
-    AddSigningKey,
     AdvanceInteraction,
     BumpGeneration,
     BurnJti,
@@ -41,8 +40,11 @@ from valetkey.authorization_server.decision import (
     WithdrawConsent,
 )
 from valetkey.authorization_server.device.codes import DeviceChange
+from valetkey.authorization_server.key_changes import KeyChange
+from valetkey.authorization_server.revocation.logouts import LogoutChange
 from valetkey.authorization_server.revocation.statuses import StatusChange
 from valetkey.authorization_server.self_registration.changes import RegistrationChange
+from valetkey.authorization_server.tenant_secrets import TenantSecretChange
 from valetkey.authorization_server.trusted_issuer import TrustedIssuerChange
 from valetkey.jose.encoding import b64url_encode
 from valetkey.oauth.security_event import Cause, RevokedKind
@@ -122,16 +124,19 @@ _Harmless = (
     | AddAccessToken
     | DeviceChange
     | RegistrationChange
+    | LogoutChange
     # A place in a list is marked beside RevokeAccessToken, which tells of the token.
     | StatusChange
     # A tenant that is disabled answers nobody, neither by a list nor by a feed: who waits for either, closes.
     | PutTenant
     | PutResource
     | RemoveResource
-    | AddSigningKey
+    # What a removed key signed is refused by whoever reads the published keys again: no event could say it safer.
+    | KeyChange
     | SetProvisioningRevision
     # What its assertions bought is over within minutes.
     | TrustedIssuerChange
+    | TenantSecretChange
 )
 _HARMLESS: Final = frozenset(_Harmless.__args__)
 

@@ -32,6 +32,7 @@ def purge(state: State, now: NumericDate, limit: int) -> bool:
         _purge_by_key(state.revoked_statuses, now, limit),
         _purge(state.status_blocks, lambda block: block.expires_at <= now, limit),
         _purge(state.status_lists, lambda found: found.expires_at <= now, limit),
+        _purge(state.pairwise_tokens, lambda expires_at: expires_at <= now, limit),
         _purge(state.security_events, lambda row: row[1] is not None and row[1] <= now, limit),
         _purge(state.burned_jtis, lambda expires_at: expires_at <= now, limit),
         _purge(state.interactions, lambda interaction: interaction.expires_at <= now, limit),

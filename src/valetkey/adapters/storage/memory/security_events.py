@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from valetkey.adapters.storage.memory.state import WHOLE_SERVER, State
+from valetkey.adapters.storage.memory.token_changes import stored
 from valetkey.authorization_server.model import Authorization
 from valetkey.authorization_server.revocation.deaths import (
     AuthorizationDies,
@@ -60,11 +61,26 @@ def tell_after(state: State, tenant: TenantId, death: Death) -> None:
     state.announced.put(owner, key, value)
     for one in [one for one, _, _ in state.event_counters] if is_of_server else [tenant]:
         _tell(state, one, Revocation(death.kind, death.name, value, death.cause))
+    if death.kind is RevokedKind.SUBJECT:
+        _tell_of_pairwise(state, tenant, death.name)
 
 
 def _tell_of(state: State, tenant: TenantId, is_meant: Callable[[Authorization], bool]) -> None:
     for authorization_id, found in sorted(state.authorizations.of(tenant)):
         if found.revoked_at is None and is_meant(found):
+            _tell(state, tenant, Revocation(RevokedKind.AUTHORIZATION, authorization_id))
+
+
+def _tell_of_pairwise(state: State, tenant: TenantId, subject: str) -> None:
+    """Names the authorizations whose tokens bear another subject than the event."""
+    for (owner, authorization_id), _ in sorted(state.pairwise_tokens.of(tenant)):
+        found = stored(state, tenant, authorization_id)
+        is_living = (
+            found is not None
+            and found.authorization.revoked_at is None
+            and not found.authorization.generations.is_older_than(found.current)
+        )
+        if owner == subject and not is_living:
             _tell(state, tenant, Revocation(RevokedKind.AUTHORIZATION, authorization_id))
 
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from valetkey.authorization_server.audit import AuditRecord
     from valetkey.authorization_server.device.codes import DeviceCode
     from valetkey.authorization_server.revocation.events import StoredSecurityEvent
+    from valetkey.authorization_server.revocation.logouts import DueLogout
     from valetkey.authorization_server.revocation.statuses import OpenStatusList, StatusBlock, StatusListId
     from valetkey.authorization_server.self_registration.changes import RegistrationToken, RegistrationUse
     from valetkey.authorization_server.trusted_issuer import TrustedIssuer
@@ -99,6 +100,8 @@ class State:
         self.registration_tokens: Table[TokenDigest, RegistrationToken] = Table(undo)
         self.trusted_issuers: Table[str, TrustedIssuer] = Table(undo)
         self.resources: Table[str, Resource] = Table(undo)
+        self.tenant_secrets: Table[str, bytes] = Table(undo)
+        self.pairwise_tokens: Table[tuple[Subject, AuthorizationId], NumericDate] = Table(undo)
         self.signing_keys: Table[str, SigningKey] = Table(undo)
         self.end_users: Table[Subject, EndUser] = Table(undo)
         self.browsers: Table[BrowserId, Browser] = Table(undo)
@@ -120,6 +123,7 @@ class State:
         self.revoked_statuses: Table[tuple[StatusListId, NumericDate, int], None] = Table(undo)
         self.burned_jtis: Table[tuple[str, TokenDigest], NumericDate] = Table(undo)
         self.attempts: Table[str, NumericDate] = Table(undo)
+        self.logouts: Table[tuple[SessionId, ClientId], tuple[DueLogout, NumericDate]] = Table(undo)
         self.announced: Table[tuple[str, str], int] = Table(undo)
         self.event_counters: Table[str, int] = Table(undo)
         self.security_events: Table[int, tuple[StoredSecurityEvent, NumericDate | None]] = Table(undo)

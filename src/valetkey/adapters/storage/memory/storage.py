@@ -7,10 +7,13 @@ from valetkey.adapters.storage.memory import (
     audit_records,
     configuration_changes,
     device_changes,
+    key_changes,
+    logouts,
     registrations,
     security_events,
     sign_in_changes,
     status_changes,
+    tenant_secrets,
     token_changes,
     trusted_issuers,
 )
@@ -38,14 +41,18 @@ from valetkey.adapters.storage.memory.stores import (
     MemorySigningKeys,
     MemoryTenants,
 )
+from valetkey.adapters.storage.memory.tenant_secrets import MemoryTenantSecrets
 from valetkey.adapters.storage.memory.token_changes import TokenChange
 from valetkey.adapters.storage.memory.trusted_issuers import MemoryTrustedIssuers
 from valetkey.authorization_server.audit import Origin
 from valetkey.authorization_server.decision import Change
 from valetkey.authorization_server.device.codes import DeviceChange
+from valetkey.authorization_server.key_changes import KeyChange
 from valetkey.authorization_server.revocation.deaths import deaths_of, kills
+from valetkey.authorization_server.revocation.logouts import DueLogout, LogoutChange
 from valetkey.authorization_server.revocation.statuses import StatusChange
 from valetkey.authorization_server.self_registration.changes import RegistrationChange
+from valetkey.authorization_server.tenant_secrets import TenantSecretChange
 from valetkey.authorization_server.trusted_issuer import TrustedIssuerChange
 from valetkey.oauth.types import NumericDate, TenantId
 
@@ -60,6 +67,7 @@ class MemoryStores:
     registrations: MemoryRegistrations
     resources: MemoryResources
     trusted_issuers: MemoryTrustedIssuers
+    tenant_secrets: MemoryTenantSecrets
     signing_keys: MemorySigningKeys
     end_users: MemoryEndUsers
     browsers: MemoryBrowsers
@@ -103,6 +111,10 @@ class MemoryStorage:
         """The stores of one tenant."""
         return _stores(self._state, tenant_id)
 
+    async def due_logouts(self, now: NumericDate, most_of_one: int, limit: int) -> Sequence[DueLogout]:
+        """The logouts of all tenants that are due, the longest due first."""
+        return logouts.due_logouts(self._state, now, most_of_one, limit)
+
     async def purge(self, now: NumericDate, limit: int) -> bool:
         """Deletes at most `limit` rows of each table that were over at `now`; True while more are left."""
         self._state.begin()
@@ -127,9 +139,11 @@ def _apply(state: State, tenant: TenantId, change: Change) -> bool:
     deaths = deaths_of(change)
     for death in deaths:
         security_events.tell_before(state, tenant, death)
+    noted = [(death, logouts.note_before(state, tenant, death)) for death in deaths]
     won = _make(state, tenant, change)
-    for death in deaths:
+    for death, found in noted:
         security_events.tell_after(state, tenant, death)
+        logouts.note_after(state, tenant, death, found)
     return won
 
 
@@ -142,10 +156,16 @@ def _make(state: State, tenant: TenantId, change: Change) -> bool:
         return device_changes.apply(state, tenant, change)
     if isinstance(change, StatusChange):
         return status_changes.apply(state, tenant, change)
+    if isinstance(change, LogoutChange):
+        return logouts.apply(state, tenant, change)
     if isinstance(change, RegistrationChange):
         return registrations.apply(state, tenant, change)
     if isinstance(change, TrustedIssuerChange):
         return trusted_issuers.apply(state, tenant, change)
+    if isinstance(change, TenantSecretChange):
+        return tenant_secrets.apply(state, tenant, change)
+    if isinstance(change, KeyChange):
+        return key_changes.apply(state, tenant, change)
     return configuration_changes.apply(state, tenant, change)
 
 
@@ -157,6 +177,7 @@ def _stores(state: State, tenant: TenantId) -> MemoryStores:
         MemoryRegistrations(state, tenant),
         MemoryResources(state, tenant),
         MemoryTrustedIssuers(state, tenant),
+        MemoryTenantSecrets(state, tenant),
         MemorySigningKeys(state, tenant),
         MemoryEndUsers(state, tenant),
         MemoryBrowsers(state, tenant),

@@ -6,10 +6,13 @@ from valetkey.adapters.storage.sql import (
     audit_records,
     configuration_changes,
     device_changes,
+    key_changes,
+    logouts,
     registration_changes,
     security_events,
     sign_in_changes,
     status_changes,
+    tenant_secrets,
     token_changes,
     trusted_issuers,
 )
@@ -19,9 +22,12 @@ from valetkey.adapters.storage.sql.token_changes import TokenChange
 from valetkey.authorization_server.audit import Origin
 from valetkey.authorization_server.decision import Change
 from valetkey.authorization_server.device.codes import DeviceChange
+from valetkey.authorization_server.key_changes import KeyChange
 from valetkey.authorization_server.revocation.deaths import deaths_of
+from valetkey.authorization_server.revocation.logouts import LogoutChange
 from valetkey.authorization_server.revocation.statuses import StatusChange
 from valetkey.authorization_server.self_registration.changes import RegistrationChange
+from valetkey.authorization_server.tenant_secrets import TenantSecretChange
 from valetkey.authorization_server.trusted_issuer import TrustedIssuerChange
 from valetkey.oauth.types import TenantId
 
@@ -38,12 +44,18 @@ def unit_of(tenant: TenantId, changes: Sequence[Change], origin: Origin | None =
 
 
 def _told(tenant: TenantId, change: Change) -> tuple[Step, ...]:
-    """The change, with the security events that tell of it."""
+    """The change, with the security events and the logouts that tell of it."""
     deaths = deaths_of(change)
     steps = _steps(tenant, change)
     if not deaths:
         return steps
-    return (*security_events.before(tenant, deaths), *steps, *security_events.after(tenant, deaths))
+    return (
+        *security_events.before(tenant, deaths),
+        *logouts.before(tenant, deaths),
+        *steps,
+        *security_events.after(tenant, deaths),
+        *logouts.after(tenant, deaths),
+    )
 
 
 def _steps(tenant: TenantId, change: Change) -> tuple[Step, ...]:
@@ -55,8 +67,14 @@ def _steps(tenant: TenantId, change: Change) -> tuple[Step, ...]:
         return device_changes.steps(tenant, change)
     if isinstance(change, StatusChange):
         return status_changes.steps(tenant, change)
+    if isinstance(change, LogoutChange):
+        return logouts.steps(tenant, change)
     if isinstance(change, RegistrationChange):
         return registration_changes.steps(tenant, change)
     if isinstance(change, TrustedIssuerChange):
         return trusted_issuers.steps(tenant, change)
+    if isinstance(change, TenantSecretChange):
+        return tenant_secrets.steps(tenant, change)
+    if isinstance(change, KeyChange):
+        return key_changes.steps(tenant, change)
     return configuration_changes.steps(tenant, change)

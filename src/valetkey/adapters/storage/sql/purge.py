@@ -24,6 +24,7 @@ _EXPIRING = (
     ("status_blocks", "tenant, list_id, expires_at, first_position"),
     ("revoked_statuses", "tenant, list_id, expires_at, list_index"),
     ("status_lists", "tenant, list_id"),
+    ("pairwise_tokens", "tenant, subject, authorization_id"),
     ("security_events", "tenant, sequence"),
     ("burned_jtis", "tenant, scope, digest"),
     ("interactions", "tenant, digest"),

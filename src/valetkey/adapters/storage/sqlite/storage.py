@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
-from valetkey.adapters.storage.sql import audit_records, purge
+from valetkey.adapters.storage.sql import audit_records, logouts, purge
 from valetkey.adapters.storage.sql.changes import unit_of
 from valetkey.adapters.storage.sql.configuration_changes import WHOLE_SERVER
 from valetkey.adapters.storage.sql.step import Step
@@ -34,10 +34,12 @@ from valetkey.adapters.storage.sqlite.stores import (
     SqliteTenants,
     VersionedCache,
 )
+from valetkey.adapters.storage.sqlite.tenant_secrets import SqliteTenantSecrets
 from valetkey.adapters.storage.sqlite.trusted_issuers import SqliteTrustedIssuers
 from valetkey.authorization_server.audit import Origin
 from valetkey.authorization_server.decision import Change
 from valetkey.authorization_server.revocation.deaths import kills
+from valetkey.authorization_server.revocation.logouts import DueLogout
 from valetkey.oauth.types import NumericDate, TenantId
 
 
@@ -51,6 +53,7 @@ class SqliteStores:
     registrations: SqliteRegistrations
     resources: SqliteResources
     trusted_issuers: SqliteTrustedIssuers
+    tenant_secrets: SqliteTenantSecrets
     signing_keys: SqliteSigningKeys
     end_users: SqliteEndUsers
     browsers: SqliteBrowsers
@@ -101,6 +104,11 @@ class SqliteStorage:
             stores = self._stores[tenant_id] = _stores(self._engine, tenant_id)
         return stores
 
+    async def due_logouts(self, now: NumericDate, most_of_one: int, limit: int) -> Sequence[DueLogout]:
+        """The logouts of all tenants that are due, the longest due first."""
+        rows = self._engine.rows(logouts.DUE_LOGOUTS, now, most_of_one, limit)
+        return [logouts.due_logout(row) for row in rows]
+
     async def purge(self, now: NumericDate, limit: int) -> bool:
         """Deletes at most `limit` rows of each table that were over at `now`; True while more are left."""
         for unit in purge.units(now, limit):
@@ -129,6 +137,7 @@ def _stores(engine: SqliteEngine, tenant: TenantId) -> SqliteStores:
         SqliteRegistrations(engine, tenant),
         SqliteResources(engine, tenant, VersionedCache(engine, tenant), VersionedCache(engine, tenant)),
         SqliteTrustedIssuers(engine, tenant, VersionedCache(engine, tenant)),
+        SqliteTenantSecrets(engine, tenant),
         SqliteSigningKeys(engine, tenant, VersionedCache(engine, tenant)),
         SqliteEndUsers(engine, tenant),
         SqliteBrowsers(engine, tenant),

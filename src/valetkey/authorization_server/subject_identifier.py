@@ -1,0 +1,66 @@
+"""Subject identifiers (OpenID Connect Core, 8): which `sub` a client sees, the public one or its sector's own."""
+
+from __future__ import annotations
+
+import hmac
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from valetkey.authorization_server.openid_client import SubjectType
+from valetkey.jose.encoding import b64url_encode
+from valetkey.oauth.types import Subject
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from valetkey.authorization_server.model import Client
+    from valetkey.authorization_server.service import AuthorizationServer
+
+
+async def subject_for(client: Client, subject: Subject, server: AuthorizationServer) -> Subject:
+    """Return the `sub` by which `client` knows the end-user `subject`, in whatever it can read (Core, 8).
+
+    The public one costs nothing; raises Unavailable when the tenant's salt cannot be read.
+    """
+    if client.openid.subject_type is SubjectType.PUBLIC:
+        return subject
+    return pairwise_subject(await server.pairwise_salt.read(), sector_of(client), subject)
+
+
+async def subject_behind(
+    client: Client, told: Subject, among: Iterable[Subject], server: AuthorizationServer
+) -> Subject | None:
+    """Return which of the end-users `among` the client knows as `told`; None where it is none of them.
+
+    A pairwise `sub` leads back to nobody: whoever it may mean has to be at hand.
+    """
+    for subject in among:
+        if await subject_for(client, subject, server) == told:
+            return subject
+    return None
+
+
+def pairwise_subject(salt: bytes, sector: str, subject: Subject) -> Subject:
+    """Return the `sub` of one end-user in one sector: HMAC-SHA256 under the salt, in base64url (Core, 8.1)."""
+    # OIDCC-8.1/not-reversible OIDCC-8.1/distinct OIDCC-8.1/deterministic
+    # No host has a NUL in it: no two pairs of sector and subject are one text.
+    told = hmac.digest(salt, b"\0".join((sector.encode(), subject.encode("utf-8", "surrogatepass"))), "sha256")
+    return Subject(b64url_encode(told))
+
+
+def sector_of(client: Client) -> str:
+    """Return the sector identifier: the host of `sector_identifier_uri`, else of the redirect URIs (Core, 8.1).
+
+    ValueError where these have several hosts or none: registration refuses such a pairwise client.
+    """
+    hosts = sector_hosts(client)
+    if len(hosts) != 1:
+        raise ValueError("a pairwise client has one sector")
+    return hosts.pop()
+
+
+def sector_hosts(client: Client) -> set[str]:
+    """Return the hosts that the sector may be, in lower case: more than one where the client has to say which."""
+    stated = client.openid.sector_identifier_uri
+    uris = client.redirect_uris if stated is None else (stated,)  # OIDCC-8.1/sector
+    return {host for uri in uris if (host := urlsplit(uri).hostname)}
