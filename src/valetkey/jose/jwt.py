@@ -250,11 +250,11 @@ class Verifier:
             missing = min(self._required - claims.keys())
             raise ClaimMissing(f"The claim {missing!r} is missing.", missing)
         kind = self._kind
-        if claims.get("iss") != self.issuer:
+        if claims.get("iss") != self.issuer and ("iss" in claims or "iss" not in kind.may_lack):
             raise ClaimInvalid("The token is of another issuer.", "iss")  # RFC8725-3.8/issuer
         audience = claims.get("aud")
         if kind.has_audience and (type(audience) is not str or audience not in self._audiences):
-            self._judge_audiences(audience)
+            self._judge_audiences(claims)
         # Whole numbers of sensible size, as nearly all times are, take one comparison; all others the long way.
         exp, iat, latest = claims.get("exp"), claims.get("iat"), now + self.leeway
         if (
@@ -273,7 +273,10 @@ class Verifier:
             raise ClaimInvalid(f"The token has a claim that marks it as something else than {kind.name}.")
         kind.rule(claims)
 
-    def _judge_audiences(self, audience: object) -> None:
+    def _judge_audiences(self, claims: Mapping[str, object]) -> None:
+        audience = claims.get("aud")
+        if "aud" not in claims and "aud" in self._kind.may_lack:
+            return
         if (
             isinstance(audience, list)
             and all(isinstance(one, str) for one in audience)

@@ -26,7 +26,8 @@ class TokenKind(msgspec.Struct, frozen=True):
 
     `typ` is written when one is signed; `accepted` are the normalised header values with which one is believed,
     None standing for an absent one. A token with a claim of `forbidden` is one of another kind. `rule` judges the
-    types of `sub` and `jti`, and what else holds for the kind. A kind that is for whoever reads it has no audience.
+    types of `sub` and `jti`, and what else holds for the kind. A kind that is for whoever reads it has no audience;
+    `may_lack` says which of `iss` and `aud` are judged only where they are there.
     """
 
     name: str
@@ -36,6 +37,7 @@ class TokenKind(msgspec.Struct, frozen=True):
     forbidden: frozenset[str] = frozenset()
     rule: Rule = _texts
     has_audience: bool = True
+    may_lack: frozenset[str] = frozenset()
 
 
 def require_text(claims: Claims, name: str, longest: int = LONGEST_TEXT) -> str:
@@ -105,11 +107,17 @@ def _security_event(claims: Claims) -> None:
 
 
 def _request_object(claims: Claims) -> None:
-    _texts(claims)
     if require_text(claims, "client_id") != claims.get("iss"):
         raise ClaimInvalid("The issuer of a request object is its client.", "iss")
     if claims.get("sub") == claims["client_id"]:
         raise ClaimInvalid("A request object whose subject is the client could be taken for its assertion.", "sub")
+    _openid_request_object(claims)
+
+
+def _openid_request_object(claims: Claims) -> None:
+    _texts(claims)
+    if "client_id" in claims and require_text(claims, "client_id") != claims.get("iss", claims["client_id"]):
+        raise ClaimInvalid("The issuer of a request object is its client.", "iss")
     if "request" in claims or "request_uri" in claims:
         raise ClaimInvalid("A request object holds no other request object.", "request")
 
@@ -186,13 +194,28 @@ SECURITY_EVENT_TOKEN: Final = TokenKind(
     frozenset({"exp"}),
     _security_event,
 )
+# RFC9101-10.8: what was signed before the typ was named goes without it, so its claims must tell the kind.
+_REQUEST_TYPS: Final = _JWT_OR_ABSENT | {"oauth-authz-req+jwt"}
+_NEVER_ASKED: Final = frozenset(
+    {"events", "token_introspection", "htm", "htu", "code", "error", "auth_time", "at_hash"}
+)
 REQUEST_OBJECT: Final = TokenKind(
     "request object",
     "oauth-authz-req+jwt",
-    frozenset({"oauth-authz-req+jwt"}),
+    _REQUEST_TYPS,
     _TIMED | {"client_id"},
-    frozenset({"events", "token_introspection"}),
+    _NEVER_ASKED,
     _request_object,
+)
+OPENID_REQUEST_OBJECT: Final = TokenKind(
+    "request object of OpenID Connect",
+    "oauth-authz-req+jwt",
+    _REQUEST_TYPS,
+    frozenset(),
+    # Without a claim that it must bear, one with a subject could be an assertion or an ID Token.
+    _NEVER_ASKED | {"sub"},
+    _openid_request_object,
+    may_lack=frozenset({"iss", "aud"}),
 )
 AUTHORIZATION_RESPONSE: Final = TokenKind(
     "authorization response", "JWT", _JWT_OR_ABSENT, _TIMED, frozenset({"sub", "events"}), _authorization_response

@@ -216,3 +216,42 @@ def test_a_proof_is_never_signed_with_a_shared_secret() -> None:
 
 def test_what_is_signed_as_a_kind_names_it() -> None:
     assert jwt.peek(jwt.sign({}, KEY, typ=jwt.AT_JWT)).header["typ"] == "at+jwt"
+
+
+# covers: JWS-30
+@pytest.mark.parametrize("presented", PRESENTED, ids=lambda one: f"{one.name} {one.typ}")
+def test_what_is_no_request_object_is_not_taken_for_one_that_need_not_say_much(presented: Presented) -> None:
+    if presented.name == "request object":
+        _verify(kinds.OPENID_REQUEST_OBJECT)(presented.token())
+    else:
+        with pytest.raises(InvalidToken):
+            _verify(kinds.OPENID_REQUEST_OBJECT)(presented.token())
+
+
+@pytest.mark.parametrize("typ", ["oauth-authz-req+jwt", "JWT", None])
+def test_a_request_object_of_openid_connect_may_lack_what_it_is_judged_by_where_it_is_there(
+    typ: str | None,
+) -> None:
+    bare: dict[str, object] = dict.fromkeys(("iss", "aud", "exp", "iat", "client_id"))
+    believed = _verify(kinds.OPENID_REQUEST_OBJECT)
+    believed(Presented("request object", typ).token(**bare))
+    with pytest.raises(ClaimMissing):
+        _verify(kinds.REQUEST_OBJECT)(Presented("request object", typ).token(**bare))
+    faults: tuple[dict[str, object], ...] = (
+        {"iss": "other"},
+        {"iss": ""},
+        {"aud": "other"},
+        {"aud": []},
+        {"exp": NOW},
+        {"nbf": NOW + 100},
+        {"client_id": "other", "iss": NAME},
+        {"client_id": 7},
+        {"sub": NAME},
+        {"sub": "alice"},
+        {"jti": 7},
+        {"request": "e30.e30."},
+        {"request_uri": "https://one.example/r"},
+    )
+    for fault in faults:
+        with pytest.raises(ClaimInvalid if "exp" not in fault and "nbf" not in fault else InvalidToken):
+            believed(Presented("request object", typ).token(**(bare | fault)))
