@@ -62,6 +62,7 @@ from valetkey.authorization_server.decision import (
     GrantAuthorization,
     KeepRegistration,
     NotePairwiseToken,
+    PromoteSigningKey,
     PutClient,
     PutEndUser,
     PutResource,
@@ -76,8 +77,11 @@ from valetkey.authorization_server.decision import (
     RemoveEndUser,
     RemoveRegistrationToken,
     RemoveResource,
+    RemoveSigningKey,
     RemoveTrustedIssuer,
     ReplaceRegisteredClient,
+    ResealSecrets,
+    RetireSigningKey,
     RevokeAccessToken,
     RevokeAuthorization,
     RotateBrowserHandle,
@@ -90,7 +94,8 @@ from valetkey.authorization_server.decision import (
     WithdrawConsent,
 )
 from valetkey.authorization_server.device.codes import Polling
-from valetkey.authorization_server.model import Generations, PasswordHash
+from valetkey.authorization_server.key_changes import ResealedKey
+from valetkey.authorization_server.model import Generations, KeyState, PasswordHash
 from valetkey.authorization_server.openid_client import OpenIdMetadata
 from valetkey.authorization_server.revocation.logouts import AbandonLogout, ClaimLogout, CloseLogout
 from valetkey.authorization_server.revocation.statuses import (
@@ -156,7 +161,7 @@ CHANGES: tuple[Change, ...] = (
     ClaimLogout(SESSION.sid, CLIENT_ID, 1, later(24), later(90)),
     CloseLogout(SESSION.sid, CLIENT_ID),
     AbandonLogout(SECOND_SESSION.sid, CLIENT_ID, SUBJECT),
-    PutClient(replace(CLIENT, openid=OpenIdMetadata(backchannel_logout_uri="https://web.example/out"))),
+    PutClient(replace(CLIENT, openid=OpenIdMetadata())),
     RevokeAuthorization(AUTHORIZATION.authorization_id, later(9)),
     AddAccessToken(ACCESS_TOKEN),
     AddAccessToken(replace(ACCESS_TOKEN, expires_at=later(500))),
@@ -193,6 +198,15 @@ CHANGES: tuple[Change, ...] = (
     RemoveResource(RESOURCE.identifier),
     AddSigningKey(KEY),
     AddSigningKey(replace(KEY, kid="k2")),
+    AddSigningKey(replace(KEY, kid="k3", state=KeyState.ANNOUNCED)),
+    AddSigningKey(replace(KEY, kid="k4", state=KeyState.ANNOUNCED)),
+    PromoteSigningKey("k3", later(12)),
+    PromoteSigningKey("k4", later(13)),
+    RetireSigningKey(KEY.kid, later(14)),
+    RemoveSigningKey(KEY.kid, KeyState.RETIRED),
+    RemoveSigningKey("k3", KeyState.ACTIVE),
+    ResealSecrets(3, (ResealedKey(KEY.kid, b"anew"),), (replace(CLIENT, name="Sealed anew"),)),
+    ResealSecrets(4, (ResealedKey("k3", b"anew"),), ()),
     AddTenantSecret("salt", b"sealed"),
     AddTenantSecret("salt", b"another"),
     AddTenantSecret("other", b"sealed"),

@@ -34,10 +34,13 @@ from valetkey.authorization_server.decision import (
     FinishInteraction,
     GrantAuthorization,
     OpenBrowser,
+    PromoteSigningKey,
     PutEndUser,
     RedeemCode,
     RemoveClient,
     RemoveEndUser,
+    RemoveSigningKey,
+    RetireSigningKey,
     RevokeAuthorization,
     RotateBrowserHandle,
     RotateRefreshToken,
@@ -56,6 +59,9 @@ GRANT_AGAIN = GrantAuthorization(
     replace(CODE, digest=digest("again"), authorization_id=AuthorizationId("again")),
 )
 SIGN_IN_AGAIN = StartSession(replace(SESSION, sid=SessionId("again")))
+STANDING_KEY = replace(KEY, kid="standing", algorithm="RS256")
+NEXT_KEY = replace(KEY, kid="next", algorithm="Ed25519", state=KeyState.ANNOUNCED)
+KEYS = (AddSigningKey(STANDING_KEY), AddSigningKey(NEXT_KEY))
 
 ONCE: dict[str, Change] = {
     "RedeemCode": REDEEM,
@@ -68,6 +74,9 @@ ONCE: dict[str, Change] = {
     "GrantAuthorization": GRANT_AGAIN,
     "StartSession": SIGN_IN_AGAIN,
     "AddSigningKey": AddSigningKey(KEY),
+    "RemoveSigningKey": RemoveSigningKey(STANDING_KEY.kid, KeyState.ACTIVE),
+    "RetireSigningKey": RetireSigningKey(STANDING_KEY.kid, NOW),
+    "PromoteSigningKey": PromoteSigningKey(NEXT_KEY.kid, NOW),
     "AddTenantSecret": AddTenantSecret("pairwise salt", b"sealed"),
 }
 
@@ -76,7 +85,7 @@ ONCE: dict[str, Change] = {
 @pytest.mark.parametrize("name", ONCE)
 async def test_a_change_that_must_win_wins_once(stores: Stores, name: str) -> None:
     # covers: COD-01, REF-02
-    assert await stores.commit(WORLD)
+    assert await stores.commit([*WORLD, *KEYS])
     assert await stores.commit([ONCE[name]])
     assert not await stores.commit([ONCE[name]])
 
@@ -84,7 +93,7 @@ async def test_a_change_that_must_win_wins_once(stores: Stores, name: str) -> No
 @pytest.mark.parametrize("place", ["before", "after"])
 @pytest.mark.parametrize("name", ONCE)
 async def test_a_lost_change_undoes_what_was_committed_with_it(stores: Stores, name: str, place: str) -> None:
-    assert await stores.commit([*WORLD, ONCE[name]])
+    assert await stores.commit([*WORLD, *KEYS, ONCE[name]])
     sibling = OpenBrowser(SIBLING)
     together = [sibling, ONCE[name]] if place == "before" else [ONCE[name], sibling]
     assert not await stores.commit(together)

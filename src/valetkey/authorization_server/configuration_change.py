@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from valetkey.authorization_server.model import Client, EndUser, PasswordHash, Resource, SigningKey, Tenant
+from valetkey.authorization_server.model import Client, EndUser, PasswordHash, Resource, Tenant
 from valetkey.oauth.types import ClientId, NumericDate, Subject
 
 
@@ -76,13 +76,6 @@ class RemoveResource:
 
 
 @dataclass(frozen=True, slots=True)
-class AddSigningKey:
-    """Adds a signing key; wins while the tenant has no other ACTIVE key of its algorithm."""
-
-    key: SigningKey
-
-
-@dataclass(frozen=True, slots=True)
 class BumpGeneration:
     """Moves a counter on: `kind` is server, tenant, client or subject; `name` its id, "" for the first two."""
 
@@ -106,7 +99,6 @@ ConfigurationChange = (
     | RemoveEndUser
     | PutResource
     | RemoveResource
-    | AddSigningKey
     | BumpGeneration
     | SetProvisioningRevision
 )

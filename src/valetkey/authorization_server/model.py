@@ -77,16 +77,19 @@ BrowserId = NewType("BrowserId", str)
 
 
 class KeyState(StrEnum):
-    """Where a signing key stands: announced before use, retired after the last token it signed."""
+    """Where a key stands: announced before its first use, retired after its last."""
 
     ANNOUNCED = "announced"
+    """Published, and not used yet."""
     ACTIVE = "active"
+    """The one of its algorithm that is used."""
     RETIRED = "retired"
+    """Not used any more, and kept for what is left of its work."""
 
 
 @dataclass(frozen=True, slots=True)
 class SigningKey:
-    """A key of a tenant; the private part is sealed under the key-encryption key."""
+    """A key of a tenant, for signatures or for encryption to us; the private part is sealed."""
 
     kid: str
     algorithm: str
@@ -95,6 +98,14 @@ class SigningKey:
     sealed_private_jwk: bytes = field(repr=False)
     state: KeyState
     created_at: NumericDate
+    activated_at: NumericDate | None = None
+    """None until it is active, and where its version did not note it: it was then active from the beginning."""
+    retired_at: NumericDate | None = None
+
+    @property
+    def used_since(self) -> NumericDate:
+        """When it was used first."""
+        return self.created_at if self.activated_at is None else self.activated_at
 
 
 @dataclass(frozen=True, slots=True)

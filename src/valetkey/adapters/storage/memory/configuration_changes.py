@@ -5,7 +5,6 @@ from typing import assert_never
 
 from valetkey.adapters.storage.memory.state import WHOLE_SERVER, State
 from valetkey.authorization_server.decision import (
-    AddSigningKey,
     BumpGeneration,
     ChangePassword,
     PutClient,
@@ -17,7 +16,7 @@ from valetkey.authorization_server.decision import (
     RemoveResource,
     SetProvisioningRevision,
 )
-from valetkey.authorization_server.model import Client, EndUser, KeyState, SigningKey, normalised_username
+from valetkey.authorization_server.model import Client, EndUser, normalised_username
 from valetkey.oauth.types import ClientId, Subject, TenantId
 
 ConfigurationChange = (
@@ -29,7 +28,6 @@ ConfigurationChange = (
     | RemoveEndUser
     | PutResource
     | RemoveResource
-    | AddSigningKey
     | BumpGeneration
     | SetProvisioningRevision
 )
@@ -63,7 +61,6 @@ def _apply(  # noqa: C901 - a case for each member
     | RemoveEndUser
     | PutResource
     | RemoveResource
-    | AddSigningKey
     | BumpGeneration
     | SetProvisioningRevision,
 ) -> bool:
@@ -82,8 +79,6 @@ def _apply(  # noqa: C901 - a case for each member
             state.resources.put(tenant, resource.identifier, resource)
         case RemoveResource(identifier):
             state.resources.remove(tenant, identifier)
-        case AddSigningKey(key):
-            return _add_signing_key(state, tenant, key)
         case BumpGeneration(kind, name):
             _bump(state, tenant, kind, name)
         case SetProvisioningRevision(revision):
@@ -157,12 +152,3 @@ def _remove_end_user(state: State, tenant: TenantId, subject: Subject) -> None:
     for known, _ in state.known_browsers.of(tenant):
         if known[1] == subject:
             state.known_browsers.remove(tenant, known)
-
-
-def _add_signing_key(state: State, tenant: TenantId, key: SigningKey) -> bool:
-    for kid, other in state.signing_keys.of(tenant):
-        rivals = key.state is other.state is KeyState.ACTIVE and key.algorithm == other.algorithm
-        if kid == key.kid or rivals:
-            return False
-    state.signing_keys.put(tenant, key.kid, key)
-    return True

@@ -10,7 +10,6 @@ from valetkey.adapters.storage.sql.documents import (
 )
 from valetkey.adapters.storage.sql.step import Step
 from valetkey.authorization_server.decision import (
-    AddSigningKey,
     BumpGeneration,
     ChangePassword,
     PutClient,
@@ -22,7 +21,7 @@ from valetkey.authorization_server.decision import (
     RemoveResource,
     SetProvisioningRevision,
 )
-from valetkey.authorization_server.model import Client, EndUser, SigningKey, normalised_email, normalised_username
+from valetkey.authorization_server.model import Client, EndUser, normalised_email, normalised_username
 from valetkey.oauth.types import TenantId
 
 ConfigurationChange = (
@@ -34,7 +33,6 @@ ConfigurationChange = (
     | RemoveEndUser
     | PutResource
     | RemoveResource
-    | AddSigningKey
     | BumpGeneration
     | SetProvisioningRevision
 )
@@ -108,15 +106,6 @@ INSERT INTO resources (tenant, identifier, document) VALUES ($1, $2, $3)
 ON CONFLICT (tenant, identifier) DO UPDATE SET document = excluded.document
 """
 _REMOVE_RESOURCE = "DELETE FROM resources WHERE tenant = $1 AND identifier = $2"
-_ADD_SIGNING_KEY = """
-INSERT INTO signing_keys (tenant, kid, algorithm, public_jwk, sealed_private_jwk, state, created_at)
-SELECT $1, $2, $3, $4, $5, $6, $7 WHERE $6 <> 'active' OR NOT EXISTS (
-    SELECT 1 FROM signing_keys AS other
-    WHERE other.tenant = $1 AND other.algorithm = $3 AND other.state = 'active'
-)
-ON CONFLICT (tenant, kid) DO NOTHING
-RETURNING 1
-"""
 _SET_REVISION = """
 INSERT INTO provisionings (tenant, revision) VALUES ($1, $2)
 ON CONFLICT (tenant) DO UPDATE SET revision = excluded.revision WHERE provisionings.revision <= excluded.revision
@@ -136,7 +125,7 @@ def steps(tenant: TenantId, change: ConfigurationChange) -> tuple[Step, ...]:
             return (*_of_tenant(tenant, change), Step(TOUCH, (tenant,)))
 
 
-def _of_tenant(  # noqa: C901 - a case for each member
+def _of_tenant(
     tenant: TenantId,
     change: PutClient
     | RemoveClient
@@ -145,7 +134,6 @@ def _of_tenant(  # noqa: C901 - a case for each member
     | RemoveEndUser
     | PutResource
     | RemoveResource
-    | AddSigningKey
     | BumpGeneration
     | SetProvisioningRevision,
 ) -> tuple[Step, ...]:
@@ -173,8 +161,6 @@ def _of_tenant(  # noqa: C901 - a case for each member
             return (Step(_PUT_RESOURCE, (tenant, resource.identifier, resource_document(resource))),)
         case RemoveResource(identifier):
             return (Step(_REMOVE_RESOURCE, (tenant, identifier)),)
-        case AddSigningKey(key):
-            return (_add_signing_key(tenant, key),)
         case BumpGeneration(kind, name):
             return (Step(_BUMP, (tenant, kind, name)),)
         case SetProvisioningRevision(revision):
@@ -228,19 +214,3 @@ def _email(tenant: TenantId, end_user: EndUser) -> Step:
     if end_user.email is None:
         return Step(_REMOVE_EMAIL, key)
     return Step(_PUT_EMAIL, (*key, normalised_email(end_user.email)))
-
-
-def _add_signing_key(tenant: TenantId, key: SigningKey) -> Step:
-    return Step(
-        _ADD_SIGNING_KEY,
-        (
-            tenant,
-            key.kid,
-            key.algorithm,
-            key.public_jwk,
-            key.sealed_private_jwk,
-            key.state,
-            key.created_at,
-        ),
-        must_win=True,
-    )

@@ -27,7 +27,7 @@ _INTERACTION = (
     "digest, browser_id, client_id, parameters, created_at, expires_at, version, sid, authenticated_at, "
     "answer, finished_at"
 )
-_SIGNING_KEY = "kid, algorithm, public_jwk, sealed_private_jwk, state, created_at"
+_SIGNING_KEY = "kid, algorithm, public_jwk, sealed_private_jwk, state, created_at, activated_at, retired_at"
 
 CONFIGURATION_VERSION = "SELECT version FROM configurations WHERE tenant = $1"
 # A NULL name finds no counter, which counts 0.

@@ -176,7 +176,7 @@ def consents(subject: Subject, rows: Iterable[Record]) -> tuple[Consent, ...]:
 
 def signing_key(row: Record) -> SigningKey:
     """A row of LIST_SIGNING_KEYS."""
-    return SigningKey(row[0], row[1], row[2], row[3], KeyState(row[4]), row[5])
+    return SigningKey(row[0], row[1], row[2], row[3], KeyState(row[4]), row[5], row[6], row[7])
 
 
 def confirmation_of(value: Confirmation | None) -> tuple[str | None, str | None]:
