@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from valetkey.authorization_server.ports import Stores, Tenants
+    from valetkey.authorization_server.revocation.logouts import DueLogout
     from valetkey.oauth.types import NumericDate, TenantId
 
 
@@ -19,6 +22,10 @@ class Storage(Protocol):
 
     def stores(self, tenant_id: TenantId) -> Stores:
         """Return the stores of one tenant; they are kept, so a name out of a request is looked up first."""
+        ...
+
+    async def due_logouts(self, now: NumericDate, most_of_one: int, limit: int) -> Sequence[DueLogout]:
+        """Return at most `limit` of all tenants that are due, and at most `most_of_one` of each client."""
         ...
 
     async def purge(self, now: NumericDate, limit: int) -> bool:
