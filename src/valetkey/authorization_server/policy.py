@@ -87,6 +87,15 @@ class ClientUrlRule(StrEnum):
     """The URL of a document in which the client introduces itself."""
 
 
+class RequestObjectRule(StrEnum):
+    """Which parameters count of a request that brings a request object."""
+
+    ALONE = "alone"
+    """Those of the object, which says from whom and for whom it is, and until when (RFC 9101, 6.3)."""
+    SUPERSEDES = "supersedes"
+    """Those beside it too, where the object does not have them (OpenID Connect Core, 6.1)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """One named set of rules; all lifetimes are seconds."""
@@ -104,6 +113,7 @@ class Policy:
         }
     )
     response_types: frozenset[str] = frozenset({"code"})
+    response_modes: frozenset[str] = frozenset({"query"})
     assertion_audience: AssertionAudience = AssertionAudience.ISSUER
     assertion_lifetime: Seconds = Seconds(300)
     unknown_scope: UnknownScopeRule = UnknownScopeRule.REFUSED
@@ -112,6 +122,9 @@ class Policy:
     session_binding: SessionBinding = SessionBinding.BOUND_UNLESS_OFFLINE
     introspection: IntrospectionRule = IntrospectionRule.AUDIENCE_OR_OWN
     client_urls: ClientUrlRule = ClientUrlRule.UNKNOWN
+    request_objects: RequestObjectRule = RequestObjectRule.ALONE
+    request_object_lifetime: Seconds = Seconds(86_400)
+    """For how long at most a request object is good that is used once (`jti`)."""
     registration: RegistrationMode = RegistrationMode.CLOSED
     """Who may register clients, where the tenant does not say (RFC 7591)."""
     untrusted_redirect: UntrustedRedirectRule = UntrustedRedirectRule.PAGE
@@ -143,10 +156,15 @@ OPENID: Final = replace(
     OAUTH_2_1,
     name="OPENID",
     pkce=PkceRule.OPTIONAL_FOR_CONFIDENTIAL,
+    grant_types=OAUTH_2_1.grant_types | {IMPLICIT},
+    response_types=OAUTH_2_1.response_types
+    | {"id_token", "id_token token", "code id_token", "code token", "code id_token token"},
+    response_modes=OAUTH_2_1.response_modes | {"fragment", "form_post"},
     assertion_audience=AssertionAudience.ISSUER_OR_TOKEN_ENDPOINT,
     unknown_scope=UnknownScopeRule.IGNORED,
     redirect_uri_repetition=RedirectUriRepetition.REQUIRED_IF_SENT,
     untrusted_redirect=UntrustedRedirectRule.AUTOMATIC,
+    request_objects=RequestObjectRule.SUPERSEDES,
 )
 MCP: Final = replace(
     OAUTH_2_1,
@@ -161,6 +179,7 @@ LEGACY: Final = replace(
     name="LEGACY",
     grant_types=OAUTH_2_1.grant_types | {IMPLICIT, GrantType("password")},
     response_types=OAUTH_2_1.response_types | {"token"},
+    response_modes=OAUTH_2_1.response_modes | {"fragment"},
 )
 """For clients that cannot be changed yet: what OAuth 2.1 removed, and nothing else of it is loosened."""
 

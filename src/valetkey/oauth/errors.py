@@ -30,6 +30,8 @@ class ErrorCode(StrEnum):
     ACCOUNT_SELECTION_REQUIRED = "account_selection_required"
     REQUEST_NOT_SUPPORTED = "request_not_supported"
     REQUEST_URI_NOT_SUPPORTED = "request_uri_not_supported"
+    INVALID_REQUEST_OBJECT = "invalid_request_object"
+    INVALID_REQUEST_URI = "invalid_request_uri"
     REGISTRATION_NOT_SUPPORTED = "registration_not_supported"
     INVALID_TOKEN = "invalid_token"  # noqa: S105 - a registered code
     INSUFFICIENT_SCOPE = "insufficient_scope"
@@ -71,6 +73,8 @@ ERRORS: Final[dict[ErrorCode, ErrorRow]] = {
     ErrorCode.ACCOUNT_SELECTION_REQUIRED: _FRONT,
     ErrorCode.REQUEST_NOT_SUPPORTED: _FRONT,
     ErrorCode.REQUEST_URI_NOT_SUPPORTED: _FRONT,
+    ErrorCode.INVALID_REQUEST_OBJECT: _FRONT,
+    ErrorCode.INVALID_REQUEST_URI: _FRONT,
     ErrorCode.REGISTRATION_NOT_SUPPORTED: _FRONT,
     ErrorCode.INVALID_TOKEN: ErrorRow(401, redirectable=False),
     ErrorCode.INSUFFICIENT_SCOPE: ErrorRow(403, redirectable=False),
