@@ -143,6 +143,7 @@ class TenantServers:
             published_statuses=PublishedStatusLists(issuer, stores, signer),
             event_feed=feed,
             passwords=self.passwords,
+            outbound=self.outbound,
             remote_keys=self._remote_keys,
             client_documents=self._client_documents,
             sealed_secrets=SealedClientSecrets(self._sealer, tenant.tenant_id),

@@ -519,6 +519,7 @@ async def build_house(
         event_feed=PublishedEvents(issuer, stores.security_events, signer, clock),
         passwords=Argon2Passwords(1),
         client_documents=FetchedDocuments(outside),
+        outbound=outside,
         remote_keys=FetchedKeys(outside, log, clock=lambda: clock.now),
         sealed_secrets=SealedClientSecrets(_SEALER, tenant_id),
         pairwise_salt=SealedPairwiseSalt(stores, tenant_id, _SEALER, clock),

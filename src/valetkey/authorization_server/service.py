@@ -13,6 +13,7 @@ from valetkey.authorization_server.ports import (
     ClientDocuments,
     EventLog,
     FreshSource,
+    OutboundFetch,
     PasswordHasher,
     RemoteKeys,
     SealedSecrets,
@@ -52,6 +53,7 @@ class AuthorizationServer:
     published_statuses: StatusPublication
     event_feed: EventFeed
     passwords: PasswordHasher
+    outbound: OutboundFetch
     remote_keys: RemoteKeys
     client_documents: ClientDocuments
     sealed_secrets: SealedSecrets

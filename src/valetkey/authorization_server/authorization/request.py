@@ -62,6 +62,10 @@ class VerifiedAuthorizationRequest:
     """As sent, to be stored while the end-user is asked."""
     artefacts: frozenset[Artefact] = frozenset({Artefact.CODE})
     mode: ResponseMode = ResponseMode.QUERY
+    acr_values: tuple[str, ...] = ()
+    """The classes of authentication that it would rather have, the best first (OpenID Connect Core, 3.1.2.1)."""
+    claims_locales: tuple[str, ...] = ()
+    """The languages that it would rather have claims in, the best first (BCP 47)."""
 
 
 class PageRefusal(Exception):
