@@ -31,6 +31,7 @@ from valetkey.client.exchange import Party, TokenResponse, token_post
 from valetkey.client.flow import OutgoingRequest, TokenStore
 from valetkey.client.id_token import verify_id_token
 from valetkey.client.introspection import Introspected
+from valetkey.client.logout_token import EndedSessions, LogoutReceiver, MemorySeenTokens, SeenTokens
 from valetkey.client.revocation import Kind
 from valetkey.client.signed_in import SignedIn
 from valetkey.client.token_exchange import Exchange, TokenType
@@ -59,13 +60,16 @@ __all__ = [
     "CodeFlow",
     "Credentials",
     "DeviceAuthorization",
+    "EndedSessions",
     "Exchange",
     "FileTokenStore",
     "FlowError",
     "Introspected",
     "KeptTokens",
     "Kind",
+    "LogoutReceiver",
     "MachineTokens",
+    "MemorySeenTokens",
     "MemoryTokenStore",
     "NoAuthentication",
     "OAuthClient",
@@ -74,6 +78,7 @@ __all__ = [
     "PrivateKeyJwt",
     "Registration",
     "ResponseRejected",
+    "SeenTokens",
     "Server",
     "ServerRefused",
     "ServerUnreachable",
