@@ -44,6 +44,7 @@ from valetkey.authorization_server.model import (
     Tenant,
 )
 from valetkey.authorization_server.openid_client import OpenIdMetadata, SubjectType
+from valetkey.authorization_server.second_factor import OneTimeCodeFactor
 from valetkey.authorization_server.self_registration.changes import RegistrationToken
 from valetkey.authorization_server.trusted_issuer import SubjectMatch, TrustedIssuer
 from valetkey.oauth.types import (
@@ -87,6 +88,7 @@ END_USER = EndUser(
     roles=frozenset({"admin", "auditor"}),
     claims={"locale": "de", "address": {"country": "DE"}, "zoneinfo": "Europe/Berlin"},
 )
+FACTOR = OneTimeCodeFactor("factor-1", SUBJECT, b"sealed\x00", NOW)
 CLIENT = Client(
     client_id=CLIENT_ID,
     name="Demo",

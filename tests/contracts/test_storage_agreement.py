@@ -21,6 +21,7 @@ from contracts.stored_values import (
     CONSENT,
     DEVICE_CODE,
     END_USER,
+    FACTOR,
     GRANT,
     INTERACTION,
     KEPT,
@@ -95,7 +96,7 @@ from valetkey.authorization_server.decision import (
 )
 from valetkey.authorization_server.device.codes import Polling
 from valetkey.authorization_server.key_changes import ResealedKey
-from valetkey.authorization_server.model import Generations, KeyState, PasswordHash
+from valetkey.authorization_server.model import AccountChoice, Generations, KeyState, PasswordHash
 from valetkey.authorization_server.openid_client import OpenIdMetadata
 from valetkey.authorization_server.revocation.logouts import AbandonLogout, ClaimLogout, CloseLogout
 from valetkey.authorization_server.revocation.statuses import (
@@ -106,6 +107,13 @@ from valetkey.authorization_server.revocation.statuses import (
     RevokeStatus,
     StatusBlock,
     StatusListId,
+)
+from valetkey.authorization_server.second_factor import (
+    BeginFactor,
+    ConfirmFactor,
+    RemoveFactor,
+    StepUpSession,
+    UseOneTimeCode,
 )
 from valetkey.authorization_server.trusted_issuer import SubjectMatch
 from valetkey.oauth.types import AuthorizationId, ClientId, Scope, Seconds, SessionId, Subject, TenantId
@@ -155,6 +163,15 @@ CHANGES: tuple[Change, ...] = (
     RotateBrowserHandle(digest("new"), BROWSER.handle_digest),
     GrantAuthorization(SECOND, replace(CODE, digest=digest("second"), authorization_id=SECOND.authorization_id)),
     StartSession(SECOND_SESSION),
+    BeginFactor(FACTOR),
+    BeginFactor(replace(FACTOR, factor_id="factor-2", created_at=later(1))),
+    ConfirmFactor(SUBJECT, FACTOR.factor_id, 60, later(2)),
+    UseOneTimeCode(SUBJECT, FACTOR.factor_id, 61),
+    UseOneTimeCode(SUBJECT, FACTOR.factor_id, 60),
+    RemoveFactor(SUBJECT, "factor-2"),
+    StepUpSession(SESSION.sid, replace(AUTHENTICATION, auth_time=later(2), acr="urn:example:acr:two"), later(2)),
+    StepUpSession(SECOND_SESSION.sid, AUTHENTICATION, later(4)),
+    AdvanceInteraction(replace(INTERACTION, version=1, account_choice=AccountChoice.ANOTHER)),
     TouchSession(SESSION.sid, later(7)),
     EndSession(SESSION.sid, later(8)),
     ClaimLogout(SESSION.sid, CLIENT_ID, 0, later(9), later(24)),
@@ -260,6 +277,8 @@ async def everything(storage: Storage, tenant: TenantId) -> list[object]:
         list(await stores.trusted_issuers.list()),
         await stores.end_users.generations(SUBJECT),
         [await stores.browsers.find(handle) for handle in (BROWSER.handle_digest, digest("new"))],
+        await stores.second_factors.find(SUBJECT),
+        list(await stores.second_factors.list()),
         await stores.browsers.sessions(BROWSER.browser_id),
         await stores.browsers.sessions_of(SUBJECT),
         [await stores.browsers.session(sid) for sid in (SESSION.sid, SECOND_SESSION.sid)],

@@ -57,6 +57,13 @@ from valetkey.authorization_server.device.codes import (
 )
 from valetkey.authorization_server.revocation.logouts import AbandonLogout, ClaimLogout, CloseLogout
 from valetkey.authorization_server.revocation.statuses import StatusChange
+from valetkey.authorization_server.second_factor import (
+    BeginFactor,
+    ConfirmFactor,
+    RemoveFactor,
+    StepUpSession,
+    UseOneTimeCode,
+)
 from valetkey.authorization_server.self_registration.changes import (
     AddRegistrationToken,
     ForgetConsents,
@@ -92,7 +99,10 @@ class AuditEvent(StrEnum):
     AUTHORIZATION_REVOKED = "authorization.revoked"
     ACCESS_TOKEN_REVOKED = "access_token.revoked"  # noqa: S105 - an event
     SESSION_STARTED = "session.started"
+    SESSION_STEPPED_UP = "session.stepped_up"
     SESSION_ENDED = "session.ended"
+    SECOND_FACTOR_ADDED = "second_factor.added"
+    SECOND_FACTOR_REMOVED = "second_factor.removed"
     LOGOUT_ABANDONED = "logout.abandoned"
     """A client was never reached to be told that a session ended."""
     CONSENT_GIVEN = "consent.given"
@@ -227,6 +237,9 @@ _Unremarked = (
     | OpenBrowser
     | RotateBrowserHandle
     | TouchSession
+    # A factor counts, and is told, once it is confirmed; of a code, what was proven by it is told.
+    | BeginFactor
+    | UseOneTimeCode
     | AddDeviceCode
     # What is granted beside it tells more.
     | ApproveDeviceCode
@@ -283,6 +296,13 @@ def _entry_of(change: Change) -> AuditEntry:
 
 def _of_registration(change: Change) -> AuditEntry:
     match change:
+        case ConfirmFactor(subject):
+            return AuditEntry(AuditEvent.SECOND_FACTOR_ADDED, subject)
+        case RemoveFactor(subject):
+            return AuditEntry(AuditEvent.SECOND_FACTOR_REMOVED, subject)
+        case StepUpSession(sid, proven):
+            detail: dict[str, str | int | bool] = {"amr": " ".join(proven.amr), "acr": proven.acr}
+            return AuditEntry(AuditEvent.SESSION_STEPPED_UP, sid=sid, detail=detail)
         case RegisterClient(client):
             return AuditEntry(AuditEvent.CLIENT_REGISTERED, client_id=client.client_id)
         case ReplaceRegisteredClient(client):

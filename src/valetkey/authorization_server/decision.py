@@ -53,6 +53,7 @@ from valetkey.authorization_server.model import (
 )
 from valetkey.authorization_server.revocation.logouts import LogoutChange
 from valetkey.authorization_server.revocation.statuses import StatusChange
+from valetkey.authorization_server.second_factor import SecondFactorChange
 from valetkey.authorization_server.self_registration.changes import (
     AddRegistrationToken,
     ForgetConsents,
@@ -317,6 +318,7 @@ Change = (
     | ConfigurationChange
     | KeyChange
     | RegistrationChange
+    | SecondFactorChange
     | TrustedIssuerChange
     | TenantSecretChange
 )

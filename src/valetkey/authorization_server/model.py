@@ -35,6 +35,7 @@ from valetkey.oauth.types import (
 
 __all__ = [
     "AccessTokenFormat",
+    "AccountChoice",
     "ApplicationType",
     "Authentication",
     "AuthenticationMethod",
@@ -180,6 +181,15 @@ class ConsentAnswer(StrEnum):
     DENIED = "denied"
 
 
+class AccountChoice(StrEnum):
+    """Which account an end-user wants to go on with, as long as it is none that is signed in."""
+
+    ASKED = "asked"
+    """They want to choose among those that are signed in."""
+    ANOTHER = "another"
+    """They want to sign in with another one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Interaction:
     """An authorization request that waits for its end-user: stored state, decided by the authorization endpoint.
@@ -196,12 +206,14 @@ class Interaction:
     version: int = 0
     """Counts answers: `AdvanceInteraction` wins only on the version it read."""
     sid: SessionId | None = None
-    """The session in which its end-user signed in or answered."""
+    """The session that its end-user chose, or in which they signed in or answered."""
     authenticated_at: NumericDate | None = None
     """When its end-user signed in for this very request (prompt=login, max_age)."""
     answer: ConsentAnswer | None = None
     """Given by the end-user of `sid`; void when another one signs in."""
     finished_at: NumericDate | None = None
+    account_choice: AccountChoice | None = None
+    """What they said of accounts; None once `sid` says it all."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         StatusListId,
         StoredStatusList,
     )
+    from valetkey.authorization_server.second_factor import SecondFactors
     from valetkey.authorization_server.self_registration.changes import RegistrationToken, RegistrationUse
     from valetkey.authorization_server.tenant_secrets import TenantSecrets
     from valetkey.authorization_server.trusted_issuer import TrustedIssuers
@@ -234,6 +235,8 @@ class Stores(Protocol):
     @property
     def end_users(self) -> EndUsers: ...
     @property
+    def second_factors(self) -> SecondFactors: ...
+    @property
     def browsers(self) -> Browsers: ...
     @property
     def interactions(self) -> Interactions: ...
@@ -303,8 +306,13 @@ class Signer(Protocol):
         """Return the compact JWS; raises `Unavailable` when no active key has the algorithm."""
         ...
 
-    async def encrypt(self, signed: str, recipient: Jwk, *, typ: str, encryption: str) -> str:
-        """Return the compact JWE of a signed JWT for the owner of `recipient` (RFC 7519, 11.2)."""
+    async def encrypt(
+        self, text: str, recipient: Jwk, *, typ: str, encryption: str, content_type: str | None = "JWT"
+    ) -> str:
+        """Return the compact JWE of a text for the owner of `recipient`; of a signed JWT unless `content_type` is None.
+
+        (RFC 7519, 11.2.) Raises `valetkey.jose.ConfigurationError` where nothing can be encrypted with that key.
+        """
         ...
 
     async def public_keys(self) -> JwkSet:

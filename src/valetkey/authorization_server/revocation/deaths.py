@@ -43,6 +43,7 @@ from valetkey.authorization_server.device.codes import DeviceChange
 from valetkey.authorization_server.key_changes import KeyChange
 from valetkey.authorization_server.revocation.logouts import LogoutChange
 from valetkey.authorization_server.revocation.statuses import StatusChange
+from valetkey.authorization_server.second_factor import SecondFactorChange
 from valetkey.authorization_server.self_registration.changes import RegistrationChange
 from valetkey.authorization_server.tenant_secrets import TenantSecretChange
 from valetkey.authorization_server.trusted_issuer import TrustedIssuerChange
@@ -124,6 +125,8 @@ _Harmless = (
     | AddAccessToken
     | DeviceChange
     | RegistrationChange
+    # What was granted keeps what it says of its authentication.
+    | SecondFactorChange
     | LogoutChange
     # A place in a list is marked beside RevokeAccessToken, which tells of the token.
     | StatusChange

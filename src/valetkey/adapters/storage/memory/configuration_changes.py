@@ -149,6 +149,7 @@ def _remove_end_user(state: State, tenant: TenantId, subject: Subject) -> None:
     for authorization_id, authorization in state.authorizations.of(tenant):
         if authorization.subject == subject:
             state.authorizations.remove(tenant, authorization_id)
+    state.second_factors.remove(tenant, subject)
     for known, _ in state.known_browsers.of(tenant):
         if known[1] == subject:
             state.known_browsers.remove(tenant, known)

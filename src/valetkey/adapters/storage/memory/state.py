@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from valetkey.authorization_server.revocation.events import StoredSecurityEvent
     from valetkey.authorization_server.revocation.logouts import DueLogout
     from valetkey.authorization_server.revocation.statuses import OpenStatusList, StatusBlock, StatusListId
+    from valetkey.authorization_server.second_factor import OneTimeCodeFactor
     from valetkey.authorization_server.self_registration.changes import RegistrationToken, RegistrationUse
     from valetkey.authorization_server.trusted_issuer import TrustedIssuer
 
@@ -104,6 +105,7 @@ class State:
         self.pairwise_tokens: Table[tuple[Subject, AuthorizationId], NumericDate] = Table(undo)
         self.signing_keys: Table[str, SigningKey] = Table(undo)
         self.end_users: Table[Subject, EndUser] = Table(undo)
+        self.second_factors: Table[Subject, OneTimeCodeFactor] = Table(undo)
         self.browsers: Table[BrowserId, Browser] = Table(undo)
         self.known_browsers: Table[tuple[BrowserId, Subject], None] = Table(undo)
         self.sessions: Table[SessionId, Session] = Table(undo)

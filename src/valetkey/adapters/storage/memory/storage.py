@@ -10,6 +10,7 @@ from valetkey.adapters.storage.memory import (
     key_changes,
     logouts,
     registrations,
+    second_factors,
     security_events,
     sign_in_changes,
     status_changes,
@@ -21,6 +22,7 @@ from valetkey.adapters.storage.memory.audit_records import MemoryAuditTrail
 from valetkey.adapters.storage.memory.device_changes import MemoryDeviceCodes
 from valetkey.adapters.storage.memory.purge import purge
 from valetkey.adapters.storage.memory.registrations import MemoryRegistrations
+from valetkey.adapters.storage.memory.second_factors import MemorySecondFactors
 from valetkey.adapters.storage.memory.security_events import MemorySecurityEvents
 from valetkey.adapters.storage.memory.sign_in_changes import SignInChange
 from valetkey.adapters.storage.memory.state import State
@@ -51,6 +53,7 @@ from valetkey.authorization_server.key_changes import KeyChange
 from valetkey.authorization_server.revocation.deaths import deaths_of, kills
 from valetkey.authorization_server.revocation.logouts import DueLogout, LogoutChange
 from valetkey.authorization_server.revocation.statuses import StatusChange
+from valetkey.authorization_server.second_factor import SecondFactorChange
 from valetkey.authorization_server.self_registration.changes import RegistrationChange
 from valetkey.authorization_server.tenant_secrets import TenantSecretChange
 from valetkey.authorization_server.trusted_issuer import TrustedIssuerChange
@@ -70,6 +73,7 @@ class MemoryStores:
     tenant_secrets: MemoryTenantSecrets
     signing_keys: MemorySigningKeys
     end_users: MemoryEndUsers
+    second_factors: MemorySecondFactors
     browsers: MemoryBrowsers
     interactions: MemoryInteractions
     consents: MemoryConsents
@@ -147,7 +151,7 @@ def _apply(state: State, tenant: TenantId, change: Change) -> bool:
     return won
 
 
-def _make(state: State, tenant: TenantId, change: Change) -> bool:
+def _make(state: State, tenant: TenantId, change: Change) -> bool:  # noqa: C901 - a line for each room
     if isinstance(change, TokenChange):
         return token_changes.apply(state, tenant, change)
     if isinstance(change, SignInChange):
@@ -160,6 +164,8 @@ def _make(state: State, tenant: TenantId, change: Change) -> bool:
         return logouts.apply(state, tenant, change)
     if isinstance(change, RegistrationChange):
         return registrations.apply(state, tenant, change)
+    if isinstance(change, SecondFactorChange):
+        return second_factors.apply(state, tenant, change)
     if isinstance(change, TrustedIssuerChange):
         return trusted_issuers.apply(state, tenant, change)
     if isinstance(change, TenantSecretChange):
@@ -180,6 +186,7 @@ def _stores(state: State, tenant: TenantId) -> MemoryStores:
         MemoryTenantSecrets(state, tenant),
         MemorySigningKeys(state, tenant),
         MemoryEndUsers(state, tenant),
+        MemorySecondFactors(state, tenant),
         MemoryBrowsers(state, tenant),
         MemoryInteractions(state, tenant),
         MemoryConsents(state, tenant),

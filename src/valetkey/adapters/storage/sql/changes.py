@@ -9,6 +9,7 @@ from valetkey.adapters.storage.sql import (
     key_changes,
     logouts,
     registration_changes,
+    second_factors,
     security_events,
     sign_in_changes,
     status_changes,
@@ -26,6 +27,7 @@ from valetkey.authorization_server.key_changes import KeyChange
 from valetkey.authorization_server.revocation.deaths import deaths_of
 from valetkey.authorization_server.revocation.logouts import LogoutChange
 from valetkey.authorization_server.revocation.statuses import StatusChange
+from valetkey.authorization_server.second_factor import SecondFactorChange
 from valetkey.authorization_server.self_registration.changes import RegistrationChange
 from valetkey.authorization_server.tenant_secrets import TenantSecretChange
 from valetkey.authorization_server.trusted_issuer import TrustedIssuerChange
@@ -58,7 +60,7 @@ def _told(tenant: TenantId, change: Change) -> tuple[Step, ...]:
     )
 
 
-def _steps(tenant: TenantId, change: Change) -> tuple[Step, ...]:
+def _steps(tenant: TenantId, change: Change) -> tuple[Step, ...]:  # noqa: C901 - a line for each room
     if isinstance(change, TokenChange):
         return token_changes.steps(tenant, change)
     if isinstance(change, SignInChange):
@@ -71,6 +73,8 @@ def _steps(tenant: TenantId, change: Change) -> tuple[Step, ...]:
         return logouts.steps(tenant, change)
     if isinstance(change, RegistrationChange):
         return registration_changes.steps(tenant, change)
+    if isinstance(change, SecondFactorChange):
+        return second_factors.steps(tenant, change)
     if isinstance(change, TrustedIssuerChange):
         return trusted_issuers.steps(tenant, change)
     if isinstance(change, TenantSecretChange):

@@ -8,6 +8,7 @@ from valetkey.adapters.storage.sql.documents import (
     resource_document,
     tenant_document,
 )
+from valetkey.adapters.storage.sql.second_factors import REMOVE_FACTORS_OF_SUBJECT
 from valetkey.adapters.storage.sql.step import Step
 from valetkey.authorization_server.decision import (
     BumpGeneration,
@@ -176,6 +177,7 @@ _REMOVALS_OF_SUBJECT = (
     _REMOVE_CONSENTS_OF_SUBJECT,
     _REMOVE_AUTHORIZATIONS_OF_SUBJECT,
     _FORGET_BROWSERS_OF_SUBJECT,
+    REMOVE_FACTORS_OF_SUBJECT,
 )
 
 

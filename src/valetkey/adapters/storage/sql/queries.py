@@ -25,7 +25,7 @@ _SESSION = (
 )
 _INTERACTION = (
     "digest, browser_id, client_id, parameters, created_at, expires_at, version, sid, authenticated_at, "
-    "answer, finished_at"
+    "answer, finished_at, account_choice"
 )
 _SIGNING_KEY = "kid, algorithm, public_jwk, sealed_private_jwk, state, created_at, activated_at, retired_at"
 

@@ -9,6 +9,7 @@ from valetkey.adapters.storage.sql.documents import end_user_from
 from valetkey.adapters.storage.sql.step import Record
 from valetkey.authorization_server.known_access_tokens import OpaqueAccessToken
 from valetkey.authorization_server.model import (
+    AccountChoice,
     Authentication,
     Authorization,
     AuthorizationCode,
@@ -150,6 +151,7 @@ def interaction(row: Record) -> Interaction:
         authenticated_at=row[8],
         answer=None if row[9] is None else ConsentAnswer(row[9]),
         finished_at=row[10],
+        account_choice=None if row[11] is None else AccountChoice(row[11]),
     )
 
 

@@ -73,13 +73,14 @@ WHERE tenant = $1 AND sid = $2 AND bound_to_session = 1 AND revoked_at IS NULL
 """
 _OPEN_INTERACTION = """
 INSERT INTO interactions (tenant, digest, browser_id, client_id, parameters, created_at, expires_at, version,
-    sid, authenticated_at, answer, finished_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+    sid, authenticated_at, answer, finished_at, account_choice)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 ON CONFLICT (tenant, digest) DO NOTHING
 """
 _ADVANCE_INTERACTION = """
 UPDATE interactions SET browser_id = $3, client_id = $4, parameters = $5, created_at = $6, expires_at = $7,
-    version = $8, sid = $9, authenticated_at = $10, answer = $11, finished_at = $12
+    version = $8, sid = $9, authenticated_at = $10, answer = $11, finished_at = $12,
+    account_choice = $13
 WHERE tenant = $1 AND digest = $2 AND version = $8 - 1 AND finished_at IS NULL
 RETURNING 1
 """
@@ -201,6 +202,7 @@ def _interaction(tenant: TenantId, interaction: Interaction) -> Bindings:
         interaction.authenticated_at,
         interaction.answer,
         interaction.finished_at,
+        interaction.account_choice,
     )
 
 

@@ -15,6 +15,7 @@ from valetkey.adapters.storage.sqlite.device_codes import SqliteDeviceCodes
 from valetkey.adapters.storage.sqlite.engine import SqliteEngine
 from valetkey.adapters.storage.sqlite.migrate import refuse_other_schema
 from valetkey.adapters.storage.sqlite.registrations import SqliteRegistrations
+from valetkey.adapters.storage.sqlite.second_factors import SqliteSecondFactors
 from valetkey.adapters.storage.sqlite.security_events import SqliteSecurityEvents
 from valetkey.adapters.storage.sqlite.status_lists import SqliteStatusLists
 from valetkey.adapters.storage.sqlite.stores import (
@@ -56,6 +57,7 @@ class SqliteStores:
     tenant_secrets: SqliteTenantSecrets
     signing_keys: SqliteSigningKeys
     end_users: SqliteEndUsers
+    second_factors: SqliteSecondFactors
     browsers: SqliteBrowsers
     interactions: SqliteInteractions
     consents: SqliteConsents
@@ -140,6 +142,7 @@ def _stores(engine: SqliteEngine, tenant: TenantId) -> SqliteStores:
         SqliteTenantSecrets(engine, tenant),
         SqliteSigningKeys(engine, tenant, VersionedCache(engine, tenant)),
         SqliteEndUsers(engine, tenant),
+        SqliteSecondFactors(engine, tenant),
         SqliteBrowsers(engine, tenant),
         SqliteInteractions(engine, tenant),
         SqliteConsents(engine, tenant),
