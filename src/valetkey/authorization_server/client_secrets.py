@@ -5,10 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from valetkey.authorization_server.model import AuthenticationMethod, ClientSecret
+from valetkey.jose import InvalidKey, Jwk, JwkSet
 from valetkey.oauth.types import OpaqueToken, SecretDigest, SecretText
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from valetkey.authorization_server.fresh import Fresh
+    from valetkey.authorization_server.model import Client
     from valetkey.authorization_server.ports import SealedSecrets
     from valetkey.oauth.types import ClientId, NumericDate
 
@@ -38,3 +42,27 @@ def live_secrets(
         return ()
     is_key = method is AuthenticationMethod.CLIENT_SECRET_JWT
     return tuple(each for each in secrets if each.is_live(now) and (each.sealed is not None or not is_key))
+
+
+def opened_secrets(client: Client, vault: SealedSecrets, now: NumericDate) -> tuple[SecretText, ...]:
+    """Return the live secrets of a client that are keys of a MAC; raises Unavailable where one does not open."""
+    sealed = [secret for secret in client.secrets if secret.sealed is not None and secret.is_live(now)]
+    return tuple(vault.open(client.client_id, secret) for secret in sealed)
+
+
+def mac_keys(header: Mapping[str, object], secrets: Iterable[SecretText]) -> tuple[JwkSet, ...]:
+    """Return the key that each secret is for a token with this header: the octets of its UTF-8.
+
+    One of a length that the algorithm does not take is passed over (RFC 7518, 3.2).
+    """
+    algorithm, kid = str(header.get("alg")), header.get("kid")
+    found = []
+    for secret in secrets:
+        # RFC7518-3.2/key-size
+        try:
+            octets = secret.reveal().encode()
+            key = Jwk.from_secret(octets, algorithm=algorithm, kid=kid if isinstance(kid, str) else None)
+        except InvalidKey:
+            continue
+        found.append(JwkSet((key,)))
+    return tuple(found)

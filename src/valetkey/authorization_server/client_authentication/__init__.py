@@ -21,6 +21,7 @@ from valetkey.authorization_server.client_authentication.method import (
 )
 from valetkey.authorization_server.client_authentication.none import NoAuthentication
 from valetkey.authorization_server.client_authentication.private_key_jwt import PrivateKeyJwt
+from valetkey.authorization_server.client_secrets import opened_secrets
 from valetkey.authorization_server.decision import BurnJti, CountAttempt
 from valetkey.authorization_server.introduction.introducing import UnreadableClient, find_or_introduce
 from valetkey.authorization_server.model import AuthenticationMethod, Client
@@ -95,7 +96,7 @@ async def authenticate(
         raise _refusal(credentials, "client")
     expected = Expectation(server.issuer, server.issuer.endpoint(TOKEN), server.policy_for(client), now)
     if credentials.method is AuthenticationMethod.CLIENT_SECRET_JWT:
-        expected = replace(expected, secrets=_opened(client, server, now))
+        expected = replace(expected, secrets=opened_secrets(client, server.sealed_secrets, now))
     try:
         if credentials.method is AuthenticationMethod.PRIVATE_KEY_JWT and client.jwks_uri is not None:
             expected = replace(
@@ -121,11 +122,6 @@ async def _published(
         )
     except KeySourceUnavailable:
         raise invalid_client("published keys") from None
-
-
-def _opened(client: Client, server: AuthorizationServer, now: NumericDate) -> tuple[SecretText, ...]:
-    sealed = [secret for secret in client.secrets if secret.sealed is not None and secret.is_live(now)]
-    return tuple(server.sealed_secrets.open(client.client_id, secret) for secret in sealed)
 
 
 def _refusal(credentials: Credentials, reason: str) -> OAuthError:

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 from valetkey.authorization_server.client_authentication.assertion import parse_assertion, verify_assertion
 from valetkey.authorization_server.client_authentication.method import invalid_client
+from valetkey.authorization_server.client_secrets import mac_keys
 from valetkey.authorization_server.model import AuthenticationMethod
-from valetkey.jose import InvalidKey, JoseError, Jwk, JwkSet, jwt
+from valetkey.jose import JoseError, jwt
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from valetkey.authorization_server.client_authentication.method import Credentials, Expectation
     from valetkey.authorization_server.decision import BurnJti
     from valetkey.authorization_server.model import Client
+    from valetkey.jose import JwkSet
     from valetkey.oauth.http import HttpRequest
     from valetkey.oauth.parameters import Parameters
     from valetkey.oauth.types import SecretText
@@ -37,17 +37,8 @@ class ClientSecretJwt:
         return verify_assertion(proof, client, expected, self.name, _keys(proof.reveal(), expected))
 
 
-def _keys(assertion: str, expected: Expectation) -> Iterator[JwkSet]:
+def _keys(assertion: str, expected: Expectation) -> tuple[JwkSet, ...]:
     try:
-        header = jwt.peek(assertion).header
+        return mac_keys(jwt.peek(assertion).header, expected.secrets)
     except JoseError as error:
         raise invalid_client(error.code) from None
-    algorithm, kid = header.get("alg"), header.get("kid")
-    for secret in expected.secrets:
-        # A secret of a length that the algorithm does not take is passed over: RFC7518-3.2/key-size
-        try:
-            octets = secret.reveal().encode()
-            key = Jwk.from_secret(octets, algorithm=str(algorithm), kid=kid if isinstance(kid, str) else None)
-        except InvalidKey:
-            continue
-        yield JwkSet((key,))
