@@ -5,8 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from valetkey.authorization_server.model import RegistrationMode
+from valetkey.authorization_server.policy import ClientUrlRule
+from valetkey.authorization_server.self_registration.admission import mode_of
+
 if TYPE_CHECKING:
     from valetkey.authorization_server.model import Client
+    from valetkey.authorization_server.service import AuthorizationServer
     from valetkey.oauth.errors import OAuthError
     from valetkey.oauth.http import HttpRequest
 
@@ -26,6 +31,26 @@ def allow_origin(request: HttpRequest, client: Client) -> Headers:
     if origin is None:
         return ()
     return (*allowed(origin), _EXPOSED) if origin in origins_of(client) else (VARY,)
+
+
+async def allow_registered_origin(request: HttpRequest, server: AuthorizationServer) -> Headers:
+    """Return the response headers for a refusal whose client nobody knows: any client's origin may read it."""
+    origin = request.header(b"origin")
+    if origin is None:
+        return ()
+    return (*allowed(origin), _EXPOSED) if await is_registered_origin(origin, server) else (VARY,)
+
+
+async def is_registered_origin(origin: str, server: AuthorizationServer) -> bool:
+    """Say whether it may be the origin of one of the tenant's clients."""
+    if mode_of(server.tenant, server.policy) is RegistrationMode.OPEN:
+        # Anybody could make their origin a client's: looking through all strangers for it would protect nobody, and
+        # cost much. What a client is told lets be read by the origin of that very client.
+        return True
+    clients = await server.stores.clients.list()
+    if any(origin in origins_of(client) for client in clients if not client.disabled):
+        return True
+    return server.policy.client_urls is ClientUrlRule.READ and server.client_documents.name_origin(origin)
 
 
 def readable(error: OAuthError, headers: Headers) -> OAuthError:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NewType
 
+from valetkey.authorization_server.claims_request import NO_CLAIMS, ClaimsRequest
 from valetkey.authorization_server.registered import (
     Client,
     ClientSecret,
@@ -226,6 +227,8 @@ class Consent:
     resources: tuple[str, ...]
     granted_at: NumericDate
     expires_at: NumericDate
+    claims: frozenset[str] = frozenset()
+    """Those that were asked for one by one, without language tags."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +259,8 @@ class Authorization:
     nonce: str | None = None
     confirmation: Confirmation | None = None
     revoked_at: NumericDate | None = None
+    claims: ClaimsRequest = NO_CLAIMS
+    """What was granted claim by claim, beyond the scope."""
 
 
 class Standing(StrEnum):

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from valetkey.authorization_server.cors import VARY, allowed, origins_of
-from valetkey.authorization_server.model import RegistrationMode
-from valetkey.authorization_server.policy import ClientUrlRule
+from valetkey.authorization_server.cors import VARY, allowed, is_registered_origin
 from valetkey.authorization_server.routes import Cors, Route
-from valetkey.authorization_server.self_registration.admission import mode_of
 from valetkey.oauth.http import HttpResponse
 
 if TYPE_CHECKING:
@@ -28,19 +25,8 @@ async def preflight(request: HttpRequest, server: AuthorizationServer, route: Ro
             return HttpResponse(204, (methods, _HEADERS, _MAXIMUM_AGE))
         case Cors.CLIENT:
             origin = request.header(b"origin")
-            if origin is not None and await _is_registered(origin, server):
+            if origin is not None and await is_registered_origin(origin, server):
                 return HttpResponse(204, (*allowed(origin), methods, _HEADERS, _MAXIMUM_AGE))
             return HttpResponse(204, (VARY,))
         case Cors.NONE:
             return HttpResponse(204)
-
-
-async def _is_registered(origin: str, server: AuthorizationServer) -> bool:
-    if mode_of(server.tenant, server.policy) is RegistrationMode.OPEN:
-        # Anybody could make their origin a client's: looking through all strangers for it would protect nobody, and
-        # cost much. What the answer itself lets be read stays the origin of the client that asked.
-        return True
-    clients = await server.stores.clients.list()
-    if any(origin in origins_of(client) for client in clients if not client.disabled):
-        return True
-    return server.policy.client_urls is ClientUrlRule.READ and server.client_documents.name_origin(origin)

@@ -38,6 +38,7 @@ class ServerMetadata:
     code_challenge_methods_supported: tuple[str, ...]
     prompt_values_supported: tuple[str, ...]
     claims_supported: tuple[str, ...]
+    claim_types_supported: tuple[str, ...]
     client_id_metadata_document_supported: bool
     """Client ID Metadata Document, 5."""
     authorization_response_iss_parameter_supported: bool

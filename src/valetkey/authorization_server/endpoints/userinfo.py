@@ -5,18 +5,22 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from valetkey.authorization_server.claims import user_claims
-from valetkey.authorization_server.cors import allow_origin
+from valetkey.authorization_server.claims import releasable, user_claims
+from valetkey.authorization_server.claims_request import NO_CLAIMS
+from valetkey.authorization_server.cors import allow_origin, allow_registered_origin, readable
 from valetkey.authorization_server.presented_token import genuine_access_token, holder_of
 from valetkey.authorization_server.rights import OPENID
+from valetkey.authorization_server.subject_identifier import subject_for
+from valetkey.authorization_server.userinfo_response import userinfo_response
 from valetkey.jose import JoseError
 from valetkey.oauth.access_token import PrincipalKind
 from valetkey.oauth.challenge import Challenge
 from valetkey.oauth.errors import ErrorCode, OAuthError
-from valetkey.oauth.http import json_response
 from valetkey.oauth.parameters import parse_form
 
 if TYPE_CHECKING:
+    from valetkey.authorization_server.claims_request import ClaimsRequest
+    from valetkey.authorization_server.presented_token import Holder
     from valetkey.authorization_server.service import AuthorizationServer
     from valetkey.oauth.access_token import AccessToken
     from valetkey.oauth.http import HttpRequest, HttpResponse
@@ -26,17 +30,40 @@ _BEARER: Final = re.compile(r"[Bb][Ee][Aa][Rr][Ee][Rr] +([A-Za-z0-9\-._~+/]+=*)"
 
 
 async def respond(request: HttpRequest, server: AuthorizationServer) -> HttpResponse:
-    """Answer with the claims that the token's scope opens; raises OAuthError with an RFC 6750 challenge."""
-    presented = _presented(request)
-    now = server.fresh().now
-    token = await _verified(presented, server, now)
-    holder = await holder_of(token, server, now)
-    if holder is None or holder.end_user is None:
-        raise _invalid_token("holder", "RFC6750-3.1/revoked")
+    """Answer with the claims that the token's scope opens and that were asked for one by one (Core, 5.4 and 5.5).
+
+    Raises OAuthError with an RFC 6750 challenge, which the scripts that may call here can read.
+    """
+    try:
+        presented = _presented(request)
+        now = server.fresh().now
+        token = await _verified(presented, server, now)
+        holder = await holder_of(token, server, now)
+        if holder is None or holder.end_user is None:
+            raise _invalid_token("holder", "RFC6750-3.1/revoked")
+    except OAuthError as error:
+        # Nobody is known whose origins these could be: a challenge tells nothing but what to do about it.
+        raise readable(error, await allow_registered_origin(request, server)) from None
     headers = allow_origin(request, holder.client)
     if OPENID not in token.scope:
-        raise _insufficient_scope(headers)
-    return json_response(200, user_claims(holder.end_user, token.scope), headers)  # OIDCC-5.3.2/content-type
+        raise readable(_insufficient_scope(), headers)
+    asked = _asked(holder)
+    told: dict[str, object] = {
+        "sub": await subject_for(holder.client, holder.end_user.subject, server),  # OIDCC-5.3.2/subject
+        **user_claims(holder.end_user, token.scope, asked.userinfo, asked.locales),
+    }
+    return await userinfo_response(told, holder.client, headers, server, now)
+
+
+def _asked(holder: Holder) -> ClaimsRequest:
+    """Return what was consented to claim by claim, as far as this client may still have it."""
+    if holder.stored is None or holder.end_user is None:
+        return NO_CLAIMS
+    authorization = holder.stored.authorization
+    if authorization.client_id != holder.client.client_id:
+        # A token that came from another client's is good for what its scope says, and no more.
+        return NO_CLAIMS
+    return releasable(authorization.claims, holder.client, holder.end_user)
 
 
 def _presented(request: HttpRequest) -> str:
@@ -89,12 +116,12 @@ def _invalid_token(detail: str, requirement: str) -> OAuthError:
     )
 
 
-def _insufficient_scope(headers: tuple[tuple[str, str], ...]) -> OAuthError:
+def _insufficient_scope() -> OAuthError:
     description = "UserInfo needs the scope openid."
     parameters = (("error", "insufficient_scope"), ("error_description", description), ("scope", OPENID))
     return OAuthError(
         ErrorCode.INSUFFICIENT_SCOPE,
         description,
         "RFC6750-3.1/insufficient-scope",
-        headers=(("www-authenticate", str(Challenge("Bearer", parameters))), *headers),
+        headers=(("www-authenticate", str(Challenge("Bearer", parameters))),),
     )

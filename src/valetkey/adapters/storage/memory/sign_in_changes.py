@@ -120,7 +120,7 @@ def _remember_consent(state: State, tenant: TenantId, consent: Consent) -> None:
     resources = frozenset(consent.resources)
     # What has expired is no longer allowed, and widening must not bring it back to life.
     if old is not None and old.expires_at > consent.granted_at:
-        consent = replace(consent, scope=Scope.of(consent.scope | old.scope))
+        consent = replace(consent, scope=Scope.of(consent.scope | old.scope), claims=consent.claims | old.claims)
         resources |= frozenset(old.resources)
     state.consents.put(tenant, key, replace(consent, resources=tuple(sorted(resources))))
 

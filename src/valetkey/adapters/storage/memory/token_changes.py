@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from valetkey.adapters.storage.memory.state import State
+from valetkey.authorization_server.claims import beyond_scope
 from valetkey.authorization_server.decision import (
     AddAccessToken,
     AddRefreshToken,
@@ -127,6 +128,7 @@ def _is_consented_to(state: State, tenant: TenantId, authorization: Authorizatio
         and consent.expires_at > authorization.created_at
         and authorization.scope <= consent.scope
         and set(authorization.resources) <= set(consent.resources)
+        and beyond_scope(authorization.claims, authorization.scope) <= consent.claims
     )
 
 

@@ -15,7 +15,7 @@ AUTHORIZATION = (
     "a.server_generation, a.tenant_generation, a.client_generation, a.subject_generation, "
     "a.created_at, a.expires_at, a.sid, a.bound_to_session, a.nonce, a.confirmation_method, "
     "a.confirmation_thumbprint, a.revoked_at, a.current_server, a.current_tenant, a.current_client, "
-    "a.current_subject"
+    "a.current_subject, a.claims_request"
 )
 _END_USER = "u.subject, u.username, u.password_hash, u.updated_at, u.disabled, u.document"
 _SESSION = (
@@ -82,14 +82,24 @@ SELECT c.granted_at, c.expires_at, n.kind, n.name
 FROM consents AS c
 LEFT JOIN consented AS n ON n.tenant = c.tenant AND n.subject = c.subject AND n.client_id = c.client_id
 WHERE c.tenant = $1 AND c.subject = $2 AND c.client_id = $3
-ORDER BY n.kind, n.name
+UNION ALL
+SELECT c.granted_at, c.expires_at, 'claim', n.name
+FROM consents AS c
+JOIN consented_claims AS n ON n.tenant = c.tenant AND n.subject = c.subject AND n.client_id = c.client_id
+WHERE c.tenant = $1 AND c.subject = $2 AND c.client_id = $3
+ORDER BY 3, 4
 """
 LIST_CONSENTS = """
 SELECT c.granted_at, c.expires_at, n.kind, n.name, c.client_id
 FROM consents AS c
 LEFT JOIN consented AS n ON n.tenant = c.tenant AND n.subject = c.subject AND n.client_id = c.client_id
 WHERE c.tenant = $1 AND c.subject = $2
-ORDER BY c.client_id, n.kind, n.name
+UNION ALL
+SELECT c.granted_at, c.expires_at, 'claim', n.name, c.client_id
+FROM consents AS c
+JOIN consented_claims AS n ON n.tenant = c.tenant AND n.subject = c.subject AND n.client_id = c.client_id
+WHERE c.tenant = $1 AND c.subject = $2
+ORDER BY 5, 3, 4
 """
 
 FIND_AUTHORIZATION = (

@@ -7,6 +7,7 @@ import msgspec
 
 from valetkey.adapters.storage.sql.documents import end_user_from
 from valetkey.adapters.storage.sql.step import Record
+from valetkey.authorization_server.claims_request import NO_CLAIMS, ClaimsRequest
 from valetkey.authorization_server.known_access_tokens import OpaqueAccessToken
 from valetkey.authorization_server.model import (
     AccountChoice,
@@ -31,7 +32,7 @@ from valetkey.authorization_server.model import (
 )
 from valetkey.oauth.types import ClientId, Scope, Subject
 
-_AUTHORIZATION = 24
+_AUTHORIZATION = 25
 _REFRESH_TOKEN = 11
 _SESSION = 15
 _strings = msgspec.json.Decoder(tuple[str, ...])
@@ -66,6 +67,7 @@ def stored_authorization(row: Record) -> StoredAuthorization:
         nonce=row[16],
         confirmation=_confirmation(row[17], row[18]),
         revoked_at=row[19],
+        claims=NO_CLAIMS if row[24] is None else ClaimsRequest.restored(_claims.decode(row[24])),
     )
     return StoredAuthorization(authorization, Generations(row[20], row[21], row[22], row[23]))
 
@@ -156,7 +158,7 @@ def interaction(row: Record) -> Interaction:
 
 
 def consent(subject: Subject, client_id: ClientId, rows: Sequence[Record]) -> Consent | None:
-    """The answer of FIND_CONSENT, whose rows name a scope or a resource each."""
+    """The answer of FIND_CONSENT, whose rows name a scope, a resource or a claim each."""
     if not rows:
         return None
     return Consent(
@@ -166,6 +168,7 @@ def consent(subject: Subject, client_id: ClientId, rows: Sequence[Record]) -> Co
         tuple(row[3] for row in rows if row[2] == "resource"),
         rows[0][0],
         rows[0][1],
+        frozenset(row[3] for row in rows if row[2] == "claim"),
     )
 
 

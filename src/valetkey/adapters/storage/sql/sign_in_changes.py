@@ -100,6 +100,10 @@ _CONSENT_TO = """
 INSERT INTO consented (tenant, subject, client_id, kind, name) VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (tenant, subject, client_id, kind, name) DO NOTHING
 """
+_CONSENT_TO_CLAIM = """
+INSERT INTO consented_claims (tenant, subject, client_id, name) VALUES ($1, $2, $3, $4)
+ON CONFLICT (tenant, subject, client_id, name) DO NOTHING
+"""
 _WITHDRAW_CONSENT = "DELETE FROM consents WHERE tenant = $1 AND subject = $2 AND client_id = $3"
 _REVOKE_OF_CLIENT = """
 UPDATE authorizations SET revoked_at = $4
@@ -214,4 +218,5 @@ def _remember_consent(tenant: TenantId, consent: Consent) -> tuple[Step, ...]:
         Step(_FORGET_EXPIRED_CONSENT, (*key, consent.granted_at)),
         Step(_REMEMBER_CONSENT, (*key, consent.granted_at, consent.expires_at)),
         *(Step(_CONSENT_TO, (*key, kind, name)) for kind, name in named),
+        *(Step(_CONSENT_TO_CLAIM, (*key, name)) for name in sorted(consent.claims)),
     )

@@ -4,6 +4,7 @@ from typing import assert_never
 
 from valetkey.adapters.storage.sql.records import confirmation_of, encode
 from valetkey.adapters.storage.sql.step import Step
+from valetkey.authorization_server.claims import beyond_scope
 from valetkey.authorization_server.decision import (
     AddAccessToken,
     AddRefreshToken,
@@ -72,8 +73,8 @@ RETURNING 1
 _GRANT = """
 INSERT INTO authorizations (tenant, authorization_id, client_id, subject, scope, resources, auth_time, acr, amr,
     server_generation, tenant_generation, client_generation, subject_generation, created_at, expires_at, sid,
-    bound_to_session, nonce, confirmation_method, confirmation_thumbprint, revoked_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
+    bound_to_session, nonce, confirmation_method, confirmation_thumbprint, revoked_at, claims_request)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)
 ON CONFLICT (tenant, authorization_id) DO NOTHING
 RETURNING 1
 """
@@ -89,6 +90,9 @@ SELECT 1 FROM consents AS c WHERE c.tenant = $1 AND c.subject = $2 AND c.client_
 """
 _IS_CONSENTED_TO = """
 SELECT 1 FROM consented WHERE tenant = $1 AND subject = $2 AND client_id = $3 AND kind = $4 AND name = $5
+"""
+_IS_CLAIM_CONSENTED_TO = """
+SELECT 1 FROM consented_claims WHERE tenant = $1 AND subject = $2 AND client_id = $3 AND name = $4
 """
 _ADD_CODE = """
 INSERT INTO codes (tenant, digest, authorization_id, client_id, redirect_uri, redirect_uri_was_sent,
@@ -192,6 +196,7 @@ def _grant(tenant: TenantId, authorization: Authorization, code: AuthorizationCo
             authorization.nonce,
             *confirmation_of(authorization.confirmation),
             authorization.revoked_at,
+            encode(asked) if (asked := authorization.claims.as_document()) else None,
         ),
         must_win=True,
     )
@@ -204,7 +209,12 @@ def _consent(tenant: TenantId, authorization: Authorization) -> tuple[Step, ...]
     named = [("scope", name) for name in sorted(authorization.scope)]
     named += [("resource", name) for name in authorization.resources]
     stands = Step(_CONSENT_STANDS, (*key, authorization.created_at), must_win=True)
-    return (stands, *(Step(_IS_CONSENTED_TO, (*key, *one), must_win=True) for one in named))
+    claims = sorted(beyond_scope(authorization.claims, authorization.scope))
+    return (
+        stands,
+        *(Step(_IS_CONSENTED_TO, (*key, *one), must_win=True) for one in named),
+        *(Step(_IS_CLAIM_CONSENTED_TO, (*key, name), must_win=True) for name in claims),
+    )
 
 
 def _add_code(tenant: TenantId, code: AuthorizationCode) -> Step:
