@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     import socket
 
 PORT: Final = 8400
+_COMPANIONS: Final = 3
+"""The demo API and the two demo applications have ports of their own, the next that are free."""
 
 
 @click.command()
-@click.option("--port", type=click.IntRange(0, 65_534), default=PORT, show_default=True, help="0 takes a free one.")
+@click.option("--port", type=click.IntRange(0, 65_532), default=PORT, show_default=True, help="0 takes a free one.")
 @click.option(
     "--host", default="localhost", show_default=True, help="A loopback address; nothing else is accepted."
 )
@@ -36,7 +38,7 @@ PORT: Final = 8400
     "--json", "as_json", is_flag=True, help="Once ready, print one JSON object on one line, nothing else."
 )
 def dev(*, port: int, host: str, state: Path, reset: bool, is_tls: bool, as_json: bool) -> None:
-    r"""Run the seeded local server: users, clients, keys and a demo API; it answers this computer only.
+    r"""Run the seeded local server: users, clients, keys, a demo API and two applications; for this computer only.
 
     \b
     Example: valetkey dev --port 9000
@@ -48,7 +50,7 @@ def dev(*, port: int, host: str, state: Path, reset: bool, is_tls: bool, as_json
     hosts = _loopback(host)
     folder = state.absolute()
     descriptor = dev_state.lock(folder)
-    sockets, api_sockets = _bind(hosts, port)
+    sockets = _bind(hosts, port)
     if reset:
         dev_state.reset(folder, descriptor)
     opened = dev_state.open_state(folder)
@@ -56,7 +58,8 @@ def dev(*, port: int, host: str, state: Path, reset: bool, is_tls: bool, as_json
         click.echo(f"valetkey: making keys, passwords and a database in {state}", err=True)
     from valetkey.cli.dev_run import Stand, run  # noqa: PLC0415 - as above, and what fails has failed by now
 
-    run(Stand(opened, sockets, api_sockets, is_tls=is_tls), as_json=as_json)
+    main, api, print_shop, album_wall = sockets
+    run(Stand(opened, main, api, print_shop, album_wall, is_tls=is_tls), as_json=as_json)
 
 
 def _loopback(host: str) -> tuple[str, ...]:
@@ -73,12 +76,11 @@ def _loopback(host: str) -> tuple[str, ...]:
     return (host,)
 
 
-def _bind(hosts: tuple[str, ...], port: int) -> tuple[list[socket.socket], list[socket.socket]]:
-    from valetkey.adapters.serving.sockets import PortTakenError, bind, bind_next  # noqa: PLC0415 - as above
+def _bind(hosts: tuple[str, ...], port: int) -> list[list[socket.socket]]:
+    from valetkey.adapters.serving.sockets import PortTakenError  # noqa: PLC0415 - as above
 
     try:
-        sockets = bind(hosts, port)
-        return sockets, bind_next(hosts, int(sockets[0].getsockname()[1]) + 1)
+        return _bound(hosts, port)
     except PortTakenError as taken:
         holder = taken.holder
         who = f"process {holder.pid} ({holder.command})" if holder else "another process"
@@ -89,12 +91,21 @@ def _bind(hosts: tuple[str, ...], port: int) -> tuple[list[socket.socket], list[
         fail(f"cannot listen on {', '.join(hosts)} port {port}: {error.strerror}")
 
 
+def _bound(hosts: tuple[str, ...], port: int) -> list[list[socket.socket]]:
+    from valetkey.adapters.serving.sockets import bind, bind_next  # noqa: PLC0415 - as above
+
+    bound = [bind(hosts, port)]
+    while len(bound) <= _COMPANIONS:
+        bound.append(bind_next(hosts, int(bound[-1][0].getsockname()[1]) + 1))
+    return bound
+
+
 def _advice(hosts: tuple[str, ...], port: int) -> str:
     from valetkey.adapters.serving.sockets import PortTakenError, bind_next  # noqa: PLC0415 - as above
 
     try:
-        # The next but one: a server like this one has the next for its demo API.
-        free = bind_next(hosts, port + 2)
+        # A server like this one has the next ones for its companions.
+        free = bind_next(hosts, port + 1 + _COMPANIONS)
     except PortTakenError:
         return "stop it, or choose another port with --port"
     offered = free[0].getsockname()[1]

@@ -70,6 +70,8 @@ class DevPages:
             curl=report.curl,
             device_curl=report.device_curl,
             debugger=DEBUGGER_PATH,
+            print_shop=report.links["print_shop"],
+            album_wall=report.links["album_wall"],
         )
         return self._render(request, server, UiPage(view))
 

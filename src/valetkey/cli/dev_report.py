@@ -35,6 +35,8 @@ class Report:
             "start_flow": issuer.endpoint("/demo/start"),
             "health": issuer.endpoint("/readyz"),
             "api": f"{self.seeds.api}/albums",
+            "print_shop": f"{self.seeds.print_shop}/",
+            "album_wall": f"{self.seeds.album_wall}/",
         }
 
     @property
@@ -107,6 +109,8 @@ class Report:
 
 _LINK_WORDS: Final = {
     "home": "Home",
+    "print_shop": "Demo application on a server",
+    "album_wall": "Demo application in the browser",
     "start_flow": "Sign in as a demo client",
     "device": "Connect a device",
     "openid_configuration": "OpenID discovery",

@@ -1,4 +1,4 @@
-"""What `valetkey dev` runs once its ports are bound: the server, its seeds and the demo API in one event loop."""
+"""What `valetkey dev` runs once its ports are bound: server, demo API and applications in one event loop."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ from valetkey.administration.announcing import announce_legacy
 from valetkey.authorization_server import paths
 from valetkey.authorization_server.outbound_guard import Guard, Openings
 from valetkey.cli import demo_api, fail
+from valetkey.cli.demo_apps.album_wall import AlbumWall
+from valetkey.cli.demo_apps.print_shop import PrintShop
 from valetkey.cli.dev_pages import DevPages
 from valetkey.cli.dev_report import Report
 from valetkey.cli.dev_seeds import TENANT, Seeds, sow, sow_tenant
@@ -30,7 +32,7 @@ from valetkey.oauth.types import DEFAULT_TENANT, Issuer
 from valetkey.server import Foundation, open_server, warm_once_listening
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from valetkey.server import RunningServer
 
@@ -46,6 +48,8 @@ class Stand:
     state: DevState
     sockets: list[socket.socket]
     api_sockets: list[socket.socket]
+    print_shop_sockets: list[socket.socket]
+    album_wall_sockets: list[socket.socket]
     is_tls: bool
 
     @property
@@ -62,6 +66,16 @@ class Stand:
     def api(self) -> str:
         """The demo API, which is a resource server of its own."""
         return self._url(int(self.api_sockets[0].getsockname()[1]))
+
+    @property
+    def print_shop(self) -> str:
+        """The server-side demo application."""
+        return self._url(int(self.print_shop_sockets[0].getsockname()[1]))
+
+    @property
+    def album_wall(self) -> str:
+        """The single-page demo application."""
+        return self._url(int(self.album_wall_sockets[0].getsockname()[1]))
 
     def _url(self, port: int) -> str:
         return f"http{'s' if self.is_tls else ''}://localhost:{port}"
@@ -85,7 +99,8 @@ async def _serve(stand: Stand, log: StderrLog, *, as_json: bool) -> None:
         tls, authority = Tls(files.certificate, files.key), files.authority
         # The demo API fetches our keys as any client would: it has to trust the throw-away authority.
         os.environ["SSL_CERT_FILE"] = str(authority)
-    seeds = Seeds(stand.issuer, stand.api, stand.state.secrets, draw_fresh().now)
+    places = stand.print_shop, stand.album_wall
+    seeds = Seeds(stand.issuer, stand.api, *places, stand.state.secrets, draw_fresh().now)
     foundation = Foundation(
         issuer=seeds.issuer,
         storage_path=stand.state.database,
@@ -107,10 +122,18 @@ async def _serve(stand: Stand, log: StderrLog, *, as_json: bool) -> None:
         # On a busy computer the first answer of a server that has just started may take its time.
         keys = AsyncRemoteJwkSet(seeds.issuer.endpoint(paths.JWKS), deadline_seconds=_PATIENCE)
         api = demo_api.application(seeds.issuer.url, seeds.api, keys=keys, feed=seeds.feed)
-        companion = CompanionServer(configure(api, tls), 0, lambda: None)
+        applications = (
+            (api, stand.api_sockets),
+            (PrintShop(seeds.parties).application(), stand.print_shop_sockets),
+            (AlbumWall(seeds.parties).application(), stand.album_wall_sockets),
+        )
+        companions = [
+            (CompanionServer(configure(application, tls), 0, lambda: None), sockets)
+            for application, sockets in applications
+        ]
         announce = partial(_announce, stand, report, as_json=as_json)
         warming = asyncio.create_task(warm_once_listening(main, running))
-        await _serve_both((main, stand.sockets), (companion, stand.api_sockets), announce)
+        await _serve_all([(main, stand.sockets), *companions], announce)
         await warming
 
 
@@ -127,24 +150,23 @@ async def _sow(running: RunningServer, seeds: Seeds) -> None:
     await sow(seeds, stores, server.passwords, server.fresh())
 
 
-async def _serve_both(
-    main: tuple[DrainingServer, list[socket.socket]],
-    companion: tuple[DrainingServer, list[socket.socket]],
-    announce: Callable[[], None],
+async def _serve_all(
+    stands: Sequence[tuple[DrainingServer, list[socket.socket]]], announce: Callable[[], None]
 ) -> None:
-    servers = [asyncio.create_task(server.serve(sockets=sockets)) for server, sockets in (main, companion)]
-    announcer = asyncio.create_task(_when_started((main[0], companion[0]), announce))
+    ready = [server.listening for server, _ in stands]
+    servers = [asyncio.create_task(server.serve(sockets=sockets)) for server, sockets in stands]
+    announcer = asyncio.create_task(_when_all(ready, announce))
     await asyncio.wait(servers, return_when=asyncio.FIRST_COMPLETED)
     announcer.cancel()
-    # Whichever ended first, by a signal or a fault, the other has no use alone.
-    main[0].stop()
-    companion[0].stop()
+    # Whichever ended first, by a signal or a fault, the others have no use alone.
+    for server, _ in stands:
+        server.stop()
     await asyncio.gather(*servers)
 
 
-async def _when_started(servers: tuple[DrainingServer, ...], announce: Callable[[], None]) -> None:
-    for server in servers:
-        await server.listening.wait()
+async def _when_all(ready: Sequence[asyncio.Event], announce: Callable[[], None]) -> None:
+    for event in ready:
+        await event.wait()
     announce()
 
 

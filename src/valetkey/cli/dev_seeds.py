@@ -1,4 +1,4 @@
-"""What `valetkey dev` starts with: two end-users, six clients and the demo API, added where they are missing."""
+"""What `valetkey dev` starts with: two end-users, its clients and the demo API, added where they are missing."""
 
 from __future__ import annotations
 
@@ -16,12 +16,23 @@ from valetkey.authorization_server.model import (
     ConsentMode,
     EndUser,
     ExchangeRule,
+    ManagedBy,
     RegistrationMode,
     Resource,
     Tenant,
     normalised_username,
 )
+from valetkey.authorization_server.openid_client import OpenIdMetadata
 from valetkey.authorization_server.policy import OAUTH_2_1
+from valetkey.cli.demo_apps.parties import (
+    ALBUM_WALL,
+    BACKCHANNEL_LOGOUT_PATH,
+    CALLBACK_PATH,
+    FRONTCHANNEL_LOGOUT_PATH,
+    PRINT_SHOP,
+    SIGNED_OUT_PATH,
+    Parties,
+)
 from valetkey.cli.dev_state import USERS, DevSecrets
 from valetkey.oauth.token_exchange import GRANT_TYPE as TOKEN_EXCHANGE
 from valetkey.oauth.types import (
@@ -67,6 +78,10 @@ class Seeds:
 
     issuer: Issuer
     api: str
+    print_shop: str
+    """The origin of the server-side demo application."""
+    album_wall: str
+    """The origin of the single-page one."""
     secrets: DevSecrets
     now: NumericDate
 
@@ -97,6 +112,41 @@ class Seeds:
                 token_exchange=tuple(ExchangeRule(ClientId(name), (self.api,)) for name in _OF_PEOPLE),
             ),
         )
+
+    @property
+    def applications(self) -> tuple[Client, ...]:
+        """The two demo applications, as this start serves them: their addresses are those of its ports."""
+        basic, public = AuthenticationMethod.CLIENT_SECRET_BASIC, AuthenticationMethod.NONE
+        shop = self._client(PRINT_SHOP, "Print Shop", basic, (self.print_shop + CALLBACK_PATH,))
+        wall = self._client(ALBUM_WALL, "Album Wall", public, (self.album_wall + CALLBACK_PATH,))
+        # Whose addresses stand here need not be asked about each time: nobody but us serves them.
+        return (
+            replace(
+                shop,
+                managed_by=ManagedBy.FILE,
+                post_logout_redirect_uris=(self.print_shop + SIGNED_OUT_PATH,),
+                openid=OpenIdMetadata(
+                    backchannel_logout_uri=self.print_shop + BACKCHANNEL_LOGOUT_PATH,
+                    backchannel_logout_session_required=True,
+                ),
+            ),
+            replace(
+                wall,
+                managed_by=ManagedBy.FILE,
+                grant_types=frozenset({GrantType("authorization_code")}),
+                post_logout_redirect_uris=(f"{self.album_wall}/",),
+                openid=OpenIdMetadata(
+                    frontchannel_logout_uri=self.album_wall + FRONTCHANNEL_LOGOUT_PATH,
+                    frontchannel_logout_session_required=True,
+                ),
+            ),
+        )
+
+    @property
+    def parties(self) -> Parties:
+        """Where the two demo applications and what they talk to stand."""
+        secret = self.secrets.client_secrets[PRINT_SHOP]
+        return Parties(self.issuer.url, self.api, self.print_shop, self.album_wall, secret)
 
     @property
     def speaker(self) -> Client:
@@ -140,6 +190,11 @@ async def sow(seeds: Seeds, stores: Stores, passwords: PasswordHasher, fresh: Fr
         wanted = _joined(found, client) if found else client
         if wanted != found:
             changes.append(PutClient(wanted))
+    for client in seeds.applications:
+        found = await stores.clients.find(client.client_id)
+        # Their addresses are those of this start, whatever stood there before.
+        if found is None or replace(found, secrets=client.secrets) != client:
+            changes.append(PutClient(client))
     resource = await stores.resources.find(seeds.api)
     if resource is None:
         changes.append(PutResource(seeds.resource))

@@ -19,7 +19,7 @@ from valetkey.oauth.types import OpaqueToken
 
 USERS: Final = {"alice": "user", "admin": "admin"}
 """User name to role."""
-SECRET_CLIENTS: Final = ("web", "machine", "api-gateway", "demo-api")
+SECRET_CLIENTS: Final = ("web", "machine", "api-gateway", "demo-api", "print-shop")
 
 _OURS: Final = (
     "secrets.json",

@@ -35,6 +35,7 @@ class Server:
     device_authorization_endpoint: str | None = None
     revocation_endpoint: str | None = None
     introspection_endpoint: str | None = None
+    end_session_endpoint: str | None = None
 
     @classmethod
     def parse(cls, document: bytes, issuer: str) -> Server:
@@ -56,6 +57,7 @@ class Server:
             _endpoint(members, "device_authorization_endpoint", issuer),
             _endpoint(members, "revocation_endpoint", issuer),
             _endpoint(members, "introspection_endpoint", issuer),
+            _endpoint(members, "end_session_endpoint", issuer),
         )
 
     def require(self, name: str) -> str:

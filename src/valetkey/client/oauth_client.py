@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from valetkey.client import device, introspection, revocation, token_exchange
+from valetkey.client import device, introspection, revocation, signing_out, token_exchange
 from valetkey.client.code_flow import ENTROPY_OCTETS, CodeFlow
 from valetkey.client.connection import Connection
 from valetkey.client.exchange import client_credentials_form, redeem, refresh_form
@@ -86,3 +86,9 @@ class OAuthClient(Connection):
     def introspect_signed(self, token: str) -> Introspected:
         """Ask, and believe only an answer that the server signed for this client (RFC 9701)."""
         return self.run(introspection.introspect_signed, token)
+
+    def sign_out_url(
+        self, id_token: str | None, post_logout_redirect_uri: str | None = None, state: str | None = None
+    ) -> str:
+        """Return where the browser signs out at the server too; keep no token of the end-user any longer."""
+        return signing_out.sign_out_url(self.party(), id_token, post_logout_redirect_uri, state)

@@ -66,6 +66,10 @@ class DevHome:
     """One command line that starts the device grant, where there is a client for it."""
     debugger: str = ""
     """The path of the token debugger, where it is served."""
+    print_shop: str = ""
+    """Where the server-side demo application is, where it is served."""
+    album_wall: str = ""
+    """Where the single-page one is."""
 
 
 @dataclass(frozen=True, slots=True)

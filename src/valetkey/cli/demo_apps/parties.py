@@ -1,0 +1,34 @@
+"""Where everybody of the demonstration stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+PRINT_SHOP: Final = "print-shop"
+"""client_id of the server-side application."""
+ALBUM_WALL: Final = "album-wall"
+"""client_id of the single-page application."""
+CALLBACK_PATH: Final = "/callback"
+SIGNED_OUT_PATH: Final = "/signed-out"
+BACKCHANNEL_LOGOUT_PATH: Final = "/backchannel-logout"
+FRONTCHANNEL_LOGOUT_PATH: Final = "/frontchannel-logout"
+SCOPE: Final = "openid profile email albums.read albums.write"
+"""What both ask for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parties:
+    """The origins of the two applications and what they talk to; the issuer and the API are URLs as registered."""
+
+    issuer: str
+    api: str
+    print_shop: str
+    album_wall: str
+    secret: str = field(repr=False)
+    """The client secret of the server-side application."""
+
+    @property
+    def is_https(self) -> bool:
+        """Whether all of them are served over TLS."""
+        return self.print_shop.startswith("https:")
