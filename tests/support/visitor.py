@@ -11,6 +11,7 @@ from valetkey.authorization_server.pages import (
     AccountPage,
     ConsentPage,
     ErrorPage,
+    FormPostPage,
     FormTarget,
     LoginPage,
     Page,
@@ -158,7 +159,10 @@ def location_of(found: Answer) -> str | None:
 
 
 def returned(found: Answer) -> dict[str, str]:
-    """Return the parameters that a client gets at its own redirect URI."""
+    """Return the parameters that a client gets at its own redirect URI, in whatever response mode."""
+    if isinstance(found, Page) and isinstance(found.view, FormPostPage):
+        assert len(dict(found.view.form.hidden)) == len(found.view.form.hidden)
+        return dict(found.view.form.hidden)
     location = location_of(found)
     assert isinstance(found, HttpResponse), found
     assert found.status == 303

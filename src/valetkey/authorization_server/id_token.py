@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from valetkey.jose.encoding import b64url_encode
 from valetkey.jose.token_kinds import ID_TOKEN
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from valetkey.authorization_server.decision import EndUserIssue
     from valetkey.authorization_server.model import Client
@@ -25,24 +26,45 @@ _SHA_2: Final = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What the response that carries an ID Token carries beside it."""
+
+    access_token: str | None = field(default=None, repr=False)
+    code: str | None = field(default=None, repr=False)
+
+    @property
+    def leads_to_access_token(self) -> bool:
+        """Whether the client gets an access token, now or for the code: only then can it ask UserInfo."""
+        return self.access_token is not None or self.code is not None
+
+    def hashes(self, algorithm: str) -> Iterator[tuple[str, str]]:
+        """Yield the claims that bind the ID Token to what stands beside it, for the one that `algorithm` signs."""
+        if self.access_token is not None:
+            # OIDCC-3.1.3.6/at-hash OIDCC-3.2.2.10/at-hash OIDCC-3.3.2.11/at-hash
+            yield "at_hash", left_half_hash(self.access_token, algorithm)
+        if self.code is not None:
+            yield "c_hash", left_half_hash(self.code, algorithm)  # OIDCC-3.3.2.11/c-hash
+
+
 async def mint_id_token(
-    issue: EndUserIssue, client: Client, server: AuthorizationServer, access_token: str, now: NumericDate
+    issue: EndUserIssue, client: Client, server: AuthorizationServer, beside: Beside, now: NumericDate
 ) -> str:
-    """Return the ID Token that goes with `access_token`, signed with the algorithm that the client registered.
+    """Return the ID Token that goes with `beside`, signed with the algorithm that the client registered.
 
     Raises Unavailable when no key has it.
     """
     algorithm = client.id_token_signed_response_alg
     lifetime = server.policy_for(client).id_token_lifetime
     claims = id_token_claims(issue, server.issuer, lifetime, now)
-    claims["at_hash"] = left_half_hash(access_token, algorithm)
+    claims.update(beside.hashes(algorithm))
     return await server.signer.sign(claims, typ=ID_TOKEN.typ, algorithm=algorithm)  # OIDCC-2/signed OIDCC-10.1/kid
 
 
 def id_token_claims(issue: EndUserIssue, issuer: Issuer, lifetime: Seconds, now: NumericDate) -> dict[str, object]:
-    """Return the claims but for `at_hash`: all are those of the authentication that made the authorization.
+    """Return the claims but for the hashes: all are those of the authentication that made the authorization.
 
-    The `nonce` comes back only with the code that the request bought (OpenID Connect Core, 12.2).
+    The `nonce` comes back only to the request that sent it and with the code that it bought (Core, 12.2).
     """
     authorization = issue.stored.authorization
     nonce = authorization.nonce if issue.id_token_nonce_applies else None  # OIDCC-12.2/nonce
@@ -62,7 +84,7 @@ def id_token_claims(issue: EndUserIssue, issuer: Issuer, lifetime: Seconds, now:
 
 
 def left_half_hash(text: str, algorithm: str) -> str:
-    """Return `at_hash`: the left half of the hash that `algorithm` uses (OpenID Connect Core, 3.1.3.6)."""
+    """Return `at_hash` or `c_hash`: the left half of the hash that `algorithm` uses (Core, 3.3.2.11)."""
     name = next((hashed for ending, hashed in _SHA_2 if algorithm.endswith(ending)), "sha512")
     octets = hashlib.new(name, text.encode("ascii")).digest()
     return b64url_encode(octets[: len(octets) // 2])

@@ -66,7 +66,7 @@ class FormTarget:
     """Where a page's form posts to, with the hidden fields it carries (CSRF token, interaction handle)."""
 
     action: str
-    """A path on our origin, the tenant's path included."""
+    """A path on our origin, the tenant's path included; a client's redirect URI where a response is posted to it."""
     hidden: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     redirect_source: str | None = None
     """The verified redirect's origin or scheme, for the `form-action` directive."""
@@ -86,6 +86,50 @@ class LoginPage:
     """Seconds until another attempt is allowed, with TOO_MANY_ATTEMPTS."""
     for_device: bool = False
     """They came to connect a device, which `client_name` runs on."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChoosableAccount:
+    """One account that is signed in in this browser."""
+
+    choice: str = field(repr=False)
+    """What the form sends for it."""
+    username: str
+    name: str | None
+    signed_in_at: int
+    """NumericDate of the last time that it was proven who they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class SelectAccountPage:
+    """Asks with which account somebody goes on."""
+
+    form: FormTarget
+    client_name: str
+    redirect_host: str
+    accounts: tuple[ChoosableAccount, ...]
+    now: int
+    """NumericDate, from which the page counts how long ago something was."""
+
+
+class CodeProblem(StrEnum):
+    """Why the page for a one-time code is shown again."""
+
+    WRONG_CODE = "wrong_code"
+    TOO_MANY_ATTEMPTS = "too_many_attempts"
+
+
+@dataclass(frozen=True, slots=True)
+class OneTimeCodePage:
+    """Asks who is signed in for a code of their device."""
+
+    form: FormTarget
+    client_name: str
+    redirect_host: str
+    account_name: str
+    problem: CodeProblem | None = None
+    retry_after: int = 0
+    """Seconds until another attempt is allowed, with TOO_MANY_ATTEMPTS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,8 +228,20 @@ class LeavingPage:
     status: int
     client_name: str
     redirect_host: str
-    way_out: str | None = field(repr=False)
-    """The client's verified redirect URI with the error; None for a person who is not signed in."""
+    way_out: str | FormTarget | None = field(repr=False)
+    """The client's verified redirect URI with the error, or the form that posts it there; None for a person who is
+    not signed in.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class FormPostPage:
+    """Carries an authorization response to the client in a form (OAuth 2.0 Form Post Response Mode, 2)."""
+
+    form: FormTarget
+    """Its hidden fields are the response, its action is the client's verified redirect URI."""
+    client_name: str
+    redirect_host: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,12 +313,15 @@ class Page:
 
 View = (
     LoginPage
+    | SelectAccountPage
+    | OneTimeCodePage
     | ConsentPage
     | DeviceCodePage
     | DeviceAnswerPage
     | DeviceDonePage
     | ErrorPage
     | LeavingPage
+    | FormPostPage
     | SignOutPage
     | SignedOutPage
     | AccountPage

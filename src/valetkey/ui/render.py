@@ -20,6 +20,8 @@ from valetkey.authorization_server.pages import (
     DeviceProblem,
     ErrorKind,
     ErrorPage,
+    FormPostPage,
+    FormTarget,
     LeavingPage,
     LoginPage,
     LoginProblem,
@@ -158,7 +160,9 @@ def _shape(view: AnyView, language: Language) -> _Shape:  # noqa: C901, PLR0912 
                 view.status,
             )
         case LeavingPage():
-            return _Shape("leaving.html", {}, view.status)
+            return _leaving_shape(view)
+        case FormPostPage():
+            return _Shape("form_post.html", {}, redirect_source=view.form.redirect_source)
         case SignOutPage():
             return _Shape("sign_out.html", {}, redirect_source=view.form.redirect_source)
         case SignedOutPage():
@@ -173,6 +177,11 @@ def _shape(view: AnyView, language: Language) -> _Shape:  # noqa: C901, PLR0912 
             return _Shape("jwt_debugger.html", {"tables": debugger_tables(language.catalogue.gettext)})
         case _:
             assert_never(view)
+
+
+def _leaving_shape(view: LeavingPage) -> _Shape:
+    form = view.way_out if isinstance(view.way_out, FormTarget) else None
+    return _Shape("leaving.html", {"form": form}, view.status, None if form is None else form.redirect_source)
 
 
 def _login_shape(view: LoginPage) -> _Shape:

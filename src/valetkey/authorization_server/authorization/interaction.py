@@ -6,67 +6,41 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from valetkey.authorization_server.authorization.forwarding import forwarding_of
+from valetkey.authorization_server.authorization.granting import (
+    Grant,
+    finished,
+    granted,
+    is_identity_assured,
+    touched,
+)
 from valetkey.authorization_server.authorization.request import PageRefusal, Prompt
 from valetkey.authorization_server.authorization.response import RedirectError
-from valetkey.authorization_server.authorization.response_types import Artefact
-from valetkey.authorization_server.browser import TOUCH_INTERVAL
-from valetkey.authorization_server.cors import origin_of
 from valetkey.authorization_server.decision import (
     Changes,
-    EndUserIssue,
-    FinishInteraction,
-    GrantAuthorization,
-    KeepRegistration,
-    RememberConsent,
-    TouchSession,
 )
 from valetkey.authorization_server.model import (
-    Authorization,
-    AuthorizationCode,
     BrowserId,
-    Client,
     Consent,
     ConsentAnswer,
     ConsentMode,
-    Generations,
     Interaction,
-    ManagedBy,
-    StoredAuthorization,
     StoredSession,
 )
 from valetkey.authorization_server.pages import ErrorKind
-from valetkey.authorization_server.policy import SessionBinding
-from valetkey.authorization_server.registration import LONGEST_ACCESS_TOKEN
-from valetkey.authorization_server.rights import OFFLINE_ACCESS, OPENID
 from valetkey.oauth.errors import ErrorCode, OAuthError
-from valetkey.oauth.types import AuthorizationId, NumericDate, OpaqueToken, Scope, Subject
+from valetkey.oauth.types import NumericDate, OpaqueToken
 
 if TYPE_CHECKING:
+    from valetkey.authorization_server.authorization.facts import Facts
     from valetkey.authorization_server.authorization.request import VerifiedAuthorizationRequest
     from valetkey.authorization_server.fresh import Fresh
     from valetkey.authorization_server.policy import Policy
-    from valetkey.oauth.redirect_uri import VerifiedRedirect
 
-CODE_PREFIX: Final = "vk_ac_"
 INTERACTION_PREFIX: Final = "vk_in_"
 _SHOWN: Final = "shown redirect_uri"
 """Stands beside the parameters of an answered request: where the page said that the answer goes."""
 UNBOUND: Final = BrowserId("")
 """The browser of an interaction that a cross-site POST opened, which brought no cookie: the next GET binds it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What is known when a request is judged.
-
-    `sessions` are the live ones of this browser, newest sign-in first; `consent` and `generations` belong to the
-    end-user of the chosen session, and are None while there is none.
-    """
-
-    sessions: tuple[StoredSession, ...]
-    interaction: Interaction | None
-    consent: Consent | None = None
-    generations: Generations | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,17 +54,6 @@ class NeedConsent:
 
     session: StoredSession
     changes: Changes
-
-
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """What was asked for may be handed out once `changes` are committed: a code, an access token, or both."""
-
-    code: OpaqueToken | None
-    subject: Subject
-    changes: Changes
-    token: EndUserIssue | None = None
-    """What an access token of the front channel says; the endpoint mints it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,33 +95,11 @@ def decide(asked: VerifiedAuthorizationRequest, facts: Facts, policy: Policy, fr
         return (
             _deny(asked, facts, NOT_ASKED, policy, fresh)
             if silent
-            else NeedConsent(session, _touch(session, fresh.now))
+            else NeedConsent(session, touched(session, fresh.now))
         )
     # Stamped as the session is, which was judged alive: a bump since it was read loses the commit.
     stamp = replace(session.session.generations, client=facts.generations.client)
-    return _grant(asked, facts, session, generations=stamp, policy=policy, fresh=fresh)
-
-
-def is_bound(scope: Scope, policy: Policy) -> bool:
-    """Say whether what is granted with `scope` dies with the browser's session."""
-    match policy.session_binding:
-        case SessionBinding.BOUND_UNLESS_OFFLINE:
-            return OPENID in scope and OFFLINE_ACCESS not in scope
-
-
-def is_identity_assured(client: Client, to: VerifiedRedirect) -> bool:
-    """Say whether only this client can receive what is sent there, so that nobody need be asked (RFC 8252, 8.6)."""
-    vouched_for = to.is_loopback and client.managed_by is ManagedBy.FILE
-    if client.is_unverified:
-        # Who was shown one of a stranger's sites has not allowed that the others are answered unasked.
-        has_one_site = len({origin_of(uri) for uri in client.redirect_uris}) == 1
-        return to.is_https and not client.is_public and has_one_site
-    return not client.is_public or to.is_https or vouched_for
-
-
-def is_remembered(client: Client, to: VerifiedRedirect) -> bool:
-    """Say whether the end-user's answer spares them the next question."""
-    return client.consent is ConsentMode.REMEMBER and is_identity_assured(client, to)
+    return granted(asked, facts, session, generations=stamp, policy=policy, fresh=fresh)
 
 
 def opened(
@@ -275,116 +216,9 @@ def _is_consent_given(asked: VerifiedAuthorizationRequest, consent: Consent | No
             )
 
 
-def _relies_on_consent(asked: VerifiedAuthorizationRequest, facts: Facts) -> bool:
-    was_asked = facts.interaction is not None and facts.interaction.answer is ConsentAnswer.ALLOWED
-    return not was_asked and asked.client.consent is ConsentMode.REMEMBER
-
-
-def _grant(
-    asked: VerifiedAuthorizationRequest,
-    facts: Facts,
-    session: StoredSession,
-    *,
-    generations: Generations,
-    policy: Policy,
-    fresh: Fresh,
-) -> Grant:
-    gives_code = Artefact.CODE in asked.artefacts
-    # Without a code nothing can be renewed: what is granted lives as long as a token can.
-    lifetime = policy.authorization_lifetime if gives_code else LONGEST_ACCESS_TOKEN
-    authorization = Authorization(
-        authorization_id=AuthorizationId(fresh.identifier("authorization")),
-        client_id=asked.client.client_id,
-        subject=session.session.subject,
-        scope=asked.scope,
-        resources=asked.resources,
-        authentication=session.session.authentication,
-        generations=generations,
-        created_at=fresh.now,
-        expires_at=NumericDate(fresh.now + lifetime),
-        sid=session.session.sid,
-        bound_to_session=is_bound(asked.scope, policy),
-        nonce=asked.nonce,
-    )
-    token = fresh.token(CODE_PREFIX, "code")
-    code = _code(asked, token, authorization, policy) if gives_code else None
-    changes = (
-        *_finish(facts.interaction, fresh.now),
-        GrantAuthorization(authorization, code, relies_on_consent=_relies_on_consent(asked, facts)),
-        *_keep(asked.client, authorization, policy, fresh),
-        *_remember(asked, facts, authorization, policy),
-        *_touch(session, fresh.now),
-    )
-    issue = _token_issue(authorization, policy) if Artefact.ACCESS_TOKEN in asked.artefacts else None
-    return Grant(token if gives_code else None, authorization.subject, changes, issue)
-
-
-def _code(
-    asked: VerifiedAuthorizationRequest, token: OpaqueToken, authorization: Authorization, policy: Policy
-) -> AuthorizationCode:
-    return AuthorizationCode(
-        digest=token.digest(),
-        authorization_id=authorization.authorization_id,
-        client_id=authorization.client_id,
-        redirect_uri=asked.to.uri,
-        redirect_uri_was_sent=asked.redirect_uri_was_sent,
-        code_challenge=asked.code_challenge,  # RFC7636-4.4
-        created_at=authorization.created_at,
-        expires_at=NumericDate(authorization.created_at + policy.code_lifetime),
-    )
-
-
-def _token_issue(authorization: Authorization, policy: Policy) -> EndUserIssue:
-    """Return what a token says that is handed out in the front channel: for a short time, and never renewed."""
-    return EndUserIssue(
-        StoredAuthorization(authorization, authorization.generations),
-        authorization.scope,
-        authorization.resources,
-        refresh_token=None,
-        id_token_nonce_applies=False,
-        changes=(),
-        expires_at=NumericDate(authorization.created_at + policy.access_token_lifetime),
-    )
-
-
 def _deny(
     asked: VerifiedAuthorizationRequest, facts: Facts, error: OAuthError, policy: Policy, fresh: Fresh
 ) -> Deny:
     forwarding = forwarding_of(asked.client, asked.parameters, policy)
     refusal = RedirectError(asked.to, error, asked.state, forwarding, asked.client.name, mode=asked.mode)
-    return Deny(refusal, _finish(facts.interaction, fresh.now))
-
-
-def _finish(interaction: Interaction | None, now: NumericDate) -> Changes:
-    return () if interaction is None else (FinishInteraction(interaction.digest, now),)
-
-
-def _keep(client: Client, granted: Authorization, policy: Policy, fresh: Fresh) -> Changes:
-    # It outlives all that hangs off the authorization, and is purged some time after its last one.
-    if client.registration is None:
-        return ()
-    until = NumericDate(max(granted.expires_at, fresh.now + policy.registration_lifetime))
-    return (KeepRegistration(client.client_id, until, fresh.now),)
-
-
-def _remember(asked: VerifiedAuthorizationRequest, facts: Facts, granted: Authorization, policy: Policy) -> Changes:
-    interaction, before, now = facts.interaction, facts.consent, granted.created_at
-    was_asked = interaction is not None and interaction.answer is ConsentAnswer.ALLOWED
-    if not was_asked or not is_remembered(asked.client, asked.to):
-        return ()
-    counts = before is not None and now < before.expires_at
-    scope, resources = (before.scope, before.resources) if before is not None and counts else (Scope(), ())
-    consent = Consent(
-        subject=granted.subject,
-        client_id=granted.client_id,
-        scope=Scope(scope | granted.scope),
-        resources=tuple(dict.fromkeys((*resources, *granted.resources))),
-        granted_at=now,
-        expires_at=NumericDate(now + policy.consent_lifetime),
-    )
-    return (RememberConsent(consent),)
-
-
-def _touch(stored: StoredSession, now: NumericDate) -> Changes:
-    session = stored.session
-    return (TouchSession(session.sid, now),) if now - session.last_seen_at >= TOUCH_INTERVAL else ()
+    return Deny(refusal, finished(facts.interaction, fresh.now))

@@ -8,9 +8,9 @@ from urllib.parse import urlencode
 
 from valetkey.authorization_server import paths
 from valetkey.authorization_server.account.visit import account_path, is_visit
+from valetkey.authorization_server.authorization.facts import Facts
 from valetkey.authorization_server.authorization.interaction import (
     UNBOUND,
-    Facts,
     FrontChannelDecision,
     choose_session,
     decide,

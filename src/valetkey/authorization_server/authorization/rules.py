@@ -11,16 +11,17 @@ from valetkey.authorization_server.authorization.forwarding import forwarding_of
 from valetkey.authorization_server.authorization.id_token_hint import hinted_subject
 from valetkey.authorization_server.authorization.request import Prompt, VerifiedAuthorizationRequest
 from valetkey.authorization_server.authorization.response import RedirectError
+from valetkey.authorization_server.authorization.response_mode import error_mode, permitted_mode
 from valetkey.authorization_server.authorization.response_types import (
     Artefact,
     ResponseMode,
     ResponseType,
-    error_mode,
     response_type_of,
 )
-from valetkey.authorization_server.model import Resource
+from valetkey.authorization_server.model import ApplicationType, Resource
 from valetkey.authorization_server.policy import PkceRule, Policy
 from valetkey.authorization_server.rights import OFFLINE_ACCESS, OPENID, rights_for
+from valetkey.authorization_server.token_form import form_for
 from valetkey.jose import JwkSet
 from valetkey.oauth.errors import ErrorCode, OAuthError
 from valetkey.oauth.pkce import parse_challenge
@@ -72,7 +73,8 @@ def verify_request(
         return _verified(asked, terms)
     except OAuthError as error:
         forwarding = forwarding_of(asked.client, asked.parameters, terms.policy)
-        mode = error_mode(asked.parameters)
+        row = response_type_of(asked.parameters.get("response_type") or "")
+        mode = error_mode(asked, row, terms.policy)
         raise RedirectError(asked.to, error, asked.state, forwarding, asked.client.name, mode=mode) from None
 
 
@@ -83,6 +85,7 @@ def _verified(asked: AuthorizationRequest, terms: Terms) -> VerifiedAuthorizatio
     gives_code = Artefact.CODE in response_type.artefacts
     prompt = _prompt(parameters.get("prompt"))
     rights = _rights(parameters, client, terms)
+    _judge_front_channel(asked, response_type, rights, terms)
     return VerifiedAuthorizationRequest(
         client=client,
         to=asked.to,
@@ -98,7 +101,7 @@ def _verified(asked: AuthorizationRequest, terms: Terms) -> VerifiedAuthorizatio
         hinted_subject=_hinted(parameters.get("id_token_hint"), client, terms),
         parameters=parameters,
         artefacts=response_type.artefacts,
-        mode=_mode(parameters, response_type),
+        mode=_mode(asked, response_type, policy),
     )
 
 
@@ -117,20 +120,43 @@ def _response_type(parameters: Parameters, client: Client, policy: Policy) -> Re
             "The response_type is not supported.",
             "RFC6749-3.1.1/response-type",
         )
-    if not found.grant_types <= client.grant_types & policy.grant_types:
+    if not found.grant_types <= client.grant_types & policy.grant_types or not _is_registered_for(found, client):
         raise OAuthError(
             ErrorCode.UNAUTHORIZED_CLIENT, "The client may not use this grant.", "RFC6749-4.1.2.1/error"
         )
     return found
 
 
-def _mode(parameters: Parameters, response_type: ResponseType) -> ResponseMode:
-    asked = parameters.get("response_mode")
-    if asked is None:
-        return response_type.modes[0]
-    if asked not in list(response_type.modes):
+def _is_registered_for(response_type: ResponseType, client: Client) -> bool:
+    named = client.openid.response_types
+    return named is None or response_type in map(response_type_of, named)
+
+
+def _mode(asked: AuthorizationRequest, response_type: ResponseType, policy: Policy) -> ResponseMode:
+    mode = permitted_mode(asked, response_type, policy)
+    if mode is None:
         raise _invalid("The response_mode is not supported.", "OIDCC-3.1.2.5")
-    return ResponseMode(asked)
+    return mode
+
+
+def _judge_front_channel(
+    asked: AuthorizationRequest, response_type: ResponseType, rights: Rights, terms: Terms
+) -> None:
+    """Judge what counts only where tokens come from the authorization endpoint."""
+    artefacts = response_type.artefacts
+    if Artefact.ACCESS_TOKEN in artefacts:
+        # As at the token endpoint: what cannot be written as one token is refused before anything is granted.
+        form_for([one for one in terms.catalogue if one.identifier in rights.resources], asked.client)
+    if Artefact.ID_TOKEN not in artefacts:
+        return
+    if OPENID not in rights.scope:
+        raise _invalid("An ID Token needs the scope openid.", "OIDCC-3.1.2.1/openid-scope")
+    if "nonce" not in asked.parameters:
+        requirement = "OIDCC-3.3.2.11/nonce" if Artefact.CODE in artefacts else "OIDCC-3.2.2.1/nonce"
+        raise _invalid("The parameter nonce is missing.", requirement)
+    is_web = asked.client.application_type is ApplicationType.WEB
+    if Artefact.CODE not in artefacts and is_web and asked.to.uri.startswith("http:"):
+        raise _invalid("An http redirect URI gets no tokens but in a native application.", "OIDCC-3.2.2.1/no-http")
 
 
 def _challenge(parameters: Parameters, client: Client, policy: Policy) -> str | None:

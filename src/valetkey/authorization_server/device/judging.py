@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from valetkey.authorization_server.authorization.interaction import NeedLogin, is_bound
+from valetkey.authorization_server.authorization.granting import is_bound
+from valetkey.authorization_server.authorization.interaction import NeedLogin
 from valetkey.authorization_server.browser import TOUCH_INTERVAL
 from valetkey.authorization_server.decision import (
     AdvanceInteraction,

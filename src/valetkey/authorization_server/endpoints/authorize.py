@@ -9,10 +9,10 @@ from valetkey.authorization_server import paths
 from valetkey.authorization_server.account.visit import account_path, is_visit
 from valetkey.authorization_server.audit import by_end_user
 from valetkey.authorization_server.authorization.forwarding import Forwarding
+from valetkey.authorization_server.authorization.granting import Grant
 from valetkey.authorization_server.authorization.interaction import (
     UNBOUND,
     Deny,
-    Grant,
     NeedConsent,
     NeedLogin,
     opened,
@@ -27,12 +27,14 @@ from valetkey.authorization_server.authorization.loading import (
 from valetkey.authorization_server.authorization.request import PageRefusal
 from valetkey.authorization_server.authorization.response import (
     Addressee,
+    Bearing,
     RedirectError,
-    code_response,
-    error_location,
-    error_response,
-    token_response,
+    delivered,
+    error_addressee,
+    error_pairs,
+    way_to,
 )
+from valetkey.authorization_server.authorization.response_types import Artefact
 from valetkey.authorization_server.browser import (
     STRANGER_LIFETIME,
     find_browser,
@@ -44,6 +46,7 @@ from valetkey.authorization_server.browser import (
 from valetkey.authorization_server.decision import AdvanceInteraction, Changes, OpenBrowser, OpenInteraction
 from valetkey.authorization_server.device.loading import next_page
 from valetkey.authorization_server.device.visit import is_device_visit
+from valetkey.authorization_server.id_token import Beside, mint_id_token
 from valetkey.authorization_server.mint import mint_access_token
 from valetkey.authorization_server.pages import ErrorKind, LeavingPage, Page
 from valetkey.authorization_server.service import commit_in_rounds
@@ -158,25 +161,40 @@ async def _answered(found: Judged, handle: str | None, server: AuthorizationServ
 
 async def _granted(
     decision: Grant, asked: VerifiedAuthorizationRequest, server: AuthorizationServer, fresh: Fresh
-) -> tuple[HttpResponse, Changes]:
-    """Return what carries the code or the token; a token is minted before what makes it good is committed."""
-    if decision.code is not None:
-        return code_response(asked.to, decision.code, asked.state, server.issuer), decision.changes
-    if decision.token is None:
-        raise ValueError("a response carries a code or a token")
-    issue = decision.token
-    found = [await server.stores.resources.find(one) for one in issue.resources]
-    resources = [one for one in found if one is not None]
-    minted = await mint_access_token(issue, asked.client, resources, server, fresh)
-    addressee = Addressee(asked.to, asked.state, asked.mode)
-    answer = token_response(addressee, minted, issue.scope, server.issuer)
+) -> tuple[HttpResponse | Page, Changes]:
+    """Return what carries all that was asked for; tokens are minted before what makes them good is committed."""
+    bearing, added = await _minted(decision, asked, server, fresh)
+    addressee = Addressee(asked.to, asked.state, asked.mode, asked.client.name)
     # A browser keeps no copy of it: RFC6749-5.1/no-store
-    return answer, (*decision.changes, *minted.changes)
+    return delivered(addressee, bearing.pairs(), server.issuer), (*decision.changes, *added)
+
+
+async def _minted(
+    decision: Grant, asked: VerifiedAuthorizationRequest, server: AuthorizationServer, fresh: Fresh
+) -> tuple[Bearing, Changes]:
+    issue, client = decision.issue, asked.client
+    bearing = Bearing(code=decision.code)
+    changes: Changes = ()
+    if Artefact.ACCESS_TOKEN in asked.artefacts:
+        found = [await server.stores.resources.find(one) for one in issue.resources]
+        resources = [one for one in found if one is not None]
+        minted = await mint_access_token(issue, client, resources, server, fresh)
+        bearing, changes = replace(bearing, access_token=minted, scope=issue.scope), minted.changes
+    if Artefact.ID_TOKEN in asked.artefacts:
+        id_token = await mint_id_token(issue, client, server, _beside(bearing), fresh.now)
+        bearing = replace(bearing, id_token=id_token)
+    return bearing, changes
+
+
+def _beside(bearing: Bearing) -> Beside:
+    minted, code = bearing.access_token, bearing.code
+    return Beside(None if minted is None else minted.value, None if code is None else code.reveal())
 
 
 def _refused(refusal: RedirectError, server: AuthorizationServer, *, is_signed_in: bool) -> HttpResponse | Page:
+    addressee, answer = error_addressee(refusal), error_pairs(refusal)
     if refusal.forwarding is Forwarding.REDIRECT:
-        return error_response(refusal, server.issuer)
+        return delivered(addressee, answer, server.issuer)
     return Page(
         LeavingPage(
             refusal.error.code.value,
@@ -184,7 +202,7 @@ def _refused(refusal: RedirectError, server: AuthorizationServer, *, is_signed_i
             refusal.client_name,
             refusal.to.host,
             # We lead nobody away whom we do not even know.
-            error_location(refusal, server.issuer) if is_signed_in else None,
+            way_to(addressee, answer, server.issuer) if is_signed_in else None,
         )
     )
 

@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING
 
 from valetkey.authorization_server import paths
 from valetkey.authorization_server.audit import by_end_user
+from valetkey.authorization_server.authorization.granting import is_bound, is_remembered
 from valetkey.authorization_server.authorization.interaction import (
     NeedConsent,
     answered,
-    is_bound,
-    is_remembered,
 )
 from valetkey.authorization_server.authorization.loading import (
     back_to_authorize,

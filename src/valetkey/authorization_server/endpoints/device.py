@@ -8,9 +8,9 @@ from urllib.parse import urlencode
 
 from valetkey.authorization_server import paths
 from valetkey.authorization_server.audit import by_end_user
+from valetkey.authorization_server.authorization.granting import is_bound
 from valetkey.authorization_server.authorization.interaction import (
     NeedLogin,
-    is_bound,
     open_interaction,
     other_browser,
 )

@@ -25,7 +25,7 @@ from valetkey.authorization_server.decision import (
 )
 from valetkey.authorization_server.fresh import Fresh
 from valetkey.authorization_server.grant_table import GrantTable
-from valetkey.authorization_server.id_token import mint_id_token
+from valetkey.authorization_server.id_token import Beside, mint_id_token
 from valetkey.authorization_server.mint import mint_access_token
 from valetkey.authorization_server.model import Client
 from valetkey.authorization_server.rights import OPENID
@@ -187,7 +187,7 @@ async def _mint(issue: Issue, client: Client, server: AuthorizationServer, fresh
         if issue.refresh_token is not None:
             response.refresh_token = issue.refresh_token.reveal()
         if OPENID in issue.scope:  # OIDCC-3.1.3.3/id-token
-            response.id_token = await mint_id_token(issue, client, server, minted.value, fresh.now)
+            response.id_token = await mint_id_token(issue, client, server, Beside(minted.value), fresh.now)
     return _encode(response), minted.changes
 
 

@@ -68,6 +68,11 @@ function offerCopy(button) {
   button.hidden = false;
 }
 
+function goOn(form) {
+  form.requestSubmit(form.querySelector("[type=submit]"));
+}
+
 document.querySelectorAll("form").forEach(submitOnce);
 document.querySelectorAll("[data-reveal]").forEach(offerReveal);
 document.querySelectorAll("[data-copy]").forEach(offerCopy);
+document.querySelectorAll("[data-onward]").forEach(goOn);

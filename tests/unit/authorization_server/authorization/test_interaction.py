@@ -4,19 +4,17 @@ import pytest
 
 from support.house import API, NOW, OTHER_API, clients, end_users
 from support.requirement import requirement
+from valetkey.authorization_server.authorization.facts import Facts
+from valetkey.authorization_server.authorization.granting import Grant, is_bound, is_identity_assured
 from valetkey.authorization_server.authorization.interaction import (
     UNBOUND,
     Deny,
-    Facts,
     FrontChannelDecision,
-    Grant,
     NeedConsent,
     NeedLogin,
     answered,
     choose_session,
     decide,
-    is_bound,
-    is_identity_assured,
     open_interaction,
     opened,
 )

@@ -1,0 +1,21 @@
+"""What is known when an authorization request is judged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from valetkey.authorization_server.model import Consent, Generations, Interaction, StoredSession
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known when a request is judged.
+
+    `sessions` are the live ones of this browser, newest sign-in first; `consent` and `generations` belong to the
+    end-user of the chosen session, and are None while there is none.
+    """
+
+    sessions: tuple[StoredSession, ...]
+    interaction: Interaction | None
+    consent: Consent | None = None
+    generations: Generations | None = None
