@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from valetkey.authorization_server import paths
 from valetkey.authorization_server.authorization.response_types import RESPONSE_TYPES, ResponseMode
-from valetkey.authorization_server.claims import CLAIMS_OF_SCOPE
+from valetkey.authorization_server.claims import SUPPORTED_CLAIMS
 from valetkey.authorization_server.client_authentication import ASSERTION_ALGORITHMS, METHODS
 from valetkey.authorization_server.grant_table import GrantTable
 from valetkey.authorization_server.grants.device_code import DEVICE_CODE
@@ -41,7 +41,6 @@ def server_metadata(
 ) -> ServerMetadata:
     """Return the metadata of one tenant: `scopes` its resources define, `algorithms` its keys have."""
     endpoint = server.issuer.endpoint
-    user_claims = {claim for claims in CLAIMS_OF_SCOPE.values() for claim in claims}
     return ServerMetadata(
         issuer=server.issuer.url,  # RFC8414-2/issuer OIDCD-3/issuer
         authorization_endpoint=endpoint(paths.AUTHORIZATION),
@@ -72,10 +71,11 @@ def server_metadata(
         revocation_endpoint_auth_signing_alg_values_supported=ASSERTION_ALGORITHMS,
         code_challenge_methods_supported=pkce.METHODS,  # RFC9700-2.1.1/detect-pkce
         prompt_values_supported=("none", "login", "consent"),
-        claims_supported=tuple(sorted(user_claims.union(_CLAIMS_OF_A_TOKEN))),
+        claims_supported=tuple(sorted({*SUPPORTED_CLAIMS, *_CLAIMS_OF_A_TOKEN})),
+        claim_types_supported=("normal",),  # OIDCC-5.6/normal
         client_id_metadata_document_supported=server.policy.client_urls is ClientUrlRule.READ,  # CIMD-5
         authorization_response_iss_parameter_supported=True,  # RFC9207-2.3/metadata
-        claims_parameter_supported=False,
+        claims_parameter_supported=True,
         request_parameter_supported=False,
         request_uri_parameter_supported=False,
     )
