@@ -145,7 +145,10 @@ async def test_nothing_but_its_own_metadata_comes_from_a_stranger(house: House) 
         ({"token_endpoint_auth_method": "private_key_jwt"}, "invalid_client_metadata"),
         ({"token_endpoint_auth_method": 7}, "invalid_client_metadata"),
         ({"id_token_signed_response_alg": "none"}, "invalid_client_metadata"),
-        ({"id_token_signed_response_alg": "HS256"}, "invalid_client_metadata"),
+        (
+            {"id_token_signed_response_alg": "HS256", "token_endpoint_auth_method": "none"},
+            "invalid_client_metadata",
+        ),
         (
             {"token_endpoint_auth_method": "client_secret_jwt", "token_endpoint_auth_signing_alg": "none"},
             "invalid_client_metadata",
@@ -156,7 +159,23 @@ async def test_nothing_but_its_own_metadata_comes_from_a_stranger(house: House) 
         ),
         ({"scope": "admin payments"}, "invalid_client_metadata"),
         ({"scope": 7}, "invalid_client_metadata"),
-        ({"subject_type": "pairwise"}, "invalid_client_metadata"),
+        ({"subject_type": "secret"}, "invalid_client_metadata"),
+        ({"subject_type": ["pairwise"]}, "invalid_client_metadata"),
+        ({"response_types": ["code", "id_token"]}, "invalid_client_metadata"),
+        ({"require_auth_time": "yes"}, "invalid_client_metadata"),
+        ({"default_max_age": -1}, "invalid_client_metadata"),
+        ({"default_max_age": True}, "invalid_client_metadata"),
+        ({"default_acr_values": "1"}, "invalid_client_metadata"),
+        ({"initiate_login_uri": "http://inspector.example/login"}, "invalid_client_metadata"),
+        ({"request_uris": ["http://inspector.example/request.jwt"]}, "invalid_client_metadata"),
+        ({"request_uris": ["https://inspector.example/r.jwt#a#b"]}, "invalid_client_metadata"),
+        ({"request_uris": ["https://inspector.example/r.jwt"] * 21}, "invalid_client_metadata"),
+        ({"frontchannel_logout_uri": "https://other.example/logout"}, "invalid_client_metadata"),
+        ({"frontchannel_logout_uri": "https://inspector.example/logout#now"}, "invalid_client_metadata"),
+        ({"frontchannel_logout_session_required": True}, "invalid_client_metadata"),
+        ({"backchannel_logout_uri": "http://inspector.example/logout"}, "invalid_client_metadata"),
+        ({"backchannel_logout_uri": "https://inspector.example/logout#now"}, "invalid_client_metadata"),
+        ({"backchannel_logout_session_required": True}, "invalid_client_metadata"),
         ({"client_name": "x" * 101}, "invalid_client_metadata"),
         ({"client_name": "Inspector\u202egnp"}, "invalid_client_metadata"),
         ({"client_name": ["Inspector"]}, "invalid_client_metadata"),
@@ -242,6 +261,12 @@ async def test_the_scopes_of_a_disabled_resource_are_nobodys(house: House) -> No
         {"client_uri": "https://intranet.lan/"},
         {"policy_uri": "file:///etc/passwd"},
         {"tos_uri": "https://localhost/terms"},
+        {"sector_identifier_uri": "http://inspector.example/uris.json"},
+        {"sector_identifier_uri": "https://169.254.169.254/"},
+        {"sector_identifier_uri": "https://uris.internal/"},
+        {"initiate_login_uri": "https://localhost/login"},
+        {"request_uris": ["https://10.0.0.1/request.jwt#digest"]},
+        {"backchannel_logout_uri": "https://[::1]/logout"},
     ],
     ids=str,
 )
@@ -250,13 +275,16 @@ async def test_private_keys_and_inward_addresses_are_refused(house: House, chang
 
 
 # covers: DCR-04
-async def test_nothing_that_a_stranger_names_is_fetched_while_it_registers(house: House) -> None:
+async def test_what_a_stranger_names_is_not_fetched_while_it_registers(house: House) -> None:
     await registered(
         house,
         token_endpoint_auth_method="private_key_jwt",
         jwks_uri="https://inspector.example/jwks.json",
         logo_uri="https://inspector.example/logo.png",
-        sector_identifier_uri="https://169.254.169.254/",
+        initiate_login_uri="https://inspector.example/login",
+        request_uris=["https://inspector.example/request.jwt"],
+        backchannel_logout_uri="https://inspector.example/logout",
+        frontchannel_logout_uri="https://inspector.example/logged-out",
     )
     assert house.outside.asked == []
 

@@ -8,6 +8,7 @@ from dataclasses import fields as dataclass_fields
 from typing import TYPE_CHECKING
 
 from valetkey.administration.refusal import ActRefused, refuse_declared, refuse_faults
+from valetkey.authorization_server.client_algorithms import secret_use_of
 from valetkey.authorization_server.client_secrets import draw_secret, live_secrets
 from valetkey.authorization_server.decision import Changes, PutClient, RemoveClient
 from valetkey.authorization_server.model import (
@@ -20,6 +21,7 @@ from valetkey.authorization_server.model import (
     ExchangeRule,
     SelfRegistration,
 )
+from valetkey.authorization_server.openid_client import with_members
 from valetkey.authorization_server.policy import PROFILES
 from valetkey.authorization_server.registration import client_faults
 from valetkey.jose import JwkSet
@@ -57,6 +59,8 @@ class ClientFields:
     token_exchange: tuple[ExchangeRule, ...] | None = None
     authentication_signing_alg: str | None = None
     attributes: Mapping[str, object] | None = None
+    openid: Mapping[str, object] | None = None
+    """Members of `CLIENT_MEMBERS` by name; None takes one away."""
     disabled: bool | None = None
 
 
@@ -89,7 +93,7 @@ def add_client(
     )
     client, secret = _applied(blank, fields), None
     if client.authentication_method.needs_secret:
-        drawn, secret = draw_secret(client_id, client.authentication_method, fresh, vault)
+        drawn, secret = draw_secret(client_id, secret_use_of(client), fresh, vault)
         client = replace(client, secrets=(drawn,))
     return judged_client(client, tenant, secret)
 
@@ -99,9 +103,11 @@ def change_client(held: Client, fields: ClientFields, tenant: Tenant, fresh: Fre
     refuse_declared(f"client {held.client_id}", held.managed_by)
     client = _applied(held, fields)
     method = client.authentication_method
-    if method.needs_secret and not live_secrets(client.secrets, method, fresh.now):
-        raise ActRefused(f"{method.value} needs a secret of its own: add --rotate-secret, which draws one")
-    return judged_client(replace(client, secrets=live_secrets(client.secrets, method, fresh.now)), tenant, None)
+    alive = live_secrets(client.secrets, secret_use_of(client), fresh.now)
+    if method.needs_secret and not alive:
+        needs = method.value if method is not held.authentication_method else "what is changed"
+        raise ActRefused(f"{needs} needs a secret of its own: add --rotate-secret, which draws one")
+    return judged_client(replace(client, secrets=alive), tenant, None)
 
 
 def rotate_secret(
@@ -113,9 +119,10 @@ def rotate_secret(
     method = client.authentication_method
     if not method.needs_secret:
         raise ActRefused(f"client {held.client_id} authenticates by {method.value} and has no secret to rotate")
-    drawn, secret = draw_secret(client.client_id, method, fresh, vault)
+    use = secret_use_of(client)
+    drawn, secret = draw_secret(client.client_id, use, fresh, vault)
     end = NumericDate(fresh.now + keep)
-    old = live_secrets(tuple(ending(each, end) for each in client.secrets), method, fresh.now)
+    old = live_secrets(tuple(ending(each, end) for each in client.secrets), use, fresh.now)
     return judged_client(replace(client, secrets=(drawn, *old)), tenant, secret)
 
 
@@ -129,6 +136,7 @@ def _applied(client: Client, fields: ClientFields) -> Client:
     said = {
         each.name: value for each in dataclass_fields(fields) if (value := getattr(fields, each.name)) is not None
     }
+    said["openid"] = with_members(client.openid, fields.openid or {})
     applied = replace(client, **said)
     # What no longer authenticates must not come back with the next change of method.
     secrets = client.secrets if applied.authentication_method.needs_secret else ()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from valetkey.authorization_server.openid_client import members_of
+
 if TYPE_CHECKING:
     from valetkey.authorization_server.model import Client, EndUser, Resource, SelfRegistration, Tenant
     from valetkey.authorization_server.self_registration.changes import RegistrationUse
@@ -36,6 +38,7 @@ def client_view(client: Client, tenant_id: TenantId) -> View:
             for rule in client.token_exchange
         ],
         "attributes": dict(client.attributes),
+        "openid": members_of(client.openid),
         "jwks": client.jwks.as_dict() if client.jwks is not None else None,
         "jwks_uri": client.jwks_uri,
         "secrets": [

@@ -5,6 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+from valetkey.oauth.client_members import CLIENT_MEMBERS, PAGES
 
 
 class SubjectType(StrEnum):
@@ -59,3 +64,29 @@ class OpenIdMetadata:
     backchannel_logout_session_required: bool = False
     pages: Mapping[str, str] = field(default_factory=dict)
     """`client_uri`, `logo_uri`, `policy_uri`, `tos_uri` of a client that an operator added, for people to read."""
+
+
+_SAID_NOTHING: Final = OpenIdMetadata()
+
+
+def openid_metadata(members: Mapping[str, object]) -> OpenIdMetadata:
+    """Return the record of members by their registered names, as `Member.read` returns each; None: absent."""
+    said = {name: value for name, value in members.items() if value is not None}
+    pages = {name: said.pop(name) for name in PAGES if name in said}
+    return msgspec.convert({**said, "pages": pages}, OpenIdMetadata)
+
+
+def members_of(openid: OpenIdMetadata) -> dict[str, object]:
+    """Return what was said, as JSON values by registered name; what has its default is left out."""
+    found: dict[str, object] = {}
+    for member in CLIENT_MEMBERS:
+        value = openid.pages.get(member.name) if member.name in PAGES else getattr(openid, member.name)
+        unsaid = None if member.name in PAGES else getattr(_SAID_NOTHING, member.name)
+        if value != unsaid:
+            found[member.name] = msgspec.to_builtins(value)
+    return found
+
+
+def with_members(openid: OpenIdMetadata, members: Mapping[str, object]) -> OpenIdMetadata:
+    """Return the record with other values for `members`; None gives one its default back."""
+    return openid_metadata({**members_of(openid), **members})

@@ -6,8 +6,10 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from valetkey.authorization_server.claim_rule import EXPECTED, is_claim_name, is_source
+from valetkey.authorization_server.client_algorithms import algorithm_faults
 from valetkey.authorization_server.fault import Fault
 from valetkey.authorization_server.model import AuthenticationMethod, ConsentMode, normalised_username
+from valetkey.authorization_server.openid_registration import openid_faults
 from valetkey.authorization_server.policy import IMPLICIT, PROFILES
 from valetkey.authorization_server.rights import END_USER_SCOPES
 from valetkey.jose.algorithms import CONTENT_ENCRYPTIONS, KEY_MANAGEMENT_ALGORITHMS
@@ -71,6 +73,8 @@ def client_faults(client: Client, policy: Policy, further: frozenset[GrantType] 
         *_grant_faults(client, policy, further),
         *_right_faults(client),
         *_exchange_faults(client),
+        *openid_faults(client, policy),
+        *algorithm_faults(client, ID_TOKEN_ALGORITHMS),
     )
 
 
@@ -163,8 +167,6 @@ def _grant_faults(client: Client, policy: Policy, further: frozenset[GrantType])
             yield Fault("redirect_uris", f"{grant_type} needs a redirect URI")
     if client.introspection_signed_response_alg not in ID_TOKEN_ALGORITHMS:
         yield Fault("introspection_signed_response_alg", f"expected one of {', '.join(ID_TOKEN_ALGORITHMS)}")
-    if client.id_token_signed_response_alg not in ID_TOKEN_ALGORITHMS:
-        yield Fault("id_token_signed_response_alg", f"expected one of {', '.join(ID_TOKEN_ALGORITHMS)}")
 
 
 def _right_faults(client: Client) -> Iterator[Fault]:

@@ -28,6 +28,7 @@ from valetkey.authorization_server.model import (
 )
 from valetkey.authorization_server.policy import PROFILES
 from valetkey.authorization_server.registration import ID_TOKEN_ALGORITHMS
+from valetkey.cli.client_members import MEMBER_OPTIONS, members_said
 from valetkey.cli.client_secret import kept_how, secret
 from valetkey.cli.desk import at_desk, desk_options
 from valetkey.cli.output import say, show_json, show_record, show_secret, show_table
@@ -48,7 +49,7 @@ _OF_THE_SELF_REGISTERED: Final = ("registered_at", "last_used_at", "kept_until")
 _DAY: Final = 86_400
 
 
-_FIELDS: Final = (
+_FIELDS: Final[tuple[Callable[[Callable[..., None]], Callable[..., None]], ...]] = (
     click.option("--name", help="What the consent page calls it."),
     click.option(
         "--authentication-method",
@@ -115,6 +116,7 @@ _FIELDS: Final = (
         metavar="NAME=VALUE",
         help="What resource servers may map to a claim; repeatable. An empty text takes all away.",
     ),
+    *MEMBER_OPTIONS,
 )
 
 
@@ -282,6 +284,7 @@ def _fields(options: Mapping[str, Any]) -> ClientFields:
         access_token_format=written and AccessTokenFormat(written),
         token_exchange=_exchange_rules(options),
         attributes=_attributes(options["attributes"]),
+        openid=members_said(options),
         authentication_signing_alg=options["authentication_signing_alg"],
         disabled=options.get("disabled"),
     )

@@ -9,22 +9,25 @@ from typing import Final
 
 from valetkey.jose import InvalidKey, JoseError, JwkSet
 from valetkey.jose.encoding import parse_json_object
+from valetkey.oauth.client_members import (
+    CLIENT_MEMBERS,
+    MAXIMUM_LIST,
+    MAXIMUM_TEXT,
+    MAXIMUM_URI,
+    MAXIMUM_URIS,
+    PAGES,
+    Shape,
+)
 from valetkey.oauth.errors import ErrorCode, OAuthError
 from valetkey.oauth.outward_url import outward_url_fault
 from valetkey.oauth.redirect_uri import ApplicationType
 from valetkey.oauth.types import Scope
 
-MAXIMUM_URIS: Final = 20
-MAXIMUM_URI: Final = 2_000
-MAXIMUM_LIST: Final = 20
-MAXIMUM_TEXT: Final = 200
-"""Characters of a text that is no URI."""
 MAXIMUM_LANGUAGES: Final = 40
 """Members in other languages, of all names together (RFC 7591, 2.2)."""
 
-_PAGES: Final = ("client_uri", "logo_uri", "policy_uri", "tos_uri")
 _TEXTS: Final = ("software_id", "software_version")
-_IN_LANGUAGES: Final = frozenset({"client_name", *_PAGES})
+_IN_LANGUAGES: Final = frozenset({"client_name", *PAGES})
 _LANGUAGE: Final = re.compile(r"[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8}){0,7}")
 _SECRET_NAMES: Final = frozenset({"client_secret", "client_secret_expires_at"})
 
@@ -38,7 +41,6 @@ class ClientMetadata:
     token_endpoint_auth_method: str | None = None
     token_endpoint_auth_signing_alg: str | None = None
     grant_types: tuple[str, ...] | None = None
-    response_types: tuple[str, ...] | None = None
     application_type: ApplicationType | None = None
     client_name: str | None = None
     scope: Scope | None = None
@@ -46,13 +48,20 @@ class ClientMetadata:
     jwks_uri: str | None = None
     id_token_signed_response_alg: str | None = None
     introspection_signed_response_alg: str | None = None
-    subject_type: str | None = None
+    openid: Mapping[str, object] = field(default_factory=dict)
+    """Those of `CLIENT_MEMBERS` that were sent, but for the addresses of pages; lists are tuples."""
     described: Mapping[str, object] = field(default_factory=dict)
     """What people may read and nothing depends on; its addresses are never fetched, and never a link.
 
     `client_uri`, `logo_uri`, `policy_uri`, `tos_uri`, `contacts`, `software_id`, `software_version`, and what has a
     language, such as `client_name#de`.
     """
+
+    @property
+    def response_types(self) -> tuple[str, ...] | None:
+        """What it wants to ask for; None where it does not say."""
+        found = self.openid.get("response_types")
+        return found if isinstance(found, tuple) else None
 
 
 def parse_client_metadata_document(octets: bytes) -> Mapping[str, object]:
@@ -69,7 +78,7 @@ def parse_client_metadata(members: Mapping[str, object]) -> ClientMetadata:
     Raises OAuthError `invalid_redirect_uri`, `invalid_client_metadata` or, for a software statement, whose issuers
     nobody here trusts, `unapproved_software_statement`. Whether a client may have all this, its judge knows.
     """
-    # RFC7591-2/ignore-unknown
+    # RFC7591-2/ignore-unknown OIDCR-3.1/unknown-ignored
     found = {name: value for name, value in members.items() if value is not None}
     if "software_statement" in found:
         raise _untrusted_statement(found["software_statement"])
@@ -81,7 +90,6 @@ def parse_client_metadata(members: Mapping[str, object]) -> ClientMetadata:
         token_endpoint_auth_method=_text(found, "token_endpoint_auth_method"),
         token_endpoint_auth_signing_alg=_text(found, "token_endpoint_auth_signing_alg"),
         grant_types=_texts(found, "grant_types"),
-        response_types=_texts(found, "response_types"),
         application_type=_application_type(found),
         client_name=_text(found, "client_name"),
         scope=_scope(found),
@@ -89,7 +97,7 @@ def parse_client_metadata(members: Mapping[str, object]) -> ClientMetadata:
         jwks_uri=_page(found, "jwks_uri"),
         id_token_signed_response_alg=_text(found, "id_token_signed_response_alg"),
         introspection_signed_response_alg=_text(found, "introspection_signed_response_alg"),
-        subject_type=_text(found, "subject_type"),
+        openid=_openid(found),
         described=dict(_described(found)),
     )
 
@@ -115,6 +123,17 @@ def _untrusted_statement(statement: object) -> OAuthError:
         return OAuthError(ErrorCode.INVALID_SOFTWARE_STATEMENT, text, "RFC7591-3.2.2/software-statement")
     text = "No issuer of software statements is trusted here."
     return OAuthError(ErrorCode.UNAPPROVED_SOFTWARE_STATEMENT, text, "RFC7591-3.2.2/software-statement")
+
+
+def _openid(found: Mapping[str, object]) -> Mapping[str, object]:
+    members: dict[str, object] = {}
+    for member in CLIENT_MEMBERS:
+        if member.name in found and member.shape is not Shape.PAGE:
+            try:
+                members[member.name] = member.read(found[member.name])
+            except ValueError as error:
+                raise invalid_metadata(f"{member.name} is {error}.") from None
+    return members
 
 
 def _redirect_uris(found: Mapping[str, object], name: str) -> tuple[str, ...]:
@@ -191,7 +210,7 @@ def _jwks(found: Mapping[str, object]) -> JwkSet | None:
 
 
 def _described(found: Mapping[str, object]) -> list[tuple[str, object]]:
-    described: list[tuple[str, object]] = [(name, _page(found, name)) for name in _PAGES if name in found]
+    described: list[tuple[str, object]] = [(name, _page(found, name)) for name in PAGES if name in found]
     described += [(name, _text(found, name)) for name in _TEXTS if name in found]
     if "contacts" in found:
         described.append(("contacts", list(_texts(found, "contacts") or ())))

@@ -124,6 +124,7 @@ def parse_registered(uri: str, application_type: ApplicationType) -> str:
     https, http on loopback, and for native applications a private-use scheme with a dot (RFC 8252, 7.1).
     """
     if not _CHARACTERS.fullmatch(uri) or len(uri) > MAXIMUM_LENGTH:
+        # OIDCR-2/redirect-fragment
         raise ValueError(
             f"expected at most {MAXIMUM_LENGTH} URI characters, without fragment, wildcard, space or backslash"
         )

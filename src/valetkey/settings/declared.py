@@ -11,11 +11,13 @@ from valetkey.authorization_server.declaration import (
     DeclaredResource,
 )
 from valetkey.authorization_server.model import Client, ClientSecret, ManagedBy, Resource, Tenant
+from valetkey.authorization_server.openid_client import openid_metadata
 from valetkey.authorization_server.trusted_issuer import TrustedIssuer
 from valetkey.oauth.types import ClientId, GrantType, NumericDate, TenantId
 from valetkey.settings import declared_table as rows
 from valetkey.settings import resource_table as resource_rows
 from valetkey.settings import tenant_table as tenant_rows
+from valetkey.settings.openid_table import OPENID_ROWS
 
 if TYPE_CHECKING:
     from valetkey.authorization_server.declaration import DeclaredSecret
@@ -61,6 +63,7 @@ def client_of(found: Readings) -> DeclaredClient:
         authentication_signing_alg=found[rows.AUTHENTICATION_ALGORITHM],
         token_exchange=found[rows.TOKEN_EXCHANGE],
         attributes=found[rows.ATTRIBUTES],
+        openid=openid_metadata({row.path: found[row] for row in OPENID_ROWS}),
         managed_by=ManagedBy.FILE,
         disabled=found[tenant_rows.DISABLED],
     )

@@ -18,6 +18,7 @@ from valetkey.authorization_server.trusted_issuer import LONGEST_LIFETIME, Subje
 from valetkey.oauth.types import ClientId, Scope, Seconds, SecretText
 from valetkey.settings import kinds
 from valetkey.settings.kinds import Kind
+from valetkey.settings.openid_table import OPENID_ROWS
 from valetkey.settings.resource_table import RESOURCES
 from valetkey.settings.secrets import client_secret, initial_password
 from valetkey.settings.setting import REQUIRED, DeclarationTable, FromFile, Setting
@@ -74,7 +75,8 @@ JWKS: Final[Setting[JwkSet | None]] = Setting(
     "jwks",
     kinds.PUBLIC_KEYS,
     None,
-    "Its public keys for private_key_jwt, as a JWK Set: in a JSON file, or as a table.",
+    "Its public keys, for private_key_jwt and for what is encrypted for it, as a JWK Set: in a JSON file, or as a "
+    "table.",
     '"shop.jwks.json"',
     FromFile.PUBLIC,
 )
@@ -185,7 +187,7 @@ CLIENTS: Final = DeclarationTable(
         CLIENT_ID, TENANT, CLIENT_NAME, AUTHENTICATION_METHOD, SECRET, JWKS, JWKS_URI, GRANT_TYPES, REDIRECT_URIS,
         POST_LOGOUT_REDIRECT_URIS, CLIENT_SCOPE, CLIENT_RESOURCES, APPLICATION_TYPE, CONSENT, CLIENT_PROFILE,
         ID_TOKEN_ALGORITHM, INTROSPECTION_ALGORITHM, AUTHENTICATION_ALGORITHM, CLIENT_TOKEN_FORMAT,
-        TOKEN_EXCHANGE, ATTRIBUTES, DISABLED,
+        *OPENID_ROWS, TOKEN_EXCHANGE, ATTRIBUTES, DISABLED,
     ),
     "Software that gets tokens.",
 )  # fmt: skip

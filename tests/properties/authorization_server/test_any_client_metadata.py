@@ -11,6 +11,7 @@ from valetkey.authorization_server.policy import PROFILES
 from valetkey.authorization_server.registration import client_faults
 from valetkey.authorization_server.self_registration.admission import FOR_EVERYBODY
 from valetkey.authorization_server.self_registration.judging import described_client
+from valetkey.oauth.client_members import CLIENT_MEMBERS
 from valetkey.oauth.client_metadata import parse_client_metadata, parse_client_metadata_document
 from valetkey.oauth.errors import ErrorCode, OAuthError
 from valetkey.oauth.types import ClientId, NumericDate, Scope, TokenDigest
@@ -28,6 +29,7 @@ NAMES = [
     *("logo_uri", "policy_uri", "tos_uri", "contacts", "software_id"),
     *("software_version", "software_statement", "client_id", "client_secret", "consent"),
     *("profile", "managed_by", "trusted"),
+    *(member.name for member in CLIENT_MEMBERS),
 ]
 TEXTS = st.sampled_from(
     [

@@ -9,6 +9,7 @@ from urllib.parse import unquote
 
 from valetkey.authorization_server.audit import by_client
 from valetkey.authorization_server.budgets import Budget, counted, wait_for
+from valetkey.authorization_server.client_algorithms import SecretUse
 from valetkey.authorization_server.client_secrets import draw_secret, live_secrets
 from valetkey.authorization_server.decision import (
     Changes,
@@ -16,12 +17,12 @@ from valetkey.authorization_server.decision import (
     RemoveClient,
     ReplaceRegisteredClient,
 )
-from valetkey.authorization_server.endpoints.registration import TooManyRegistrations
+from valetkey.authorization_server.endpoints.registration import TooManyRegistrations, judge_sector
 from valetkey.authorization_server.model import Client, SelfRegistration
 from valetkey.authorization_server.self_registration.admission import invalid_token, not_admitted
 from valetkey.authorization_server.self_registration.answer import client_information
 from valetkey.authorization_server.self_registration.bearer import presented_bearer
-from valetkey.authorization_server.self_registration.judging import described_client, method_of
+from valetkey.authorization_server.self_registration.judging import described_client, secret_use_in
 from valetkey.authorization_server.service import commit_in_rounds
 from valetkey.oauth.client_metadata import (
     invalid_metadata,
@@ -60,6 +61,15 @@ class _Managed:
     bearer: OpaqueToken
 
 
+@dataclass(frozen=True, slots=True)
+class _Replaced:
+    """What becomes of it."""
+
+    client: Client
+    response: HttpResponse
+    changes: Changes
+
+
 async def respond(request: HttpRequest, server: AuthorizationServer) -> HttpResponse:
     """Answer what is registered, what has been replaced, or 204 once it is gone; raises OAuthError."""
     bearer = presented_bearer(request)
@@ -68,13 +78,18 @@ async def respond(request: HttpRequest, server: AuthorizationServer) -> HttpResp
     client_id = ClientId(unquote(request.path.rpartition("/")[2]))
     fresh = server.fresh()
 
+    if request.method == "PUT":
+        named = await _authorized(client_id, bearer, server)
+        replaced = _replaced(named, request.body, server, fresh)
+        await judge_sector(replaced.client, request, server, fresh.now)
+
     async def attempt() -> Outcome:
         managed = await _authorized(client_id, bearer, server)
         match request.method:
             case "PUT":
                 counts = await _counted(managed, server, fresh.now)
-                response, changes = _replaced(managed, request.body, server, fresh)
-                return response, (*changes, *counts)
+                replaced = _replaced(managed, request.body, server, fresh)
+                return replaced.response, (*replaced.changes, *counts)
             case "DELETE":
                 return HttpResponse(204), (RemoveClient(client_id),)  # RFC7592-2.3/delete RFC7592-2.3/invalidate
             case _:
@@ -120,14 +135,14 @@ def _shown(managed: _Managed, server: AuthorizationServer) -> HttpResponse:
     return json_response(200, document)  # RFC7592-2.1/read
 
 
-def _replaced(managed: _Managed, body: bytes, server: AuthorizationServer, fresh: Fresh) -> Outcome:
+def _replaced(managed: _Managed, body: bytes, server: AuthorizationServer, fresh: Fresh) -> _Replaced:
     client, members = managed.client, parse_client_metadata_document(body)
     _judge_own(members, client, fresh.now)
     metadata = parse_client_metadata(members)
-    method = method_of(metadata)
-    secrets, shown = live_secrets(client.secrets, method, fresh.now), None
-    if method.needs_secret and not secrets:
-        secret, shown = draw_secret(client.client_id, method, fresh, server.sealed_secrets)
+    use = secret_use_in(metadata)
+    secrets, shown = live_secrets(client.secrets, use, fresh.now), None
+    if use is not SecretUse.NONE and not secrets:
+        secret, shown = draw_secret(client.client_id, use, fresh, server.sealed_secrets)
         secrets = (secret,)
     # What is left out is left out of the registration: RFC7592-2.2/replace
     new = described_client(client.client_id, metadata, managed.registration, secrets, server.policy_for(client))
@@ -147,7 +162,7 @@ def _replaced(managed: _Managed, body: bytes, server: AuthorizationServer, fresh
     if (new.name, new.redirect_uris) != (client.name, client.redirect_uris):
         # End-users allowed something to who they were shown, at the host that they were shown.
         changes = (*changes, ForgetConsents(client.client_id))
-    return json_response(200, document), changes
+    return _Replaced(new, json_response(200, document), changes)
 
 
 def _judge_own(members: Mapping[str, object], client: Client, now: NumericDate) -> None:

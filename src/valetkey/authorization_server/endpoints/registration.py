@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Final
 
 from valetkey.authorization_server.audit import by_client
 from valetkey.authorization_server.budgets import Budget, counted, network_of, wait_for
+from valetkey.authorization_server.client_algorithms import SecretUse
 from valetkey.authorization_server.client_secrets import draw_secret
 from valetkey.authorization_server.decision import Changes, RegisterClient, UseRegistrationToken
 from valetkey.authorization_server.fresh import Fresh
 from valetkey.authorization_server.model import Client, SelfRegistration
+from valetkey.authorization_server.sector_identifier import UnprovenSector, prove_sector
 from valetkey.authorization_server.self_registration.admission import (
     FOR_EVERYBODY,
     Admission,
@@ -21,9 +23,14 @@ from valetkey.authorization_server.self_registration.admission import (
 )
 from valetkey.authorization_server.self_registration.answer import client_information, management_uri
 from valetkey.authorization_server.self_registration.bearer import presented_bearer
-from valetkey.authorization_server.self_registration.judging import described_client, method_of
+from valetkey.authorization_server.self_registration.judging import described_client, secret_use_in
 from valetkey.authorization_server.service import commit_in_rounds
-from valetkey.oauth.client_metadata import ClientMetadata, parse_client_metadata, parse_client_metadata_document
+from valetkey.oauth.client_metadata import (
+    ClientMetadata,
+    invalid_metadata,
+    parse_client_metadata,
+    parse_client_metadata_document,
+)
 from valetkey.oauth.errors import ErrorCode, OAuthError, Unavailable
 from valetkey.oauth.http import HttpRequest, HttpResponse, json_response
 from valetkey.oauth.types import ClientId, NumericDate, OpaqueToken
@@ -61,9 +68,10 @@ async def respond(request: HttpRequest, server: AuthorizationServer) -> HttpResp
     bearer = presented_bearer(request)
     fresh = server.fresh()
     # Who may not register is told so before anything that they sent is read.
-    await _admission(bearer, server, fresh.now)
+    admission = await _admission(bearer, server, fresh.now)
     metadata = parse_client_metadata(parse_client_metadata_document(request.body))
     asked = _Asked(request, metadata, bearer, fresh)
+    await judge_sector(_described(asked, admission, server)[0], request, server, fresh.now)
     origin = by_client(request, _new_client_id(fresh), fresh)
     client, response = await commit_in_rounds(server, partial(_attempt, asked, server), origin)
     registration = client.registration
@@ -81,6 +89,15 @@ async def _attempt(asked: _Asked, server: AuthorizationServer) -> tuple[tuple[Cl
     fresh = asked.fresh
     admission = await _admission(asked.bearer, server, fresh.now)
     spent = await _spent(admission, asked, server)
+    client, response = _described(asked, admission, server)
+    policy = server.policy
+    register = RegisterClient(client, _expiry(client, policy, fresh.now), policy.most_registrations)
+    return (client, response), (*spent, register)
+
+
+def _described(asked: _Asked, admission: Admission, server: AuthorizationServer) -> tuple[Client, HttpResponse]:
+    """Return the client that comes of the metadata, and its answer; raises OAuthError. Twice is the same."""
+    fresh = asked.fresh
     access_token = fresh.token(ACCESS_TOKEN_PREFIX)
     client_id = _new_client_id(fresh)
     registration = SelfRegistration(
@@ -90,17 +107,35 @@ async def _attempt(asked: _Asked, server: AuthorizationServer) -> tuple[tuple[Cl
         admission.scope,
         admission.grant_types,
     )
-    method = method_of(asked.metadata)
-    secret, shown = draw_secret(client_id, method, fresh, server.sealed_secrets)
-    secrets = (secret,) if method.needs_secret else ()
-    policy = server.policy
-    client = described_client(client_id, asked.metadata, registration, secrets, policy)
+    use = secret_use_in(asked.metadata)
+    secret, shown = draw_secret(client_id, use, fresh, server.sealed_secrets)
+    secrets = () if use is SecretUse.NONE else (secret,)
+    client = described_client(client_id, asked.metadata, registration, secrets, server.policy)
     document = client_information(
         client, client.registration or registration, access_token, shown if secrets else None, server.issuer
     )
-    response = json_response(CREATED, document, (("location", management_uri(client, server.issuer)),))
-    register = RegisterClient(client, _expiry(client, policy, fresh.now), policy.most_registrations)
-    return (client, response), (*spent, register)
+    return client, json_response(CREATED, document, (("location", management_uri(client, server.issuer)),))
+
+
+async def judge_sector(client: Client, request: HttpRequest, server: AuthorizationServer, now: NumericDate) -> None:
+    """Ask the document of its `sector_identifier_uri` whether a client belongs to the sector; raises OAuthError."""
+    if client.openid.sector_identifier_uri is None:
+        return
+    budgets = (Budget(f"sector_document {network_of(request.remote_address)}", 6, 20),)
+    wait = await wait_for(budgets, server.stores, now)
+    # Counted before it is asked for: strangers do not let us knock at doors without end.
+    if wait or not await server.stores.commit(counted(budgets, now)):
+        raise TooManyRegistrations(
+            ErrorCode.INVALID_REQUEST,
+            "Too many sector identifier documents were named from there: wait.",
+            "RFC7591-5/rate-limit",
+            headers=(("retry-after", str(wait or 1)),),
+        )
+    try:
+        await prove_sector(client, server.outbound)
+    except UnprovenSector as failure:
+        server.log.write("client.sector_refused", request_id=request.request_id, why=failure.detail)
+        raise invalid_metadata(f"sector_identifier_uri: {failure.text}.", "OIDCR-5/sector-document") from None
 
 
 def _new_client_id(fresh: Fresh) -> ClientId:

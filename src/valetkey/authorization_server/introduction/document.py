@@ -79,7 +79,7 @@ def parse_document(client_id: str, octets: bytes) -> ClientMetadata:
         raise UnfitDocument(error.description) from None
     if metadata.response_types is not None and "code" not in metadata.response_types:
         raise UnfitDocument("response_types lacks code")
-    if metadata.subject_type not in {None, "public"}:
+    if metadata.openid.get("subject_type", "public") != "public":
         raise UnfitDocument("subject_type is not public")
     return metadata
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from valetkey.authorization_server.model import RegistrationMode
+from valetkey.authorization_server.policy import IMPLICIT
 from valetkey.authorization_server.rights import END_USER_SCOPES
 from valetkey.authorization_server.self_registration.changes import RegistrationToken
 from valetkey.oauth.challenge import Challenge
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from valetkey.authorization_server.policy import Policy
     from valetkey.oauth.types import NumericDate
 
-FOR_EVERYBODY: Final = frozenset({GrantType("authorization_code"), GrantType("refresh_token")})
+FOR_EVERYBODY: Final = frozenset({GrantType("authorization_code"), GrantType("refresh_token"), IMPLICIT})
 """Grant types in which an end-user is shown where the answer goes; all others an initial access token must name."""
 
 

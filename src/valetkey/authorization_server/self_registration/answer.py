@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from valetkey.authorization_server import paths
+from valetkey.authorization_server.client_algorithms import DEFAULT_ENCRYPTION
+from valetkey.authorization_server.openid_client import members_of
 from valetkey.authorization_server.self_registration.judging import CODE
 from valetkey.oauth.authentication_method import ALGORITHMS_OF
+from valetkey.oauth.client_members import CLIENT_MEMBERS
 
 if TYPE_CHECKING:
     from valetkey.authorization_server.model import Client, SelfRegistration
     from valetkey.oauth.types import Issuer, OpaqueToken
+
+_ENCRYPTIONS: Final = frozenset(each.name for each in CLIENT_MEMBERS if each.name.endswith("_enc"))
 
 
 def client_information(
@@ -31,12 +36,11 @@ def client_information(
         "application_type": client.application_type.value,
         "token_endpoint_auth_method": client.authentication_method.value,
         "grant_types": sorted(client.grant_types),
-        "response_types": ["code"] if CODE in client.grant_types else [],
         "redirect_uris": list(client.redirect_uris),
         "scope": str(client.scope),
         "id_token_signed_response_alg": client.id_token_signed_response_alg,
         "introspection_signed_response_alg": client.introspection_signed_response_alg,
-        "subject_type": "public",
+        **_openid_members(client),
     }
     if secret is not None:
         # 0: it lives until another takes its place: RFC7591-3.2.1/secret-expiry
@@ -49,7 +53,21 @@ def client_information(
         document["jwks"] = client.jwks.as_dict()
     if client.jwks_uri is not None:
         document["jwks_uri"] = client.jwks_uri
-    return document | dict(registration.described)  # RFC7591-3.2.1/response
+    return document | dict(registration.described)  # RFC7591-3.2.1/response OIDCR-3.2/response
+
+
+def _openid_members(client: Client) -> dict[str, object]:
+    """Return what was registered, and the defaults that take the place of what was left out."""
+    openid = client.openid
+    types = openid.response_types
+    if types is None:
+        types = ("code",) if CODE in client.grant_types else ()
+    found = {"subject_type": openid.subject_type.value, **members_of(openid), "response_types": list(types)}
+    for alg in (name for name in members_of(openid) if name.endswith("_alg")):
+        enc = alg.removesuffix("alg") + "enc"
+        if enc in _ENCRYPTIONS and enc not in found:
+            found[enc] = DEFAULT_ENCRYPTION
+    return found
 
 
 def management_uri(client: Client, issuer: Issuer) -> str:

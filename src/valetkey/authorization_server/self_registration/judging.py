@@ -6,7 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from valetkey.authorization_server.authorization.response_types import RESPONSE_TYPES, response_type_of
+from valetkey.authorization_server.client_algorithms import SecretUse, secret_use
 from valetkey.authorization_server.model import ApplicationType, AuthenticationMethod, Client, ConsentMode
+from valetkey.authorization_server.openid_client import openid_metadata
 from valetkey.authorization_server.registration import client_faults
 from valetkey.authorization_server.rights import OFFLINE_ACCESS, REFRESH_TOKEN
 from valetkey.oauth.authentication_method import ALGORITHMS_OF
@@ -37,6 +40,11 @@ def method_of(metadata: ClientMetadata) -> AuthenticationMethod:
     return method
 
 
+def secret_use_in(metadata: ClientMetadata) -> SecretUse:
+    """Return what the secret of a client that is described so is good for; raises OAuthError."""
+    return secret_use(method_of(metadata), metadata.id_token_signed_response_alg, openid_metadata(metadata.openid))
+
+
 def described_client(
     client_id: ClientId,
     metadata: ClientMetadata,
@@ -51,12 +59,13 @@ def described_client(
     `invalid_client_metadata`.
     """
     method = method_of(metadata)
-    _judge_subject_type(metadata)
+    grant_types = _grant_types(metadata, registration)
+    response_types = _response_types(metadata, grant_types, policy)
     client = Client(
         client_id=client_id,
         name=metadata.client_name or _host_of(metadata.redirect_uris) or client_id,
         authentication_method=method,
-        grant_types=_grant_types(metadata, registration),
+        grant_types=grant_types,
         redirect_uris=metadata.redirect_uris,  # RFC7591-2/redirect-uris RFC7591-5/redirect-uris
         post_logout_redirect_uris=metadata.post_logout_redirect_uris,
         secrets=secrets,
@@ -68,6 +77,7 @@ def described_client(
         id_token_signed_response_alg=metadata.id_token_signed_response_alg or "RS256",
         introspection_signed_response_alg=metadata.introspection_signed_response_alg or "RS256",
         authentication_signing_alg=metadata.token_endpoint_auth_signing_alg if method in ALGORITHMS_OF else None,
+        openid=replace(openid_metadata(metadata.openid), response_types=response_types),
         registration=replace(registration, described=metadata.described),
     )
     for fault in client_faults(client, policy):
@@ -77,14 +87,29 @@ def described_client(
 
 
 def _grant_types(metadata: ClientMetadata, registration: SelfRegistration) -> frozenset[GrantType]:
-    asked = DEFAULT_GRANT_TYPES if metadata.grant_types is None else metadata.grant_types
+    asked = metadata.grant_types
+    if asked is None:
+        # Who names only response types wants what they need (RFC 7591, 2.1).
+        rows = filter(None, map(response_type_of, metadata.response_types or ()))
+        asked = tuple(frozenset().union(*(row.grant_types for row in rows))) or DEFAULT_GRANT_TYPES
     grant_types = frozenset(map(GrantType, asked)) & registration.grant_types
     if not grant_types:
         raise invalid_metadata(f"grant_types: of these it may have {', '.join(sorted(registration.grant_types))}.")
-    wants_code = metadata.response_types is None or "code" in metadata.response_types
-    if CODE in grant_types and not wants_code:
-        raise invalid_metadata("response_types holds code with the grant type authorization_code.")
     return grant_types
+
+
+def _response_types(metadata: ClientMetadata, grant_types: frozenset[GrantType], policy: Policy) -> tuple[str, ...]:
+    if metadata.response_types is not None:
+        rows = [(name, response_type_of(name)) for name in metadata.response_types]
+        return tuple(dict.fromkeys(name if row is None else row.name for name, row in rows))
+    if CODE in grant_types:
+        return ("code",)  # OIDCR-2/response-types
+    # `code` is the default, but no grant type of this client could use it.
+    return tuple(
+        name
+        for name, row in RESPONSE_TYPES.items()
+        if name in policy.response_types and row.grant_types <= grant_types
+    )
 
 
 def _scope(metadata: ClientMetadata, registration: SelfRegistration) -> Scope:
@@ -96,11 +121,6 @@ def _scope(metadata: ClientMetadata, registration: SelfRegistration) -> Scope:
         # Many name the scopes of the API alone, and ask for this one by the way.
         scope = Scope(scope | ({OFFLINE_ACCESS} & allowed))
     return scope
-
-
-def _judge_subject_type(metadata: ClientMetadata) -> None:
-    if metadata.subject_type not in {None, "public"}:
-        raise invalid_metadata("subject_type is public.")
 
 
 def _application_type(redirect_uris: tuple[str, ...]) -> ApplicationType:
