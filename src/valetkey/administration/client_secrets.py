@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from valetkey.administration.clients import ClientAct, judged_client
 from valetkey.administration.refusal import ActRefused, refuse_declared
+from valetkey.authorization_server.client_algorithms import secret_use_of
 from valetkey.authorization_server.client_secrets import draw_secret, live_secrets
 from valetkey.oauth.types import NumericDate
 
@@ -26,10 +27,10 @@ def add_secret(
     method = held.authentication_method
     if not method.needs_secret:
         raise ActRefused(f"client {held.client_id} authenticates by {method.value} and has no secrets")
-    drawn, secret = draw_secret(held.client_id, method, fresh, vault)
+    drawn, secret = draw_secret(held.client_id, secret_use_of(held), fresh, vault)
     if lifetime is not None:
         drawn = replace(drawn, expires_at=NumericDate(fresh.now + lifetime))
-    alive = live_secrets(held.secrets, method, fresh.now)
+    alive = live_secrets(held.secrets, secret_use_of(held), fresh.now)
     return judged_client(replace(held, secrets=(drawn, *alive)), tenant, secret)
 
 

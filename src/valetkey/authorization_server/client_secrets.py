@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from valetkey.authorization_server.model import AuthenticationMethod, ClientSecret
+from valetkey.authorization_server.client_algorithms import SecretUse
+from valetkey.authorization_server.model import ClientSecret
 from valetkey.jose import InvalidKey, Jwk, JwkSet
 from valetkey.oauth.types import OpaqueToken, SecretDigest, SecretText
 
@@ -20,13 +21,13 @@ SECRET_PREFIX: Final = "vk_cs_"  # noqa: S105 - the prefix that leak scanners kn
 
 
 def draw_secret(
-    client_id: ClientId, method: AuthenticationMethod, fresh: Fresh, vault: SealedSecrets
+    client_id: ClientId, use: SecretUse, fresh: Fresh, vault: SealedSecrets
 ) -> tuple[ClientSecret, OpaqueToken]:
     """Return a new secret as it is kept, and as it is shown once.
 
-    It has 32 random bytes and is kept as a digest; where it is the key of a MAC it has 64, and is sealed too.
+    It has 32 random bytes and is kept as a digest; where it is a key too it has 64, and is sealed.
     """
-    is_key = method is AuthenticationMethod.CLIENT_SECRET_JWT
+    is_key = use is SecretUse.KEY
     entropy = fresh.draw("client secret 1") + (fresh.draw("client secret 2") if is_key else b"")
     token = OpaqueToken.from_entropy(SECRET_PREFIX, entropy)
     text = SecretText(token.reveal())
@@ -34,19 +35,21 @@ def draw_secret(
     return (vault.seal(client_id, secret, text) if is_key else secret), token
 
 
-def live_secrets(
-    secrets: tuple[ClientSecret, ...], method: AuthenticationMethod, now: NumericDate
-) -> tuple[ClientSecret, ...]:
-    """Return those of `secrets` by which a client can still authenticate with `method`."""
-    if not method.needs_secret:
+def live_secrets(secrets: tuple[ClientSecret, ...], use: SecretUse, now: NumericDate) -> tuple[ClientSecret, ...]:
+    """Return those of `secrets` that are still good for `use`."""
+    if use is SecretUse.NONE:
         return ()
-    is_key = method is AuthenticationMethod.CLIENT_SECRET_JWT
+    is_key = use is SecretUse.KEY
     return tuple(each for each in secrets if each.is_live(now) and (each.sealed is not None or not is_key))
 
 
 def opened_secrets(client: Client, vault: SealedSecrets, now: NumericDate) -> tuple[SecretText, ...]:
-    """Return the live secrets of a client that are keys of a MAC; raises Unavailable where one does not open."""
+    """Return the live secrets of a client that are keys; raises Unavailable where one does not open.
+
+    The longest known one comes first: a client that was just given another one may not know it yet.
+    """
     sealed = [secret for secret in client.secrets if secret.sealed is not None and secret.is_live(now)]
+    sealed.sort(key=lambda secret: secret.created_at)
     return tuple(vault.open(client.client_id, secret) for secret in sealed)
 
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from valetkey.authorization_server.model import AuthenticationMethod, Client, PasswordHash, Resource, Tenant
+from valetkey.authorization_server.client_algorithms import SecretUse, secret_use_of
+from valetkey.authorization_server.model import Client, PasswordHash, Resource, Tenant
 from valetkey.authorization_server.trusted_issuer import TrustedIssuer
 from valetkey.oauth.types import NumericDate, SecretDigest, SecretText, TenantId
 
@@ -36,9 +37,9 @@ class DeclaredClient:
     """By their digests, the secrets that the file does not hold as digests alone."""
 
     def sealed_by(self, seal: Callable[[ClientId, ClientSecret, SecretText], ClientSecret]) -> Client:
-        """Return the client, with its secrets sealed where they are keys of MACs and the file tells them."""
+        """Return the client, with its secrets sealed where they are keys and the file tells them."""
         client, texts = self.client, self.secret_texts
-        if client.authentication_method is not AuthenticationMethod.CLIENT_SECRET_JWT:
+        if secret_use_of(client) is not SecretUse.KEY:
             return client
         secrets = tuple(
             seal(client.client_id, each, texts[each.digest.value]) if each.digest.value in texts else each

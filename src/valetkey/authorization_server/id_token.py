@@ -6,6 +6,9 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from valetkey.authorization_server.client_algorithms import id_token_form
+from valetkey.authorization_server.client_text import text_for
+from valetkey.authorization_server.subject_identifier import subject_for
 from valetkey.jose.encoding import b64url_encode
 from valetkey.jose.token_kinds import ID_TOKEN
 
@@ -50,15 +53,17 @@ class Beside:
 async def mint_id_token(
     issue: EndUserIssue, client: Client, server: AuthorizationServer, beside: Beside, now: NumericDate
 ) -> str:
-    """Return the ID Token that goes with `beside`, signed with the algorithm that the client registered.
+    """Return the ID Token that goes with `beside`, signed, and encrypted too where the client registered that.
 
-    Raises Unavailable when no key has it.
+    Raises Unavailable when no key has the algorithm, and NoClientKey when the client has none.
     """
     algorithm = client.id_token_signed_response_alg
     lifetime = server.policy_for(client).id_token_lifetime
     claims = id_token_claims(issue, server.issuer, lifetime, now)
     claims.update(beside.hashes(algorithm))
-    return await server.signer.sign(claims, typ=ID_TOKEN.typ, algorithm=algorithm)  # OIDCC-2/signed OIDCC-10.1/kid
+    claims["sub"] = await subject_for(client, issue.stored.authorization.subject, server)  # OIDCC-8/pairwise
+    # OIDCC-2/signed OIDCC-10.1/kid OIDCC-2/nested
+    return await text_for(client, claims, id_token_form(client), server, now, typ=ID_TOKEN.typ)
 
 
 def id_token_claims(issue: EndUserIssue, issuer: Issuer, lifetime: Seconds, now: NumericDate) -> dict[str, object]:

@@ -24,6 +24,8 @@ from valetkey.authorization_server.model import AccessTokenFormat
 from valetkey.authorization_server.revocation.publication import status_list_uri
 from valetkey.authorization_server.revocation.statuses import AssignStatus, AssignStatusToClient
 from valetkey.authorization_server.rights import audience
+from valetkey.authorization_server.subject_identifier import subject_for
+from valetkey.authorization_server.tenant_secrets import NotePairwiseToken
 from valetkey.authorization_server.token_form import form_for
 from valetkey.jose.jwt import AT_JWT
 from valetkey.oauth.status_list import StatusReference
@@ -60,14 +62,17 @@ async def mint_access_token(
     lifetime = lifetime_for(resources, server.policy_for(client).access_token_lifetime)
     if not isinstance(issue, ClientIssue) and issue.expires_at is not None:
         lifetime = Seconds(min(lifetime, issue.expires_at - fresh.now))
+    expires_at = NumericDate(fresh.now + lifetime)
     claims = access_token_claims(issue, client, server.issuer, lifetime, fresh)
+    noted = await _made_pairwise(claims, issue, client, server, expires_at)
     form = form_for(resources, client)
     if form.format is AccessTokenFormat.OPAQUE:
         # What its resources want besides is read whenever it is introspected.
         opaque = fresh.token(PREFIX)
-        row = OpaqueAccessToken(opaque.digest(), claims, NumericDate(fresh.now + lifetime))
+        row = OpaqueAccessToken(opaque.digest(), claims, expires_at)
         return MintedAccessToken(opaque.reveal(), lifetime, (AddAccessToken(row),))
-    place, changes = await _place(issue, client, server, NumericDate(fresh.now + lifetime), fresh)
+    place, changes = await _place(issue, client, server, expires_at, fresh)
+    changes = (*changes, *noted)
     claims["status"] = StatusReference(status_list_uri(server.issuer, place[0]), place[1]).claim()
     row_claims = dict(claims)
     claims.update(await _mapped(issue, client, resources, server))
@@ -79,8 +84,24 @@ async def mint_access_token(
     )
     # We cannot read it ourselves, so we keep what it says: it can be introspected and given back all the same.
     digest = OpaqueToken.presented(sealed).digest()
-    row = OpaqueAccessToken(digest, row_claims, NumericDate(fresh.now + lifetime))
+    row = OpaqueAccessToken(digest, row_claims, expires_at)
     return MintedAccessToken(sealed, lifetime, (*changes, AddAccessToken(row)))
+
+
+async def _made_pairwise(
+    claims: dict[str, object], issue: Issue, client: Client, server: AuthorizationServer, expires_at: NumericDate
+) -> Changes:
+    """Let the token name its end-user as its client knows them; return what has to be noted of it then."""
+    if isinstance(issue, ClientIssue):
+        return ()
+    authorization = issue.stored.authorization
+    # Its client can read the token as well as its resource servers: OIDCC-8/pairwise
+    told = claims["sub"] = await subject_for(client, authorization.subject, server)
+    if told == authorization.subject:
+        return ()
+    # Two clients could tell by the session that they know the same end-user; it ends with its authorizations.
+    claims.pop("sid", None)
+    return (NotePairwiseToken(authorization.subject, authorization.authorization_id, expires_at),)
 
 
 async def _mapped(

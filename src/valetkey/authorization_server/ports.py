@@ -309,9 +309,9 @@ class Signer(Protocol):
     async def encrypt(
         self, text: str, recipient: Jwk, *, typ: str, encryption: str, content_type: str | None = "JWT"
     ) -> str:
-        """Return the compact JWE of a text for the owner of `recipient`; of a signed JWT unless `content_type` is None.
+        """Return the compact JWE of a text for the owner of `recipient` (RFC 7519, 11.2).
 
-        (RFC 7519, 11.2.) Raises `valetkey.jose.ConfigurationError` where nothing can be encrypted with that key.
+        Without a `content_type` it is no signed JWT. Raises `valetkey.jose.ConfigurationError` for another key.
         """
         ...
 

@@ -9,6 +9,7 @@ from valetkey.authorization_server.browser import is_live
 from valetkey.authorization_server.decision import ClientStamp
 from valetkey.authorization_server.mint import PREFIX
 from valetkey.authorization_server.model import Client, EndUser, Generations, Standing, StoredAuthorization
+from valetkey.authorization_server.subject_identifier import subject_for
 from valetkey.jose import MalformedToken, TokenExpired, Verifier
 from valetkey.jose.jwt import peek
 from valetkey.oauth.access_token import PrincipalKind, access_token_from_claims
@@ -159,12 +160,14 @@ async def _of_end_user(
     authorization = stored.authorization
     # An exchanged token is another client's than the authorization that it hangs off.
     owner = provenance[0].client_id if provenance else token.client_id
-    if (authorization.subject, authorization.client_id) != (token.subject, owner):
+    # It names its end-user as its client knows them: who that is, the authorization says.
+    known_as = await subject_for(client, authorization.subject, server)
+    if (known_as, authorization.client_id) != (token.subject, owner):
         return None
     granted_to = client if owner == client.client_id else await server.find_client(owner)
     if granted_to is None or not await is_session_live(authorization, granted_to, server, now):
         return None
-    end_user = await server.stores.end_users.find(token.subject)
+    end_user = await server.stores.end_users.find(authorization.subject)
     return None if end_user is None or end_user.disabled else Holder(client, end_user, stored)
 
 

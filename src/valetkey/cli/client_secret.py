@@ -9,7 +9,7 @@ import click
 from valetkey.administration.client_secrets import add_secret, expire_secret, secret_views
 from valetkey.administration.clients import ClientFields, rotate_secret
 from valetkey.administration.refusal import ActRefused
-from valetkey.authorization_server.model import AuthenticationMethod
+from valetkey.authorization_server.client_algorithms import SecretUse, secret_use_of
 from valetkey.cli.desk import at_desk, desk_options
 from valetkey.cli.output import say, show_json, show_secret, show_table
 from valetkey.oauth.types import ClientId, Seconds
@@ -131,8 +131,7 @@ def expire(client_id: str, secret_id: str, after: int, **options: Any) -> None:
 
 def kept_how(client: Client) -> str:
     """Say how the secrets of a client are kept."""
-    is_key = client.authentication_method is AuthenticationMethod.CLIENT_SECRET_JWT
-    return "sealed, as the key of a MAC" if is_key else "only as a digest"
+    return "sealed, as the key that it is" if secret_use_of(client) is SecretUse.KEY else "only as a digest"
 
 
 async def _held(desk: Desk, client_id: str) -> Client:

@@ -143,12 +143,15 @@ class JwkSet:
         return self._chosen.get((kid, algorithm), ())[:MAXIMUM_TRIES]
 
     def recipient(self, algorithm: str) -> Jwk:
-        """Returns the key to encrypt to with `algorithm`: the first that is for it; UnknownKey where none is."""
+        """Returns the key to encrypt to with `algorithm`; UnknownKey where none is for it.
+
+        The first that says it is for encryption, else the first that may be.
+        """
         found = self._chosen.get((None, algorithm), ())
         found += tuple(key.bind(algorithm) for key in self.unbound if key.fits(algorithm))
         if not found:
             raise UnknownKey("No key of the set is for this algorithm.")
-        return found[0]
+        return min(found, key=lambda key: key.use != "enc")
 
     def _with_unbound(
         self, found: tuple[Jwk, ...], kid: str | None, algorithm: str, allowed: Collection[str]

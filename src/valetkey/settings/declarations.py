@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
+from valetkey.authorization_server.client_algorithms import secret_faults
 from valetkey.authorization_server.declaration import Declarations
 from valetkey.authorization_server.fault import Fault
 from valetkey.authorization_server.model import Tenant, normalised_username
@@ -110,7 +111,11 @@ def _client_faults(
     if profile not in PROFILES:
         return ()
     # Sealed is what provisioning can seal: it has the key, this room has not.
-    return client_faults(declared_client.sealed_by(_to_be_sealed), PROFILES[profile], further)
+    client = declared_client.sealed_by(_to_be_sealed)
+    return (
+        *client_faults(client, PROFILES[profile], further),
+        *secret_faults(client, declared_client.secret_texts),
+    )
 
 
 def _to_be_sealed(client_id: ClientId, secret: ClientSecret, text: SecretText) -> ClientSecret:

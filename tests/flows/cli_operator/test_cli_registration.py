@@ -56,7 +56,7 @@ def test_the_secret_of_a_mac_client_is_sealed_under_the_key_of_the_configuration
     assert len(added["client_secret"]) == len("vk_cs_") + 86
 
     told = operator.bare("client", "secret", "add", "shop", "--config", str(operator.config))
-    assert "kept sealed, as the key of a MAC: store it now." in told.stderr
+    assert "kept sealed, as the key that it is: store it now." in told.stderr
 
 
 def test_a_registration_token_is_added_listed_and_removed(operator: Operator) -> None:

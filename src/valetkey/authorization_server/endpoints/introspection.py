@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from valetkey.authorization_server.claim_mapping import ClaimFacts, mapped_claims
+from valetkey.authorization_server.client_algorithms import TextForm
 from valetkey.authorization_server.client_authentication.method import invalid_client
 from valetkey.authorization_server.client_request import judge_as_client, parse_client_request
+from valetkey.authorization_server.client_text import text_for
 from valetkey.authorization_server.model import Client, Standing
+from valetkey.authorization_server.openid_client import SubjectType
 from valetkey.authorization_server.policy import IntrospectionRule
 from valetkey.authorization_server.presented_token import (
     Holder,
@@ -19,6 +22,7 @@ from valetkey.authorization_server.presented_token import (
     is_session_live,
 )
 from valetkey.authorization_server.service import AuthorizationServer
+from valetkey.authorization_server.subject_identifier import subject_for
 from valetkey.jose import InvalidToken
 from valetkey.jose.token_kinds import INTROSPECTION_RESPONSE
 from valetkey.oauth.http import NO_STORE, HttpRequest, HttpResponse, json_response
@@ -75,8 +79,8 @@ async def _signed(
         "iat": now,
         "token_introspection": document,
     }
-    kind, algorithm = INTROSPECTION_RESPONSE, client.introspection_signed_response_alg
-    signed = await server.signer.sign(claims, typ=kind.typ, algorithm=algorithm)  # RFC9701-5/typ
+    form = TextForm(client.introspection_signed_response_alg)
+    signed = await text_for(client, claims, form, server, now, typ=INTROSPECTION_RESPONSE.typ)  # RFC9701-5/typ
     return HttpResponse(200, (("content-type", SIGNED_RESPONSE), *NO_STORE), signed.encode("ascii"))
 
 
@@ -98,9 +102,14 @@ class _Question:
         if holder is None:
             return INACTIVE  # RFC7662-4/revoked RFC7662-2.2/inactive RFC7662-2.2/nothing-more
         # RFC7662-2.2/members
-        username = None if holder.end_user is None else holder.end_user.username
         mapped = {} if is_readable(presented) else await self._mapped(token, holder)
-        return access_token_response(token, username, mapped)
+        if holder.end_user is None:
+            return access_token_response(token, None, mapped)
+        if self.client.openid.subject_type is SubjectType.PUBLIC:
+            return access_token_response(token, holder.end_user.username, mapped)
+        # Whoever shall not recognise an end-user learns neither the name nor another's `sub`: OIDCC-8/pairwise
+        told = await subject_for(self.client, holder.end_user.subject, self.server)
+        return access_token_response(token, None, mapped) | {"sub": told}
 
     async def _mapped(self, token: AccessToken, holder: Holder) -> Mapping[str, object]:
         """Return what the caller's own resource servers want to know of now; nothing where it speaks for none.
@@ -145,12 +154,13 @@ class _Question:
             return INACTIVE
         if not await is_session_live(authorization, self.client, self.server, self.now):
             return INACTIVE
+        told = await subject_for(self.client, authorization.subject, self.server)  # OIDCC-8/pairwise
         return {
             "active": True,
             "iss": self.server.issuer.url,
-            "sub": authorization.subject,
+            "sub": told,
             "client_id": token.client_id,
-            "username": end_user.username,
+            **({"username": end_user.username} if told == authorization.subject else {}),
             "scope": str(authorization.scope),
             "iat": token.created_at,
             "exp": token.expires_at,
