@@ -6,11 +6,13 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from valetkey.authorization_server.claims import releasable, user_claims
 from valetkey.authorization_server.client_algorithms import id_token_form
 from valetkey.authorization_server.client_text import text_for
 from valetkey.authorization_server.subject_identifier import subject_for
 from valetkey.jose.encoding import b64url_encode
 from valetkey.jose.token_kinds import ID_TOKEN
+from valetkey.oauth.types import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -59,11 +61,31 @@ async def mint_id_token(
     """
     algorithm = client.id_token_signed_response_alg
     lifetime = server.policy_for(client).id_token_lifetime
-    claims = id_token_claims(issue, server.issuer, lifetime, now)
+    # What is said of the end-user never takes the place of what is said of the sign-in.
+    claims = await _about_end_user(issue, client, server, beside)
+    claims.update(id_token_claims(issue, server.issuer, lifetime, now))
     claims.update(beside.hashes(algorithm))
     claims["sub"] = await subject_for(client, issue.stored.authorization.subject, server)  # OIDCC-8/pairwise
     # OIDCC-2/signed OIDCC-10.1/kid OIDCC-2/nested
     return await text_for(client, claims, id_token_form(client), server, now, typ=ID_TOKEN.typ)
+
+
+async def _about_end_user(
+    issue: EndUserIssue, client: Client, server: AuthorizationServer, beside: Beside
+) -> dict[str, object]:
+    """Return the claims about the end-user: those asked for one by one, and the scope's where UserInfo is no way.
+
+    Beside a code there are none: the ID Token that it buys has them, and no browser keeps them (Core, 3.3.2.11).
+    """
+    asked = issue.stored.authorization.claims
+    scope = Scope() if beside.leads_to_access_token else issue.scope  # OIDCC-5.4/id-token
+    if beside.code is not None or not (scope or asked.id_token):
+        return {}
+    end_user = await server.stores.end_users.find(issue.stored.authorization.subject)
+    if end_user is None:
+        return {}
+    released = releasable(asked, client, end_user)
+    return user_claims(end_user, scope, released.id_token, released.locales)
 
 
 def id_token_claims(issue: EndUserIssue, issuer: Issuer, lifetime: Seconds, now: NumericDate) -> dict[str, object]:
@@ -79,7 +101,7 @@ def id_token_claims(issue: EndUserIssue, issuer: Issuer, lifetime: Seconds, now:
         "aud": authorization.client_id,  # OIDCC-2/audience OIDCC-12.2/audience
         "exp": now + lifetime,
         "iat": now,  # OIDCC-12.2/issued-at
-        "auth_time": authorization.authentication.auth_time,  # OIDCC-2/auth-time OIDCC-12.2/auth-time
+        "auth_time": authorization.authentication.auth_time or None,  # OIDCC-2/auth-time OIDCC-12.2/auth-time
         "nonce": nonce,  # OIDCC-2/nonce
         "acr": authorization.authentication.acr,
         "amr": list(authorization.authentication.amr),
