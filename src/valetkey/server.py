@@ -20,17 +20,26 @@ from valetkey.adapters.chance import draw_fresh
 from valetkey.adapters.client_documents import FetchedDocuments
 from valetkey.adapters.event_feed import PublishedEvents
 from valetkey.adapters.keys.client_secrets import SealedClientSecrets
-from valetkey.adapters.keys.generation import ensure_signing_keys
+from valetkey.adapters.keys.factor_keys import SealedOneTimeCodeKeys
+from valetkey.adapters.keys.generation import KeyKeeper
 from valetkey.adapters.keys.pairwise_salt import SealedPairwiseSalt
 from valetkey.adapters.keys.sealing import Sealer
 from valetkey.adapters.keys.signer import LocalSigner
+from valetkey.adapters.logout_delivery import LogoutDelivery
 from valetkey.adapters.outbound.fetcher import GuardedFetcher
 from valetkey.adapters.passwords import Argon2Passwords
 from valetkey.adapters.remote_keys import FetchedKeys
 from valetkey.adapters.statuses import PublishedStatusLists, ReservedStatuses
 from valetkey.adapters.storage.sqlite.storage import SqliteStorage
+from valetkey.authorization_server.decision import (
+    AddSigningKey,
+    PromoteSigningKey,
+    RemoveSigningKey,
+    RetireSigningKey,
+)
 from valetkey.authorization_server.grant_table import GrantTable
 from valetkey.authorization_server.grants.grant import Grant
+from valetkey.authorization_server.key_rotation import KeySchedule
 from valetkey.authorization_server.outbound_guard import Guard
 from valetkey.authorization_server.policy import PROFILES
 from valetkey.authorization_server.ports import EventLog
@@ -46,11 +55,14 @@ from valetkey.ui.routes import asset_routes
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
+    from valetkey.authorization_server.key_changes import KeyStep
     from valetkey.authorization_server.model import Tenant
     from valetkey.authorization_server.routes import Route
     from valetkey.ui.views import AnyPage
 
 PURGE_SECONDS: Final = 60.0
+KEYS_SECONDS: Final = 15.0
+"""How often each process looks whether a key is due."""
 _PURGED_AT_ONCE: Final = 200
 """Rows of a table in one transaction: the lock is held for milliseconds."""
 _BREATH_SECONDS: Final = 0.05
@@ -65,6 +77,9 @@ class Foundation:
     storage_path: Path
     key_encryption_key: bytes = field(repr=False)
     log: EventLog
+    previous_key_encryption_key: bytes | None = field(default=None, repr=False)
+    """What it sealed is opened too, until `valetkey key reseal` has sealed it anew."""
+    keys: KeySchedule = field(default_factory=KeySchedule)
     audit_days: int = 400
     """How long the audit trail is kept."""
     trusted_proxies: tuple[str, ...] = ()
@@ -82,6 +97,7 @@ class TenantServers:
         self._issuer = foundation.issuer
         self._storage = storage
         self._sealer = sealer
+        self._schedule = foundation.keys
         self._log = foundation.log
         self._grants = GrantTable.with_further(foundation.grants)
         self.outbound = GuardedFetcher(foundation.outbound, foundation.log)
@@ -92,6 +108,7 @@ class TenantServers:
         self._known: dict[str, AuthorizationServer] = {}
         self._feeds: list[PublishedEvents] = []
         self._making = asyncio.Lock()
+        self.logouts = LogoutDelivery(storage, self, draw_fresh, foundation.log)
 
     async def find(self, name: str) -> AuthorizationServer | None:
         """Return the server of an enabled tenant; raises Unavailable when the store cannot say."""
@@ -123,16 +140,26 @@ class TenantServers:
         self.passwords.close()
         self._slow_signatures.shutdown(wait=False, cancel_futures=True)
 
+    async def keep_keys(self) -> None:
+        """Do what is due for the keys of every enabled tenant; raises Unavailable when the store cannot."""
+        for tenant in await self._storage.tenants.list():
+            if not tenant.disabled:
+                await self._keep_keys(tenant)
+
+    async def _keep_keys(self, tenant: Tenant) -> None:
+        keeper = KeyKeeper(self._storage.stores(tenant.tenant_id), tenant.tenant_id, self._sealer, self._schedule)
+        for change in await keeper.keep(draw_fresh().now):
+            log_key_change(self._log, tenant, change)
+
     async def _make(self, tenant: Tenant) -> AuthorizationServer:
         stores = self._storage.stores(tenant.tenant_id)
         # A tenant that was added while we run gets its keys with its first request.
-        made = await ensure_signing_keys(stores, tenant.tenant_id, self._sealer, draw_fresh().now)
-        if made:
-            self._log.write("keys.generated", tenant=tenant.tenant_id, count=made)
+        await self._keep_keys(tenant)
         signer = LocalSigner(stores.signing_keys, tenant.tenant_id, self._sealer, self._slow_signatures)
         issuer = issuer_of(self._issuer, tenant)
         feed = PublishedEvents(issuer, stores.security_events, signer, draw_fresh)
         self._feeds.append(feed)
+        stores.security_events.on_written(self.logouts.wake)
         return AuthorizationServer(
             tenant=tenant,
             issuer=issuer,
@@ -147,11 +174,28 @@ class TenantServers:
             remote_keys=self._remote_keys,
             client_documents=self._client_documents,
             sealed_secrets=SealedClientSecrets(self._sealer, tenant.tenant_id),
+            sealed_factor_keys=SealedOneTimeCodeKeys(self._sealer, tenant.tenant_id),
+            key_schedule=self._schedule,
             pairwise_salt=SealedPairwiseSalt(stores, tenant.tenant_id, self._sealer, draw_fresh),
             fresh=draw_fresh,
             log=self._log,
             further_grants=self._grants.further,
         )
+
+
+def log_key_change(log: EventLog, tenant: Tenant, change: KeyStep) -> None:
+    """Tell the log of one step in the life of a key."""
+    match change:
+        case AddSigningKey(key):
+            log.write(
+                "key.added", tenant=tenant.tenant_id, kid=key.kid, algorithm=key.algorithm, state=key.state.value
+            )
+        case PromoteSigningKey(kid):
+            log.write("key.promoted", tenant=tenant.tenant_id, kid=kid)
+        case RetireSigningKey(kid):
+            log.write("key.retired", tenant=tenant.tenant_id, kid=kid)
+        case RemoveSigningKey(kid):
+            log.write("key.removed", tenant=tenant.tenant_id, kid=kid)
 
 
 def issuer_of(issuer: Issuer, tenant: Tenant) -> Issuer:
@@ -269,17 +313,20 @@ async def open_server(foundation: Foundation) -> AsyncIterator[RunningServer]:
 
     Raises what `SqliteStorage.open` raises.
     """
-    sealer = Sealer(foundation.key_encryption_key)
+    sealer = Sealer(foundation.key_encryption_key, foundation.previous_key_encryption_key)
     storage = await SqliteStorage.open(str(foundation.storage_path))
     try:
         servers = TenantServers(foundation, storage, sealer)
         sweeper = asyncio.create_task(_purge_forever(storage, foundation))
+        keeper = asyncio.create_task(_keep_keys_forever(servers, foundation))
+        teller = asyncio.create_task(servers.logouts.run())
         try:
             yield RunningServer(foundation, storage, sealer, servers, LateRenderer(), Health(servers))
         finally:
-            sweeper.cancel()
-            with suppress(asyncio.CancelledError):
-                await sweeper
+            for worker in (sweeper, keeper, teller):
+                worker.cancel()
+                with suppress(asyncio.CancelledError):
+                    await worker
             await servers.close()
     finally:
         await storage.close()
@@ -298,6 +345,16 @@ async def _purge_forever(storage: SqliteStorage, foundation: Foundation) -> None
         except Unavailable as outage:
             pause = 0.0
             foundation.log.write("purge.postponed", what=outage.what)
+
+
+async def _keep_keys_forever(servers: TenantServers, foundation: Foundation) -> None:
+    while True:
+        # Each process tries, and the store lets one of them win each step: no node is special.
+        await asyncio.sleep(KEYS_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311 - guards nothing
+        try:
+            await servers.keep_keys()
+        except Unavailable as outage:
+            foundation.log.write("keys.postponed", what=outage.what)
 
 
 class Listening(Protocol):

@@ -9,9 +9,9 @@ import msgspec
 import pytest
 
 from support.house import HouseLog
-from valetkey.adapters.keys.generation import ALGORITHMS
 from valetkey.adapters.storage.sqlite.migrate import upgrade
 from valetkey.authorization_server.decision import PutTenant
+from valetkey.authorization_server.key_algorithms import DEFAULT_ALGORITHMS
 from valetkey.authorization_server.model import Tenant
 from valetkey.authorization_server.routes import ROUTES
 from valetkey.oauth.http import HttpResponse
@@ -47,7 +47,7 @@ async def test_a_tenant_is_served_under_its_own_issuer_and_profile_with_keys_of_
     assert default is not None
     assert acme is not None
     assert (acme.issuer.url, acme.policy.name) == ("https://as.example/t/acme", "OPENID")
-    assert await acme.signer.algorithms() == frozenset(ALGORITHMS)
+    assert await acme.signer.algorithms() == frozenset(DEFAULT_ALGORITHMS)
     kids = [{key.kid for key in (await server.signer.public_keys()).keys} for server in (default, acme)]
     assert kids[0].isdisjoint(kids[1])
 
@@ -56,7 +56,7 @@ async def test_twenty_first_requests_of_a_tenant_make_one_set_of_keys(running: R
     found = await asyncio.gather(*(running.servers.find("default") for _ in range(20)))
     assert len({id(server) for server in found}) == 1
     assert found[0] is not None
-    assert len((await found[0].signer.public_keys()).keys) == len(ALGORITHMS)
+    assert len((await found[0].signer.public_keys()).keys) == len(DEFAULT_ALGORITHMS)
 
 
 async def test_a_changed_tenant_is_obeyed_by_the_next_request(running: RunningServer) -> None:

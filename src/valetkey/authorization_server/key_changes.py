@@ -62,4 +62,6 @@ class ResealSecrets:
     clients: tuple[Client, ...]
 
 
-KeyChange = AddSigningKey | PromoteSigningKey | RetireSigningKey | RemoveSigningKey | ResealSecrets
+KeyStep = AddSigningKey | PromoteSigningKey | RetireSigningKey | RemoveSigningKey
+"""A step in the life of a key."""
+KeyChange = KeyStep | ResealSecrets

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from valetkey.authorization_server.introduction.document import absent_client
+from valetkey.authorization_server.key_rotation import KeySchedule
 from valetkey.authorization_server.model import Tenant
 from valetkey.authorization_server.policy import PROFILES, ClientUrlRule, Policy
 from valetkey.authorization_server.ports import (
@@ -23,6 +24,7 @@ from valetkey.authorization_server.ports import (
     Stores,
 )
 from valetkey.authorization_server.revocation.outbox import EventFeed
+from valetkey.authorization_server.second_factor import SealedFactorKeys
 from valetkey.authorization_server.tenant_secrets import PairwiseSalt
 from valetkey.oauth.errors import Unavailable
 from valetkey.oauth.types import ClientId, GrantType, Issuer
@@ -57,9 +59,11 @@ class AuthorizationServer:
     remote_keys: RemoteKeys
     client_documents: ClientDocuments
     sealed_secrets: SealedSecrets
+    sealed_factor_keys: SealedFactorKeys
     pairwise_salt: PairwiseSalt
     fresh: FreshSource
     log: EventLog
+    key_schedule: KeySchedule = field(default_factory=KeySchedule)
     further_grants: Mapping[GrantType, Any] = field(default_factory=dict)
     """Grants of others, as `grant_table` keeps them beside ours."""
 

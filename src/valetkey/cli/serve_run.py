@@ -22,7 +22,7 @@ from valetkey.adapters.storage.sqlite.connection import SqliteTooOldError
 from valetkey.adapters.storage.sqlite.migrate import upgrade
 from valetkey.administration.announcing import announce_legacy
 from valetkey.administration.provisioning import Outcome, provision
-from valetkey.authorization_server.outbound_guard import Guard
+from valetkey.administration.sectors import announce_unproven_sectors
 from valetkey.cli import EXIT_CONFIGURATION, EXIT_UNAVAILABLE, fail
 from valetkey.oauth.errors import Unavailable
 from valetkey.server import Foundation, RunningServer, open_server, warm_once_listening
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from valetkey.authorization_server.model import Tenant
     from valetkey.settings import Settings
+    from valetkey.settings.values import KeyEncryptionKey
 
 _KILLED_AFTER: Final = 10.0
 """Seconds beyond drain and requests in flight."""
@@ -143,6 +144,7 @@ async def _prepare(settings: Settings, running: RunningServer) -> None:
                 log.write(
                     f"provisioning.{report.outcome.value}", tenant=report.tenant_id, changes=len(report.changes)
                 )
+            await announce_unproven_sectors(report.tenant_id, report.changes, running.servers.outbound, log)
         for tenant in await running.storage.tenants.list():
             await _try_keys(running, tenant)
         await announce_legacy(running.storage, log)
@@ -188,17 +190,22 @@ async def _serve(
 
 
 def _foundation(settings: Settings, log: StderrLog) -> Foundation:
-    outbound = settings.outbound
     return Foundation(
         issuer=settings.issuer,
         storage_path=settings.storage.path,
         key_encryption_key=settings.key_encryption_key.reveal(),
         log=log,
+        previous_key_encryption_key=_revealed(settings.previous_key_encryption_key),
+        keys=settings.keys.schedule,
         audit_days=settings.audit.days,
         grants=load_grants(settings.extensions.grants),
         trusted_proxies=settings.server.trusted_proxies,
-        outbound=Guard(outbound.allow, outbound.block, None if outbound.ca_file is None else str(outbound.ca_file)),
+        outbound=settings.outbound.guard,
     )
+
+
+def _revealed(key: KeyEncryptionKey | None) -> bytes | None:
+    return None if key is None else key.reveal()
 
 
 def _log(settings: Settings) -> StderrLog:

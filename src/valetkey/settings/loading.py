@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from valetkey.authorization_server.grant_table import UnfitGrant
+from valetkey.authorization_server.key_algorithms import NEEDED_ALGORITHMS
 from valetkey.authorization_server.policy import PROFILES
 from valetkey.oauth.types import SecretText
 from valetkey.settings import table
@@ -24,6 +25,7 @@ from valetkey.settings.sources import Found, Layer, Sources, hint, rows_by_name
 from valetkey.settings.values import (
     AuditSettings,
     ExtensionSettings,
+    KeySettings,
     LogSettings,
     OutboundSettings,
     ServerSettings,
@@ -111,9 +113,24 @@ def _contradictions(found: Readings) -> Iterator[tuple[Setting[object], str]]:
     if (found[table.TLS_CERTIFICATE] is None) != (found[table.TLS_KEY] is None):
         missing = table.TLS_KEY if found[table.TLS_KEY] is None else table.TLS_CERTIFICATE
         yield missing, "expected server.tls_certificate and server.tls_key together"
+    yield from _key_contradictions(found)
     is_plain = urlsplit(found[table.ISSUER].url).scheme == "http"
     if is_plain and any(not ipaddress.ip_address(host).is_loopback for host in found[table.HOSTS]):
         yield table.HOSTS, "expected loopback addresses only, because the issuer is a http URL"
+
+
+def _key_contradictions(found: Readings) -> Iterator[tuple[Setting[object], str]]:
+    algorithms, days = found[table.KEYS_ALGORITHMS], found[table.KEYS_ROTATION_DAYS]
+    if not set(NEEDED_ALGORITHMS) <= set(algorithms):
+        needed = " and ".join(NEEDED_ALGORITHMS)
+        yield table.KEYS_ALGORITHMS, f"expected {needed} among them: the server itself signs with these"
+    if len(set(algorithms)) < len(algorithms):
+        yield table.KEYS_ALGORITHMS, "expected each algorithm once"
+    if days and found[table.KEYS_ANNOUNCE_SECONDS] >= days * 86_400:
+        yield table.KEYS_ANNOUNCE_SECONDS, f"expected less than the {days} days of keys.rotation_days"
+    previous = found[table.PREVIOUS_KEY_ENCRYPTION_KEY]
+    if previous is not None and previous.reveal() == found[table.KEY_ENCRYPTION_KEY].reveal():
+        yield table.PREVIOUS_KEY_ENCRYPTION_KEY, "expected another secret than key_encryption_key"
 
 
 def _place(sources: Sources, name: str) -> str:
@@ -130,6 +147,7 @@ def _settings(found: Readings, declarations: Declarations, folder: Path) -> Sett
         profile=found[table.PROFILE],
         revision=found[table.REVISION],
         key_encryption_key=found[table.KEY_ENCRYPTION_KEY],
+        previous_key_encryption_key=found[table.PREVIOUS_KEY_ENCRYPTION_KEY],
         server=ServerSettings(
             hosts=found[table.HOSTS],
             port=found[table.PORT],
@@ -140,6 +158,9 @@ def _settings(found: Readings, declarations: Declarations, folder: Path) -> Sett
             tls_key=found[table.TLS_KEY],
         ),
         storage=StorageSettings(folder / found[table.STORAGE_PATH] if is_default else found[table.STORAGE_PATH]),
+        keys=KeySettings(
+            found[table.KEYS_ALGORITHMS], found[table.KEYS_ROTATION_DAYS], found[table.KEYS_ANNOUNCE_SECONDS]
+        ),
         outbound=OutboundSettings(
             allow=found[table.OUTBOUND_ALLOW],
             block=found[table.OUTBOUND_BLOCK],

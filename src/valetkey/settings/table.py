@@ -5,6 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from valetkey.authorization_server.key_algorithms import (
+    DEFAULT_ALGORITHMS,
+    ENCRYPTION_ALGORITHMS,
+    SIGNING_ALGORITHMS,
+)
 from valetkey.authorization_server.outbound_guard import Blocks, Openings
 from valetkey.authorization_server.policy import OAUTH_2_1, PROFILES
 from valetkey.oauth.types import Issuer, Seconds
@@ -45,6 +50,15 @@ KEY_ENCRYPTION_KEY: Final[Setting[KeyEncryptionKey]] = Setting(
     "The secret under which private signing keys are sealed in the database: 32 random bytes or more, in base64 or "
     "hex. Keep it apart from the database, and keep a copy: without it the keys cannot be opened.",
     '"valetkey.key"',
+    FromFile.SECRET,
+)
+PREVIOUS_KEY_ENCRYPTION_KEY: Final[Setting[KeyEncryptionKey | None]] = Setting(
+    "previous_key_encryption_key",
+    Kind("at least 32 random bytes as base64 or hex", key_encryption_key),
+    None,
+    "The secret that key_encryption_key takes the place of: what it sealed is opened as well, until `valetkey key "
+    "reseal` has sealed everything anew. Take it out then.",
+    '"previous.key"',
     FromFile.SECRET,
 )
 HOSTS: Final[Setting[tuple[str, ...]]] = Setting(
@@ -104,6 +118,30 @@ STORAGE_PATH: Final[Setting[Path]] = Setting(
     "The SQLite database; its folder must be writable, and on a local disk.",
     '"valetkey.db"',
 )
+KEYS_ALGORITHMS: Final[Setting[tuple[str, ...]]] = Setting(
+    "keys.algorithms",
+    kinds.list_of(kinds.choice((*SIGNING_ALGORITHMS, *ENCRYPTION_ALGORITHMS)), "a list of algorithms"),
+    DEFAULT_ALGORITHMS,
+    "The algorithms for which every tenant has a key: clients and resource servers may ask for these signatures. "
+    "ES256 and RS256 are always needed. A name of a key management, such as RSA-OAEP-256, gives a key to which "
+    "clients may encrypt their request objects.",
+    '["ES256", "RS256", "PS256", "Ed25519", "EdDSA"]',
+)
+KEYS_ROTATION_DAYS: Final[Setting[int]] = Setting(
+    "keys.rotation_days",
+    kinds.whole_number(0, 3_650, "days"),
+    90,
+    "After how many days of use each key is replaced; 0 leaves that to `valetkey key rotate`.",
+    "90",
+)
+KEYS_ANNOUNCE_SECONDS: Final[Setting[Seconds]] = Setting(
+    "keys.announce_seconds",
+    kinds.seconds(120, 30 * 86_400),
+    Seconds(86_400),
+    "How many seconds a key stands in the published JWK Set before it signs. Raise it where verifiers keep the set "
+    "for longer than a day.",
+    "86400",
+)
 OUTBOUND_ALLOW: Final[Setting[Openings]] = Setting(
     "outbound.allow",
     kinds.OPENINGS,
@@ -156,6 +194,7 @@ SETTINGS: Final[tuple[Setting[object], ...]] = (
     PROFILE,
     REVISION,
     KEY_ENCRYPTION_KEY,
+    PREVIOUS_KEY_ENCRYPTION_KEY,
     HOSTS,
     PORT,
     WORKERS,
@@ -164,6 +203,9 @@ SETTINGS: Final[tuple[Setting[object], ...]] = (
     TLS_CERTIFICATE,
     TLS_KEY,
     STORAGE_PATH,
+    KEYS_ALGORITHMS,
+    KEYS_ROTATION_DAYS,
+    KEYS_ANNOUNCE_SECONDS,
     OUTBOUND_ALLOW,
     OUTBOUND_BLOCK,
     OUTBOUND_CA_FILE,
@@ -176,6 +218,7 @@ SETTINGS: Final[tuple[Setting[object], ...]] = (
 SECTIONS: Final = {
     "server": "Where and how the server listens.",
     "storage": "Where everything is kept.",
+    "keys": "Which keys the server signs with, and how often it replaces them.",
     "outbound": "What the server may ask of addresses outside, for keys and documents of clients.",
     "log": "How the log looks.",
     "audit": "What is remembered of who changed what.",

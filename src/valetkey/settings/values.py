@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import Final
 
 from valetkey.authorization_server.declaration import (
     Declarations,
@@ -13,9 +14,12 @@ from valetkey.authorization_server.declaration import (
     DeclaredIssuer,
     DeclaredResource,
 )
+from valetkey.authorization_server.key_rotation import KeySchedule
 from valetkey.authorization_server.model import Tenant
-from valetkey.authorization_server.outbound_guard import Blocks, Openings
+from valetkey.authorization_server.outbound_guard import Blocks, Guard, Openings
 from valetkey.oauth.types import Issuer, Seconds
+
+_DAY: Final = 86_400
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,12 +65,31 @@ class StorageSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class KeySettings:
+    """Which keys every tenant has, and when each is replaced."""
+
+    algorithms: tuple[str, ...]
+    rotation_days: int
+    announce_seconds: Seconds
+
+    @property
+    def schedule(self) -> KeySchedule:
+        """The schedule as the server keeps it."""
+        return KeySchedule(self.algorithms, Seconds(self.rotation_days * _DAY), self.announce_seconds)
+
+
+@dataclass(frozen=True, slots=True)
 class OutboundSettings:
     """Where requests to addresses outside may lead, and whose certificates they believe."""
 
     allow: Openings
     block: Blocks
     ca_file: Path | None
+
+    @property
+    def guard(self) -> Guard:
+        """What the guarded way out is given."""
+        return Guard(self.allow, self.block, None if self.ca_file is None else str(self.ca_file))
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +124,10 @@ class Settings:
     """Name of the policy profile of the default tenant, and of tenants that name none."""
     revision: int
     key_encryption_key: KeyEncryptionKey
+    previous_key_encryption_key: KeyEncryptionKey | None
     server: ServerSettings
     storage: StorageSettings
+    keys: KeySettings
     outbound: OutboundSettings
     log: LogSettings
     audit: AuditSettings

@@ -5,11 +5,13 @@ from concurrent.futures import ThreadPoolExecutor
 import msgspec
 import pytest
 
-from valetkey.adapters.keys.generation import ALGORITHMS, ensure_signing_keys, generate_key
+from valetkey.adapters.keys.generation import KeyKeeper, generate_key
 from valetkey.adapters.keys.sealing import SealBroken, Sealer
 from valetkey.adapters.keys.signer import LocalSigner
 from valetkey.adapters.storage.memory.storage import MemoryStorage
 from valetkey.authorization_server.decision import AddSigningKey
+from valetkey.authorization_server.key_algorithms import DEFAULT_ALGORITHMS
+from valetkey.authorization_server.key_rotation import KeySchedule
 from valetkey.jose import jws
 from valetkey.oauth.errors import Unavailable
 from valetkey.oauth.types import DEFAULT_TENANT, NumericDate, TenantId
@@ -56,9 +58,10 @@ def test_a_short_key_encryption_key_is_refused() -> None:
 
 async def test_a_tenant_gets_one_key_for_each_algorithm_and_never_a_second() -> None:
     stores = MemoryStorage().stores(DEFAULT_TENANT)
-    assert await ensure_signing_keys(stores, DEFAULT_TENANT, SEALER, NOW) == len(ALGORITHMS)
-    assert await ensure_signing_keys(stores, DEFAULT_TENANT, SEALER, NOW) == 0
-    assert sorted(key.algorithm for key in await stores.signing_keys.list()) == sorted(ALGORITHMS)
+    keeper = KeyKeeper(stores, DEFAULT_TENANT, SEALER, KeySchedule())
+    assert len(await keeper.keep(NOW)) == len(DEFAULT_ALGORITHMS)
+    assert await keeper.keep(NOW) == ()
+    assert sorted(key.algorithm for key in await stores.signing_keys.list()) == sorted(DEFAULT_ALGORITHMS)
 
 
 async def test_of_two_nodes_that_start_at_once_one_makes_the_key() -> None:
@@ -78,11 +81,11 @@ def test_a_stored_key_shows_its_private_part_nowhere() -> None:
 
 async def signer(tenant: TenantId = DEFAULT_TENANT, sealer: Sealer = SEALER) -> LocalSigner:
     stores = MemoryStorage().stores(tenant)
-    await ensure_signing_keys(stores, tenant, SEALER, NOW)
+    await KeyKeeper(stores, tenant, SEALER, KeySchedule()).keep(NOW)
     return LocalSigner(stores.signing_keys, tenant, sealer, ThreadPoolExecutor(1))
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("algorithm", DEFAULT_ALGORITHMS)
 async def test_what_is_signed_verifies_with_the_published_keys(algorithm: str) -> None:
     own = await signer()
     token = await own.sign({"sub": "alice"}, typ="JWT", algorithm=algorithm)

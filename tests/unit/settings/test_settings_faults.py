@@ -101,6 +101,31 @@ def faults(config: Path, text: str = SOUND, environ: dict[str, str] | None = Non
             id="half of TLS",
         ),
         pytest.param(
+            '[keys]\nalgorithms = ["RS256", "Ed25519"]\n',
+            "keys.algorithms: expected ES256 and RS256 among them: the server itself signs with these",
+            id="without a needed algorithm",
+        ),
+        pytest.param(
+            '[keys]\nalgorithms = ["RS256", "ES256", "RS256"]\n',
+            "keys.algorithms: expected each algorithm once",
+            id="algorithm twice",
+        ),
+        pytest.param(
+            "[keys]\nrotation_days = 1\nannounce_seconds = 86400\n",
+            "keys.announce_seconds: expected less than the 1 days of keys.rotation_days",
+            id="announced for longer than used",
+        ),
+        pytest.param(
+            "[keys]\nannounce_seconds = 119\n",
+            "keys.announce_seconds: expected a whole number of seconds from 120 to 2592000, found 119",
+            id="announced too late",
+        ),
+        pytest.param(
+            'previous_key_encryption_key_file = "valetkey.key"\n',
+            "previous_key_encryption_key: expected another secret than key_encryption_key",
+            id="the same secret twice",
+        ),
+        pytest.param(
             '[[resources]]\nidentifier = "api"\n',
             "resources[api].identifier: expected an absolute URI without fragment (RFC 8707, 2)",
             id="resource identifier",

@@ -21,13 +21,17 @@ class SealBroken(Exception):
 
 
 class Sealer:
-    """Seals and opens under one key-encryption key of at least 32 bytes; each purpose has a key of its own."""
+    """Seals and opens under one key-encryption key of at least 32 bytes; each purpose has a key of its own.
 
-    def __init__(self, key_encryption_key: bytes) -> None:
+    What `previous`, the key before, has sealed is opened too.
+    """
+
+    def __init__(self, key_encryption_key: bytes, previous: bytes | None = None) -> None:
         if len(key_encryption_key) < _KEY:
             raise ValueError("a key-encryption key has at least 32 bytes")
         self._secret = key_encryption_key
         self._ciphers: dict[str, AESGCM] = {}
+        self._previous = None if previous is None else Sealer(previous)
 
     def seal(self, purpose: str, context: str, plaintext: bytes) -> bytes:
         """Return `plaintext` sealed; it opens only for the same `purpose` and `context` (its place)."""
@@ -36,6 +40,22 @@ class Sealer:
 
     def open(self, purpose: str, context: str, sealed: bytes) -> bytes:
         """Return what was sealed; raises SealBroken."""
+        try:
+            return self._open(purpose, context, sealed)
+        except SealBroken:
+            if self._previous is None:
+                raise
+        return self._previous.open(purpose, context, sealed)
+
+    def reseal(self, purpose: str, context: str, sealed: bytes) -> bytes | None:
+        """Return what the key before has sealed, sealed anew; None where it opens already. Raises SealBroken."""
+        try:
+            self._open(purpose, context, sealed)
+        except SealBroken:
+            return self.seal(purpose, context, self.open(purpose, context, sealed))
+        return None
+
+    def _open(self, purpose: str, context: str, sealed: bytes) -> bytes:
         if sealed[:1] != _VERSION:
             raise SealBroken("the sealed value has an unknown form")
         nonce, body = sealed[1 : 1 + _NONCE], sealed[1 + _NONCE :]

@@ -8,6 +8,7 @@ from valetkey.adapters.storage.sql.step import Step
 from valetkey.authorization_server.key_changes import (
     AddSigningKey,
     KeyChange,
+    KeyStep,
     PromoteSigningKey,
     RemoveSigningKey,
     ResealSecrets,
@@ -57,9 +58,7 @@ def steps(tenant: TenantId, change: KeyChange) -> tuple[Step, ...]:
     return (*_of_key(tenant, change), Step(TOUCH, (tenant,)))
 
 
-def _of_key(
-    tenant: TenantId, change: AddSigningKey | PromoteSigningKey | RetireSigningKey | RemoveSigningKey
-) -> tuple[Step, ...]:
+def _of_key(tenant: TenantId, change: KeyStep) -> tuple[Step, ...]:
     match change:
         case AddSigningKey(key):
             return (_add(tenant, key),)
