@@ -289,6 +289,8 @@ async def everything(storage: Storage, tenant: TenantId) -> list[object]:
         await stores.authorizations.of(SUBJECT),
         [await stores.authorizations.find(one.authorization_id) for one in (AUTHORIZATION, SECOND)],
         await stores.authorizations.current(CLIENT_ID, SUBJECT),
+        list(await stores.authorizations.signed_in_by(SESSION.sid, SUBJECT)),
+        [list(await stores.browsers.timed_out(later(at), later(at - 5), 100)) for at in (0, 5, 6, 7)],
         [await stores.codes.find(code) for code in (CODE.digest, digest("second"))],
         [await stores.device_codes.find(one) for one in (DEVICE_CODE.digest, digest("other device"))],
         [await stores.device_codes.find_by_user_code(digest(one)) for one in ("WDJBMJHT", "other")],

@@ -32,6 +32,7 @@ from valetkey.authorization_server.decision import (
     RemoveEndUser,
     RevokeAuthorization,
     StartSession,
+    TouchSession,
 )
 from valetkey.authorization_server.model import PasswordHash
 from valetkey.authorization_server.openid_client import OpenIdMetadata
@@ -43,7 +44,7 @@ from valetkey.authorization_server.revocation.logouts import (
     DueLogout,
     claim,
 )
-from valetkey.oauth.types import AuthorizationId, ClientId, Scope, SessionId
+from valetkey.oauth.types import AuthorizationId, ClientId, Scope, SessionId, Subject
 
 DUE = DueLogout(TENANT, SESSION.sid, CLIENT_ID, SUBJECT, 0)
 END = EndSession(SESSION.sid, later(1))
@@ -175,3 +176,28 @@ async def test_one_client_with_many_leaves_room_for_the_others(storage: Storage,
 def test_the_loop_over_all_kinds_sees_the_ones_that_end_sessions() -> None:
     assert {type(change) for change in ENDS.values()} <= {type(change) for change in CHANGES}
     assert AddSigningKey in {type(change) for change in CHANGES}
+
+
+async def test_the_clients_of_a_session_are_those_that_it_signed_in(stores: Stores) -> None:
+    plain = replace(
+        AUTHORIZATION,
+        authorization_id=AuthorizationId("plain"),
+        client_id=ClientId("plain"),
+        scope=Scope.of(("read", "openid.not")),
+    )
+    twice = replace(AUTHORIZATION, authorization_id=AuthorizationId("twice"), bound_to_session=False)
+    other = PutClient(replace(CLIENT, client_id=ClientId("plain")))
+    assert await stores.commit([*WORLD, other, GrantAuthorization(plain, None), GrantAuthorization(twice, None)])
+    assert await stores.authorizations.signed_in_by(SESSION.sid, SUBJECT) == [CLIENT_ID]
+    assert not await stores.authorizations.signed_in_by(SESSION.sid, Subject("bob"))
+    assert not await stores.authorizations.signed_in_by(SessionId("other"), SUBJECT)
+
+
+async def test_a_session_times_out_by_when_it_was_seen_and_by_when_it_began(stores: Stores) -> None:
+    assert await stores.commit([*WORLD, TouchSession(SESSION.sid, later(50))])
+    assert not await stores.browsers.timed_out(later(49), later(-1), 10)
+    assert await stores.browsers.timed_out(later(50), later(-1), 10) == [SESSION.sid]
+    assert await stores.browsers.timed_out(later(49), later(0), 10) == [SESSION.sid]
+    assert not await stores.browsers.timed_out(later(99), later(99), 0)
+    assert await stores.commit([END])
+    assert not await stores.browsers.timed_out(later(99), later(99), 10)

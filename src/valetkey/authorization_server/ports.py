@@ -130,6 +130,12 @@ class Browsers(Protocol):
         ...
 
     async def session(self, sid: SessionId) -> StoredSession | None: ...
+    async def timed_out(
+        self, unseen_since: NumericDate, begun_by: NumericDate, limit: int
+    ) -> Sequence[SessionId]:
+        """Return sessions that have not ended, yet were last seen or begun at these times or before."""
+        ...
+
     async def has_known(self, browser_id: BrowserId, subject: Subject) -> bool:
         """Say whether the end-user ever signed in with this browser."""
         ...
@@ -160,6 +166,10 @@ class Authorizations(Protocol):
 
     async def current(self, client_id: ClientId, subject: Subject) -> Generations:
         """Return the counters that a new authorization is stamped with."""
+        ...
+
+    async def signed_in_by(self, sid: SessionId, subject: Subject) -> Sequence[ClientId]:
+        """Return the clients that a session of the end-user signed in by OpenID Connect, by name."""
         ...
 
 

@@ -25,6 +25,7 @@ from valetkey.authorization_server.model import (
     normalised_email,
     normalised_username,
 )
+from valetkey.authorization_server.rights import OPENID
 from valetkey.oauth.types import (
     AuthorizationId,
     ClientId,
@@ -161,6 +162,14 @@ class MemoryBrowsers(_OfTenant):
         session = self._state.sessions.get(self._tenant, sid)
         return None if session is None else self._stored(session)
 
+    async def timed_out(self, unseen_since: NumericDate, begun_by: NumericDate, limit: int) -> Sequence[SessionId]:
+        """The sessions that have not ended, yet were last seen or begun so long ago."""
+        return sorted(
+            sid
+            for sid, one in self._state.sessions.of(self._tenant)
+            if one.ended_at is None and (one.last_seen_at <= unseen_since or one.created_at <= begun_by)
+        )[:limit]
+
     async def has_known(self, browser_id: BrowserId, subject: Subject) -> bool:
         """Whether the end-user ever signed in with the browser."""
         known = self._state.known_browsers.of(self._tenant)
@@ -223,6 +232,13 @@ class MemoryAuthorizations(_OfTenant):
     async def current(self, client_id: ClientId, subject: Subject) -> Generations:
         """The counters of now."""
         return self._state.current(self._tenant, client_id, subject)
+
+    async def signed_in_by(self, sid: SessionId, subject: Subject) -> Sequence[ClientId]:
+        """The clients that a session of the end-user signed in by OpenID Connect, by name."""
+        found = (one for _, one in self._state.authorizations.of(self._tenant))
+        return sorted(
+            {one.client_id for one in found if (one.sid, one.subject) == (sid, subject) and OPENID in one.scope}
+        )
 
 
 class MemoryCodes(_OfTenant):

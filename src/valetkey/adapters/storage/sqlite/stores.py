@@ -220,6 +220,13 @@ class SqliteBrowsers:
         row = self._engine.row(queries.FIND_SESSION, self._tenant, sid)
         return None if row is None else records.stored_session(row)
 
+    async def timed_out(self, unseen_since: NumericDate, begun_by: NumericDate, limit: int) -> Sequence[SessionId]:
+        """The sessions that have not ended, yet were last seen or begun so long ago."""
+        rows = await self._engine.rows_aside(
+            queries.TIMED_OUT_SESSIONS, self._tenant, unseen_since, begun_by, limit
+        )
+        return [row[0] for row in rows]
+
     async def has_known(self, browser_id: BrowserId, subject: Subject) -> bool:
         """Whether the end-user ever signed in with the browser."""
         return self._engine.row(queries.IS_KNOWN_BROWSER, self._tenant, browser_id, subject) is not None
@@ -275,6 +282,10 @@ class SqliteAuthorizations:
     async def current(self, client_id: ClientId, subject: Subject) -> Generations:
         """The counters of now."""
         return _generations(self._engine, self._tenant, client_id, subject)
+
+    async def signed_in_by(self, sid: SessionId, subject: Subject) -> Sequence[ClientId]:
+        """The clients that a session of the end-user signed in by OpenID Connect, by name."""
+        return [row[0] for row in self._engine.rows(queries.SIGNED_IN_BY_SESSION, self._tenant, subject, sid)]
 
 
 @dataclass(frozen=True, slots=True)
