@@ -9,7 +9,14 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from valetkey.cli.demo_apps.parties import ALBUM_WALL, CALLBACK_PATH, FRONTCHANNEL_LOGOUT_PATH, SCOPE, Parties
+from valetkey.cli.demo_apps.parties import (
+    ALBUM_WALL,
+    CALLBACK_PATH,
+    CLAIMS,
+    FRONTCHANNEL_LOGOUT_PATH,
+    SCOPE,
+    Parties,
+)
 from valetkey.cli.demo_apps.rendering import page, static_routes
 
 if TYPE_CHECKING:
@@ -29,7 +36,9 @@ class AlbumWall:
             Route(CALLBACK_PATH, self.callback),
             Route(FRONTCHANNEL_LOGOUT_PATH, self.frontchannel_logout),
             Route("/parties.json", self.found_parties),
-            *static_routes("album_wall.js", "sign_in.js", "callback.js", "frontchannel_logout.js", "demo.css"),
+            *static_routes(
+                "album_wall.js", "sign_in.js", "callback.js", "frontchannel_logout.js", "demo.css", "icon.svg"
+            ),
         ]
         return Starlette(routes=rows)
 
@@ -58,6 +67,7 @@ class AlbumWall:
                 "redirect_uri": parties.album_wall + CALLBACK_PATH,
                 "post_logout_redirect_uri": parties.album_wall + "/",
                 "scope": SCOPE,
+                "claims": CLAIMS,
             },
             headers={"cache-control": "no-store"},
         )

@@ -56,7 +56,7 @@ class PrintShop:
             Route(SIGNED_OUT_PATH, self.signed_out),
             Route(BACKCHANNEL_LOGOUT_PATH, self.backchannel_logout, methods=["POST"]),
             Route("/version", self.version),
-            *static_routes("print_shop.js", "demo.css"),
+            *static_routes("print_shop.js", "demo.css", "icon.svg"),
         ]
         return Starlette(routes=rows)
 

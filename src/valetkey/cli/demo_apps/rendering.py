@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-_MEDIA_TYPES: Final = {"css": "text/css", "js": "text/javascript"}
+_MEDIA_TYPES: Final = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 _PLAIN: Final = {
     "cache-control": "no-store",
     "referrer-policy": "no-referrer",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from valetkey.cli.demo_apps.album_api import AlbumApi, Answer, Better
 from valetkey.cli.demo_apps.browsers import Browser, Visitor
-from valetkey.cli.demo_apps.parties import SCOPE
+from valetkey.cli.demo_apps.parties import CLAIMS, SCOPE
 from valetkey.client import AsyncKeptTokens, AsyncOAuthClient, FlowError, MemoryTokenStore, SignInNeeded
 from valetkey.client.keys import keys_for
 
@@ -57,7 +57,9 @@ class Visits:
 
     async def begin(self, browser: Browser, why: str, parameters: dict[str, str]) -> str:
         """Return where the browser goes to sign in; raises FlowError."""
-        flow = await self.oauth.start_code(self.redirect_uri, SCOPE, resource=self.resource, **parameters)
+        flow = await self.oauth.start_code(
+            self.redirect_uri, SCOPE, resource=self.resource, claims=CLAIMS, **parameters
+        )
         browser.begin(flow, why)
         return flow.url
 

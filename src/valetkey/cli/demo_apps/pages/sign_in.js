@@ -66,6 +66,7 @@ async function begin(server, parameters) {
     client_id: server.client_id,
     redirect_uri: server.redirect_uri,
     scope: server.scope,
+    claims: server.claims,
     resource: server.api,
     state,
     nonce,
