@@ -17,6 +17,7 @@ from valetkey.administration.clients import (
 )
 from valetkey.administration.refusal import ActRefused
 from valetkey.administration.views import client_view, used_client_view
+from valetkey.authorization_server.client_algorithms import MAC_ALGORITHMS
 from valetkey.authorization_server.model import (
     AccessTokenFormat,
     ApplicationType,
@@ -88,7 +89,7 @@ _FIELDS: Final[tuple[Callable[[Callable[..., None]], Callable[..., None]], ...]]
         type=click.Choice(sorted({name for names in ALGORITHMS_OF.values() for name in names})),
         help="The one algorithm of its client assertions; every one of its method where this is never given.",
     ),
-    click.option("--id-token-signed-response-alg", type=click.Choice(ID_TOKEN_ALGORITHMS)),
+    click.option("--id-token-signed-response-alg", type=click.Choice((*ID_TOKEN_ALGORITHMS, *MAC_ALGORITHMS))),
     click.option("--introspection-signed-response-alg", type=click.Choice(ID_TOKEN_ALGORITHMS)),
     click.option(
         "--access-token-format",
@@ -152,6 +153,7 @@ def add(client_id: str, **options: Any) -> None:
         held = await desk.stores.clients.find(ClientId(client_id))
         _refuse_unknown_grants(options, desk)
         done = add_client(ClientId(client_id), _fields(options), held, desk.tenant, desk.fresh, vault=desk.vault())
+        await desk.prove_sector(done.client, held)
         await desk.commit(done.changes)
         return done
 
@@ -237,6 +239,7 @@ def change(client_id: str, **options: Any) -> None:
             done = rotate_secret(held, fields, desk.tenant, keep, desk.fresh, vault=desk.vault())
         else:
             done = change_client(held, fields, desk.tenant, desk.fresh)
+        await desk.prove_sector(done.client, held)
         await desk.commit(done.changes)
         return done
 

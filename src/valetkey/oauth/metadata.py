@@ -27,6 +27,11 @@ class ServerMetadata:
     grant_types_supported: tuple[str, ...]
     subject_types_supported: tuple[str, ...]
     id_token_signing_alg_values_supported: tuple[str, ...]
+    id_token_encryption_alg_values_supported: tuple[str, ...]
+    id_token_encryption_enc_values_supported: tuple[str, ...]
+    userinfo_signing_alg_values_supported: tuple[str, ...]
+    userinfo_encryption_alg_values_supported: tuple[str, ...]
+    userinfo_encryption_enc_values_supported: tuple[str, ...]
     token_endpoint_auth_methods_supported: tuple[str, ...]
     token_endpoint_auth_signing_alg_values_supported: tuple[str, ...]
     introspection_endpoint_auth_methods_supported: tuple[str, ...]
@@ -37,6 +42,8 @@ class ServerMetadata:
     revocation_endpoint_auth_signing_alg_values_supported: tuple[str, ...]
     code_challenge_methods_supported: tuple[str, ...]
     prompt_values_supported: tuple[str, ...]
+    acr_values_supported: tuple[str, ...]
+    """RFC 9470, 7."""
     claims_supported: tuple[str, ...]
     claim_types_supported: tuple[str, ...]
     client_id_metadata_document_supported: bool

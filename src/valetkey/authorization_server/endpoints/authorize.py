@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, assert_never
 from valetkey.authorization_server import paths
 from valetkey.authorization_server.account.visit import account_path, is_visit
 from valetkey.authorization_server.audit import by_end_user
+from valetkey.authorization_server.authorization.entering import Brought, entered
 from valetkey.authorization_server.authorization.forwarding import Forwarding
 from valetkey.authorization_server.authorization.granting import Grant
 from valetkey.authorization_server.authorization.interaction import (
     UNBOUND,
     Deny,
+    NeedAccount,
+    NeedCode,
     NeedConsent,
     NeedLogin,
     opened,
@@ -43,6 +46,7 @@ from valetkey.authorization_server.browser import (
     presented_handle,
     set_cookie,
 )
+from valetkey.authorization_server.client_text import NoClientKey
 from valetkey.authorization_server.decision import AdvanceInteraction, Changes, OpenBrowser, OpenInteraction
 from valetkey.authorization_server.device.loading import next_page
 from valetkey.authorization_server.device.visit import is_device_visit
@@ -84,7 +88,8 @@ async def respond(request: HttpRequest, server: AuthorizationServer) -> HttpResp
     """Answer with a code, an error at the verified redirect URI, the next page to go to, or an error page."""
     fresh = server.fresh()
     try:
-        told = await commit_in_rounds(server, _attempt(request, server, fresh), by_end_user(request, fresh))
+        attempt = await _attempt(request, server, fresh)
+        told = await commit_in_rounds(server, attempt, by_end_user(request, fresh))
     except PageRefusal as refusal:
         _log(server, request, "authorization.refused", refusal.error)
         return Page(refusal.page)
@@ -97,13 +102,19 @@ async def respond(request: HttpRequest, server: AuthorizationServer) -> HttpResp
     return told.answer
 
 
-def _attempt(request: HttpRequest, server: AuthorizationServer, fresh: Fresh) -> Callable[[], Awaitable[Outcome]]:
-    parameters, repeated = _parameters(request)
-    handle = parameters.get("interaction")
+async def _attempt(
+    request: HttpRequest, server: AuthorizationServer, fresh: Fresh
+) -> Callable[[], Awaitable[Outcome]]:
+    sent, repeated = _parameters(request)
+    handle = sent.get("interaction")
+    is_new = handle is None or "client_id" in sent
+    source = request.remote_address
+    # Before the rounds, once for all of them: what stands at a request_uri could be another thing a moment later.
+    parameters = await entered(Brought(sent, repeated, source), server, fresh.now) if is_new else sent
 
     async def begin() -> Outcome:
         browser = await find_browser(presented_handle(request, server), server, fresh.now)
-        found = await judged(Visit(parameters, repeated, browser, None, request.remote_address), server, fresh)
+        found = await judged(Visit(parameters, repeated, browser, None, source), server, fresh)
         # A cross-site POST brings no SameSite=Lax cookie, while the GET that it is redirected to does.
         return (
             _entered_again(found, server, fresh)
@@ -119,7 +130,7 @@ def _attempt(request: HttpRequest, server: AuthorizationServer, fresh: Fresh) ->
             return Told(await next_page(visit, handle or "", server, fresh)), ()
         return await _answered(await judged(visit, server, fresh), handle, server, fresh)
 
-    return begin if handle is None or "client_id" in parameters else resume
+    return begin if is_new else resume
 
 
 def _parameters(request: HttpRequest) -> tuple[Parameters, OAuthError | None]:
@@ -156,6 +167,12 @@ async def _answered(found: Judged, handle: str | None, server: AuthorizationServ
         case NeedLogin():
             answer, changes = _interrupted(paths.LOGIN, found, handle, server, fresh)
             return Told(answer), changes
+        case NeedAccount():
+            answer, changes = _interrupted(paths.SELECT_ACCOUNT, found, handle, server, fresh)
+            return Told(answer), changes
+        case NeedCode():
+            answer, changes = _interrupted(paths.ONE_TIME_CODE, found, handle, server, fresh)
+            return Told(answer), changes
     assert_never(decision)
 
 
@@ -181,9 +198,17 @@ async def _minted(
         minted = await mint_access_token(issue, client, resources, server, fresh)
         bearing, changes = replace(bearing, access_token=minted, scope=issue.scope), minted.changes
     if Artefact.ID_TOKEN in asked.artefacts:
-        id_token = await mint_id_token(issue, client, server, _beside(bearing), fresh.now)
+        try:
+            id_token = await mint_id_token(issue, client, server, _beside(bearing), fresh.now)
+        except NoClientKey:
+            raise RedirectError(asked.to, _no_client_key(), asked.state, mode=asked.mode) from None
         bearing = replace(bearing, id_token=id_token)
     return bearing, changes
+
+
+def _no_client_key() -> OAuthError:
+    text = "The client has no key at the moment by which it could be told."
+    return OAuthError(ErrorCode.TEMPORARILY_UNAVAILABLE, text, "OIDCC-10.2/client-key")
 
 
 def _beside(bearing: Bearing) -> Beside:

@@ -5,12 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from valetkey.authorization_server import paths
+from valetkey.authorization_server.authorization.request import Prompt
 from valetkey.authorization_server.authorization.response_types import RESPONSE_TYPES, ResponseMode
 from valetkey.authorization_server.claims import SUPPORTED_CLAIMS
+from valetkey.authorization_server.client_algorithms import (
+    CONTENT_ENCRYPTION_NAMES,
+    ENCRYPTION_ALGORITHMS,
+    MAC_ALGORITHMS,
+)
 from valetkey.authorization_server.client_authentication import ASSERTION_ALGORITHMS, METHODS
 from valetkey.authorization_server.grant_table import GrantTable
 from valetkey.authorization_server.grants.device_code import DEVICE_CODE
 from valetkey.authorization_server.model import AuthenticationMethod, RegistrationMode
+from valetkey.authorization_server.openid_client import SubjectType
 from valetkey.authorization_server.policy import ClientUrlRule, Policy
 from valetkey.authorization_server.rights import END_USER_SCOPES
 from valetkey.authorization_server.self_registration.admission import mode_of
@@ -58,8 +65,13 @@ def server_metadata(
         response_types_supported=tuple(sorted(server.policy.response_types)),  # RFC8414-2/response-types-supported
         response_modes_supported=_response_modes(server.policy),
         grant_types_supported=GrantTable(server.further_grants).names(server.policy),
-        subject_types_supported=("public",),
-        id_token_signing_alg_values_supported=tuple(sorted(algorithms)),  # OIDCD-3/rs256
+        subject_types_supported=tuple(kind.value for kind in SubjectType),  # OIDCC-8/advertised
+        id_token_signing_alg_values_supported=(*sorted(algorithms), *MAC_ALGORITHMS),  # OIDCD-3/rs256
+        id_token_encryption_alg_values_supported=ENCRYPTION_ALGORITHMS,
+        id_token_encryption_enc_values_supported=CONTENT_ENCRYPTION_NAMES,
+        userinfo_signing_alg_values_supported=(*sorted(algorithms), *MAC_ALGORITHMS),
+        userinfo_encryption_alg_values_supported=ENCRYPTION_ALGORITHMS,
+        userinfo_encryption_enc_values_supported=CONTENT_ENCRYPTION_NAMES,
         token_endpoint_auth_methods_supported=tuple(method.value for method in METHODS),
         token_endpoint_auth_signing_alg_values_supported=ASSERTION_ALGORITHMS,
         introspection_endpoint_auth_methods_supported=tuple(
@@ -70,7 +82,8 @@ def server_metadata(
         revocation_endpoint_auth_methods_supported=tuple(method.value for method in METHODS),
         revocation_endpoint_auth_signing_alg_values_supported=ASSERTION_ALGORITHMS,
         code_challenge_methods_supported=pkce.METHODS,  # RFC9700-2.1.1/detect-pkce
-        prompt_values_supported=("none", "login", "consent"),
+        prompt_values_supported=tuple(prompt.value for prompt in Prompt),
+        acr_values_supported=tuple(level.name for level in server.policy.acr_levels),  # RFC9470-7/acr-values
         claims_supported=tuple(sorted({*SUPPORTED_CLAIMS, *_CLAIMS_OF_A_TOKEN})),
         claim_types_supported=("normal",),  # OIDCC-5.6/normal
         client_id_metadata_document_supported=server.policy.client_urls is ClientUrlRule.READ,  # CIMD-5
