@@ -20,9 +20,11 @@ from valetkey.adapters.storage.sql.migrations import SchemaMismatchError
 from valetkey.adapters.storage.sqlite.connection import SqliteTooOldError
 from valetkey.adapters.storage.sqlite.storage import SqliteStorage, SqliteStores
 from valetkey.administration.refusal import ActRefused, DeclaredInFile
+from valetkey.administration.sectors import refuse_unproven_sector
 from valetkey.authorization_server.audit import ActorKind, Origin
 from valetkey.authorization_server.fresh import Fresh
 from valetkey.authorization_server.model import Tenant
+from valetkey.authorization_server.outbound_guard import Guard
 from valetkey.authorization_server.policy import OAUTH_2_1
 from valetkey.cli import EXIT_CONFIGURATION, EXIT_FAILED, EXIT_UNAVAILABLE, fail
 from valetkey.cli.dev_state import open_state
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
     from valetkey.authorization_server.decision import Changes
+    from valetkey.authorization_server.model import Client
     from valetkey.oauth.types import GrantType
 
 Answer = TypeVar("Answer")
@@ -54,6 +57,13 @@ class Place:
     settings: Settings | None
     named: str
     """The flag that names it, for the lines that say what to do next."""
+
+
+class _Unheard:
+    """An EventLog for one command, which says itself what went wrong."""
+
+    def write(self, event: str, /, **fields: str | int | None) -> None:
+        """Keep nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +92,19 @@ class Desk:
         settings = self._place.settings
         names = () if settings is None else settings.extensions.grants
         return frozenset(grant.grant_type for grant in load_grants(names))
+
+    async def prove_sector(self, client: Client, held: Client | None) -> None:
+        """Ask the sector identifier document of a client that is added or changed; raises ActRefused."""
+        if client.openid.sector_identifier_uri is None:
+            return
+        from valetkey.adapters.outbound.fetcher import GuardedFetcher  # noqa: PLC0415 - TLS is dear to import
+
+        settings = self._place.settings
+        fetcher = GuardedFetcher(Guard() if settings is None else settings.outbound.guard, _Unheard())
+        try:
+            await refuse_unproven_sector(client, held, fetcher)
+        finally:
+            await fetcher.close()
 
     async def commit(self, changes: Changes) -> None:
         """Make the changes; ActRefused where somebody else was faster."""
