@@ -4,13 +4,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from valetkey.jose import JoseError, Verifier, jwt
+from valetkey.authorization_server.client_secrets import mac_keys, opened_secrets
+from valetkey.jose import JoseError, JwkSet, Verifier, jwt
+from valetkey.jose.algorithms import SIGNATURE_ALGORITHMS
 from valetkey.oauth.errors import ErrorCode, OAuthError
 from valetkey.oauth.types import Subject
 
 if TYPE_CHECKING:
-    from valetkey.jose import JwkSet
+    from valetkey.authorization_server.model import Client
+    from valetkey.authorization_server.service import AuthorizationServer
     from valetkey.oauth.types import ClientId, Issuer, NumericDate
+
+
+async def hint_keys(hint: str, client: Client, server: AuthorizationServer, now: NumericDate) -> JwkSet:
+    """Return the keys that may have signed a hint: ours, or the client's secret where it asked for a MAC.
+
+    Raises Unavailable where a secret does not open.
+    """
+    algorithm = client.id_token_signed_response_alg
+    row = SIGNATURE_ALGORITHMS.get(algorithm)
+    if row is None or not row.is_symmetric or _algorithm_of(hint) != algorithm:
+        return await server.signer.public_keys()
+    known = mac_keys(jwt.peek(hint).header, opened_secrets(client, server.sealed_secrets, now))
+    return JwkSet(tuple(key for one in known for key in one.keys))
 
 
 def hinted_subject(hint: str, client_id: ClientId, issuer: Issuer, keys: JwkSet, now: NumericDate) -> Subject:
@@ -20,7 +36,7 @@ def hinted_subject(hint: str, client_id: ClientId, issuer: Issuer, keys: JwkSet,
     """
     try:
         issued_at = jwt.peek(hint).claims.get("iat")
-        algorithms = {key.algorithm for key in keys.keys}
+        algorithms = {key.algorithm for key in keys.keys if key.algorithm in SIGNATURE_ALGORITHMS}
         verifier = Verifier.id_token(issuer=issuer.url, client_id=client_id, algorithms=algorithms)
         # A hint is useful long after it expired, so it is judged as of the moment in which it was issued.
         then = min(now, issued_at) if isinstance(issued_at, int) else now
@@ -32,3 +48,10 @@ def hinted_subject(hint: str, client_id: ClientId, issuer: Issuer, keys: JwkSet,
             "OIDCC-3.1.2.2/hint-issuer",
             detail=str(error),
         ) from None
+
+
+def _algorithm_of(hint: str) -> object:
+    try:
+        return jwt.peek(hint).header.get("alg")
+    except JoseError:
+        return None

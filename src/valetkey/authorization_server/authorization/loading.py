@@ -8,11 +8,16 @@ from urllib.parse import urlencode
 
 from valetkey.authorization_server import paths
 from valetkey.authorization_server.account.visit import account_path, is_visit
+from valetkey.authorization_server.authorization.accounts import choose_session
+from valetkey.authorization_server.authorization.assurance import acr_request
+from valetkey.authorization_server.authorization.claims_consent import NOBODY, named_subjects
 from valetkey.authorization_server.authorization.facts import Facts
+from valetkey.authorization_server.authorization.granting import Grant
+from valetkey.authorization_server.authorization.id_token_hint import hint_keys
 from valetkey.authorization_server.authorization.interaction import (
     UNBOUND,
+    Deny,
     FrontChannelDecision,
-    choose_session,
     decide,
     open_interaction,
     other_browser,
@@ -23,12 +28,14 @@ from valetkey.authorization_server.authorization.request import (
     addressed,
     client_of,
 )
-from valetkey.authorization_server.authorization.rules import Terms, verify_request
+from valetkey.authorization_server.authorization.request_object import faulty_object, is_evident, used_up
+from valetkey.authorization_server.authorization.rules import Terms, refused, verify_request
 from valetkey.authorization_server.browser import PresentBrowser, find_browser, live_sessions, presented_handle
 from valetkey.authorization_server.device.visit import device_path, is_device_visit
 from valetkey.authorization_server.introduction.introducing import UnreadableClient, find_or_introduce
 from valetkey.authorization_server.model import Interaction
 from valetkey.authorization_server.pages import ErrorKind
+from valetkey.authorization_server.subject_identifier import subject_behind
 from valetkey.jose import JwkSet
 from valetkey.oauth.errors import ErrorCode, OAuthError
 from valetkey.oauth.http import HttpRequest, HttpResponse, see_other
@@ -37,9 +44,9 @@ from valetkey.oauth.types import ClientId, OpaqueToken
 
 if TYPE_CHECKING:
     from valetkey.authorization_server.fresh import Fresh
-    from valetkey.authorization_server.model import Client
+    from valetkey.authorization_server.model import Client, StoredSession
     from valetkey.authorization_server.service import AuthorizationServer
-    from valetkey.oauth.types import NumericDate
+    from valetkey.oauth.types import NumericDate, Subject
 
 _NO_KEYS: Final = JwkSet(())
 
@@ -95,6 +102,7 @@ async def judged(visit: Visit, server: AuthorizationServer, fresh: Fresh) -> Jud
     client = asked.client
     policy = server.policy_for(client)
     sessions = await live_sessions(visit.browser, server, fresh.now)
+    asked = await _recognised(asked, sessions, server)
     chosen = choose_session(asked, sessions, visit.interaction)
     facts = Facts(sessions, visit.interaction)
     if chosen is not None:
@@ -103,8 +111,15 @@ async def judged(visit: Visit, server: AuthorizationServer, fresh: Fresh) -> Jud
             facts,
             generations=await server.stores.authorizations.current(client.client_id, subject),
             consent=await server.stores.consents.find(subject, client.client_id),
+            has_second_factor=bool(acr_request(asked).values) and await _has_second_factor(subject, server),
         )
-    return Judged(visit, asked, decide(asked, facts, policy, fresh))
+    decision = _spending(decide(asked, facts, policy, fresh), asked, fresh)
+    return Judged(visit, asked, decision)
+
+
+async def _has_second_factor(subject: Subject, server: AuthorizationServer) -> bool:
+    factor = await server.stores.second_factors.find(subject)
+    return factor is not None and factor.is_confirmed
 
 
 async def seated(handle: str | None, request: HttpRequest, server: AuthorizationServer, fresh: Fresh) -> Desk:
@@ -160,21 +175,49 @@ def _parsed(raw: bytes) -> Parameters:
 
 async def _verified(visit: Visit, server: AuthorizationServer, now: NumericDate) -> VerifiedAuthorizationRequest:
     parameters = visit.parameters
-    client = client_of(await _find_client(parameters.get("client_id"), visit.source, server, now))
+    client = client_of(await find_asking_client(parameters.get("client_id"), visit.source, server, now))
     policy = server.policy_for(client)
     request = addressed(parameters, visit.repeated, client, policy)
+    use = used_up(parameters, client.client_id, now)
+    if use is not None and await server.stores.replay_guard.is_burned(use.scope, use.jti_digest, now):
+        raise refused(request, faulty_object("jti", "RFC9101-10.2/replay"), policy)
     catalogue = await server.stores.resources.list()
-    keys = await server.signer.public_keys() if "id_token_hint" in parameters else _NO_KEYS
+    hint = parameters.get("id_token_hint")
+    keys = _NO_KEYS if hint is None else await hint_keys(hint, client, server, now)
     return verify_request(request, visit.repeated, Terms(policy, catalogue, server.issuer, keys, now))
 
 
-async def _find_client(
+async def find_asking_client(
     client_id: str | None, source: str, server: AuthorizationServer, now: NumericDate
 ) -> Client | None:
+    """Return the client of a request that comes from the address `source`; raises PageRefusal."""
     try:
         return None if client_id is None else await find_or_introduce(ClientId(client_id), source, server, now)
     except UnreadableClient as error:
         raise PageRefusal(ErrorKind.UNREADABLE_CLIENT, error, 429 if error.is_throttled else 400) from None
+
+
+async def _recognised(
+    asked: VerifiedAuthorizationRequest, sessions: tuple[StoredSession, ...], server: AuthorizationServer
+) -> VerifiedAuthorizationRequest:
+    """Return the request with the signed-in end-user whom its hint means, by the client's own name for them."""
+    told = named_subjects(asked.hinted_subject, asked.claims)
+    if told is None:
+        return asked
+    present = [stored.session.subject for stored in sessions]
+    found = [await subject_behind(asked.client, one, present, server) for one in told]
+    # What one client calls an end-user is no other end-user's name, so whoever is not here is nobody.
+    return replace(asked, hinted_subject=next((one for one in found if one is not None), NOBODY))
+
+
+def _spending(
+    decision: FrontChannelDecision, asked: VerifiedAuthorizationRequest, fresh: Fresh
+) -> FrontChannelDecision:
+    """Return the decision with the end of a request object that is good for one answer, where it is one."""
+    use = used_up(asked.parameters, asked.client.client_id, fresh.now)
+    if use is None or not isinstance(decision, Grant | Deny):
+        return decision
+    return replace(decision, changes=(use, *decision.changes))
 
 
 def _with_way_on(refusal: PageRefusal, stored: Interaction | None, server: AuthorizationServer) -> PageRefusal:
@@ -185,6 +228,7 @@ def _with_way_on(refusal: PageRefusal, stored: Interaction | None, server: Autho
         refusal.page = replace(refusal.page, way_on=device_path(server))
     elif stored is not None and refusal.kind is ErrorKind.INTERACTION_EXPIRED and stored.browser_id != UNBOUND:
         query = urlencode(stored.parameters)
-        if len(query) <= MAXIMUM_QUERY:
+        # What a client signed is not begun again by what a browser could change.
+        if len(query) <= MAXIMUM_QUERY and not is_evident(Parameters.of(stored.parameters)):
             refusal.page = replace(refusal.page, way_on=f"{server.issuer.path}{paths.AUTHORIZATION}?{query}")
     return refusal

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from valetkey.authorization_server.authorization.response_types import Artefact, ResponseMode
+from valetkey.authorization_server.claims_request import NO_CLAIMS, ClaimsRequest
 from valetkey.authorization_server.model import ApplicationType, Client
 from valetkey.authorization_server.pages import ErrorKind, ErrorPage
 from valetkey.authorization_server.policy import LoopbackHostRule
@@ -66,6 +67,8 @@ class VerifiedAuthorizationRequest:
     """The classes of authentication that it would rather have, the best first (OpenID Connect Core, 3.1.2.1)."""
     claims_locales: tuple[str, ...] = ()
     """The languages that it would rather have claims in, the best first (BCP 47)."""
+    claims: ClaimsRequest = NO_CLAIMS
+    """The single claims that it asks for (OpenID Connect Core, 5.5)."""
 
 
 class PageRefusal(Exception):

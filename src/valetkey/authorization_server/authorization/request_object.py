@@ -116,7 +116,7 @@ def is_by_mac(text: str) -> bool:
 def kid_of(text: str, expected: Expected) -> str | None:
     """Return the `kid` of an object whose header may be believed; raises OAuthError `invalid_request_object`."""
     try:
-        return _verifier(expected).kid_of(text)
+        return _verifier(text, expected).kid_of(text)
     except JoseError as error:
         raise faulty_object(error.code) from None
 
@@ -126,8 +126,8 @@ def verified_claims(text: str, expected: Expected, keys: Iterable[JwkSet]) -> Ma
 
     Raises OAuthError `invalid_request_object`.
     """
-    # RFC9101-6.2/key RFC9101-6.2/algorithm OIDCC-6.3.2/alg OIDCC-6.3.2/signature RFC9101-4/nested
-    verifier, reason = _verifier(expected), "no key of the client is known"
+    # RFC9101-6.2/key OIDCC-6.3.2/signature RFC9101-4/nested
+    verifier, reason = _verifier(text, expected), "no key of the client is known"
     for key_set in keys:
         try:
             claims = verifier.verify(text, key_set, now=expected.now).claims
@@ -184,11 +184,13 @@ def fetched_object(reference: str, body: bytes) -> str:
     return body.strip().decode("latin-1")
 
 
-def _verifier(expected: Expected) -> Verifier:
+def _verifier(text: str, expected: Expected) -> Verifier:
+    # A key of one family never verifies what the other signed: RFC9101-6.2/algorithm
+    family = _MACS if is_by_mac(text) else _SIGNED
     pinned = expected.client.openid.request_object_signing_alg
-    algorithms = ALGORITHMS if pinned is None else tuple(name for name in ALGORITHMS if name == pinned)
+    algorithms = tuple(name for name in family if pinned in {None, name})  # OIDCC-6.3.2/alg
     if not algorithms:
-        raise faulty_object("the registered algorithm is none of ours")
+        raise faulty_object("not the registered algorithm", "OIDCC-6.3.2/alg")
     kind = REQUEST_OBJECT if expected.rule is RequestObjectRule.ALONE else OPENID_REQUEST_OBJECT
     return Verifier.of_kind(
         kind, issuer=expected.client.client_id, audience=expected.issuer.url, algorithms=algorithms

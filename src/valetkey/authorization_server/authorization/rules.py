@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from valetkey.authorization_server.authorization.forwarding import forwarding_of
 from valetkey.authorization_server.authorization.id_token_hint import hinted_subject
 from valetkey.authorization_server.authorization.request import Prompt, VerifiedAuthorizationRequest
+from valetkey.authorization_server.authorization.request_object import REQUEST, REQUEST_URI, is_evident
 from valetkey.authorization_server.authorization.response import RedirectError
 from valetkey.authorization_server.authorization.response_mode import error_mode, permitted_mode
 from valetkey.authorization_server.authorization.response_types import (
@@ -18,6 +19,7 @@ from valetkey.authorization_server.authorization.response_types import (
     ResponseType,
     response_type_of,
 )
+from valetkey.authorization_server.claims_request import NO_CLAIMS, ClaimsRequest
 from valetkey.authorization_server.model import ApplicationType, Resource
 from valetkey.authorization_server.policy import PkceRule, Policy
 from valetkey.authorization_server.rights import OFFLINE_ACCESS, OPENID, rights_for
@@ -42,10 +44,14 @@ MAXIMUM_LOGIN_HINT: Final = 256
 
 _MAX_AGE: Final = re.compile(r"[0-9]{1,9}")
 _UNSUPPORTED: Final = (
-    ("request", ErrorCode.REQUEST_NOT_SUPPORTED, "OIDCC-6.1/not-supported"),
-    ("request_uri", ErrorCode.REQUEST_URI_NOT_SUPPORTED, "OIDCC-6.2/not-supported"),
+    # What these bring was read before, or is refused: it is never passed over.
+    (REQUEST, ErrorCode.REQUEST_NOT_SUPPORTED, "OIDCC-6.1/not-supported"),
+    (REQUEST_URI, ErrorCode.REQUEST_URI_NOT_SUPPORTED, "OIDCC-6.2/not-supported"),
     ("registration", ErrorCode.REGISTRATION_NOT_SUPPORTED, "OIDCC-7.2.1/not-supported"),
 )
+_THUMBPRINT: Final = re.compile(r"[A-Za-z0-9_-]{43}")
+_MOST_WORDS: Final = 20
+"""Of a list that only says what a client would rather have: more of them are not read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +78,20 @@ def verify_request(
             raise repeated
         return _verified(asked, terms)
     except OAuthError as error:
-        forwarding = forwarding_of(asked.client, asked.parameters, terms.policy)
-        row = response_type_of(asked.parameters.get("response_type") or "")
-        mode = error_mode(asked, row, terms.policy)
-        raise RedirectError(asked.to, error, asked.state, forwarding, asked.client.name, mode=mode) from None
+        raise refused(asked, error, terms.policy) from None
+
+
+def refused(asked: AuthorizationRequest, error: OAuthError, policy: Policy) -> RedirectError:
+    """Return the refusal of a request of which no more than the redirect URI need be believed."""
+    forwarding = forwarding_of(asked.client, asked.parameters, policy)
+    row = response_type_of(asked.parameters.get("response_type") or "")
+    mode = error_mode(asked, row, policy)
+    return RedirectError(asked.to, error, asked.state, forwarding, asked.client.name, mode=mode)
 
 
 def _verified(asked: AuthorizationRequest, terms: Terms) -> VerifiedAuthorizationRequest:
     parameters, client, policy = asked.parameters, asked.client, terms.policy
-    _judge_unsupported(parameters)
+    _judge_kind(parameters, client)
     response_type = _response_type(parameters, client, policy)
     gives_code = Artefact.CODE in response_type.artefacts
     prompt = _prompt(parameters.get("prompt"))
@@ -96,19 +107,28 @@ def _verified(asked: AuthorizationRequest, terms: Terms) -> VerifiedAuthorizatio
         code_challenge=_challenge(parameters, client, policy) if gives_code else None,
         nonce=parameters.get("nonce") if OPENID in rights.scope else None,
         prompt=prompt,
-        max_age=_max_age(parameters.get("max_age")),
+        max_age=_max_age(parameters.get("max_age"), client),
         login_hint=_login_hint(parameters.get("login_hint")),
         hinted_subject=_hinted(parameters.get("id_token_hint"), client, terms),
         parameters=parameters,
+        acr_values=_words(parameters.get("acr_values")) or client.openid.default_acr_values,
+        claims_locales=_words(parameters.get("claims_locales")),
+        claims=_claims(parameters, rights.scope, response_type),
         artefacts=response_type.artefacts,
         mode=_mode(asked, response_type, policy),
     )
 
 
-def _judge_unsupported(parameters: Parameters) -> None:
+def _judge_kind(parameters: Parameters, client: Client) -> None:
+    """Judge what cannot be left to the rule of any one parameter."""
+    if client.openid.require_signed_request_object and not is_evident(parameters):
+        raise _invalid("The client promised to sign its requests: this one has no request object.", "RFC9101-10.5")
     for name, code, requirement in _UNSUPPORTED:
         if name in parameters:
             raise OAuthError(code, f"The parameter {name} is not supported.", requirement)
+    thumbprint = parameters.get("dpop_jkt")
+    if thumbprint is not None and not _THUMBPRINT.fullmatch(thumbprint):
+        raise _invalid("dpop_jkt is no thumbprint of a key.", "RFC9449-10/thumbprint")
 
 
 def _response_type(parameters: Parameters, client: Client, policy: Policy) -> ResponseType:
@@ -184,6 +204,15 @@ def _without_idle_offline_access(
     return Scope(scope - {OFFLINE_ACCESS})  # OIDCC-11/ignored
 
 
+def _claims(parameters: Parameters, scope: Scope, response_type: ResponseType) -> ClaimsRequest:
+    if OPENID not in scope:
+        return NO_CLAIMS
+    request = ClaimsRequest.parse(parameters.get("claims"), parameters.get("claims_locales"))
+    if request.userinfo and response_type.artefacts == {Artefact.ID_TOKEN}:
+        raise _invalid("claims: without an access token nothing comes from UserInfo.", "OIDCC-5.5/userinfo")
+    return request
+
+
 def _prompt(text: str | None) -> frozenset[Prompt]:
     try:
         prompt = frozenset(Prompt(name) for name in (text or "").split(" ") if name)
@@ -194,12 +223,18 @@ def _prompt(text: str | None) -> frozenset[Prompt]:
     return prompt
 
 
-def _max_age(text: str | None) -> int | None:
+def _max_age(text: str | None, client: Client) -> int | None:
     if text is None:
-        return None
+        return client.openid.default_max_age
     if not _MAX_AGE.fullmatch(text) or int(text) > MAXIMUM_AGE:
         raise _invalid("max_age is a number of seconds, 0 or more.", "OIDCC-3.1.2.1/max-age")
     return int(text)
+
+
+def _words(text: str | None) -> tuple[str, ...]:
+    # What it asks for is voluntary: whatever is not understood must not stop anybody (OpenID Connect Core, 15.1).
+    words = tuple(dict.fromkeys((text or "").split()))
+    return words[:_MOST_WORDS]  # OIDCC-15.1/acr-values OIDCC-15.1/locales
 
 
 def _login_hint(text: str | None) -> str:
