@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from valetkey.authorization_server.claims import releasable, user_claims
 from valetkey.authorization_server.client_algorithms import id_token_form
 from valetkey.authorization_server.client_text import text_for
-from valetkey.authorization_server.subject_identifier import subject_for
+from valetkey.authorization_server.subject_identifier import session_for, subject_for
 from valetkey.jose.encoding import b64url_encode
 from valetkey.jose.token_kinds import ID_TOKEN
 from valetkey.oauth.types import Scope
@@ -65,7 +65,10 @@ async def mint_id_token(
     claims = await _about_end_user(issue, client, server, beside)
     claims.update(id_token_claims(issue, server.issuer, lifetime, now))
     claims.update(beside.hashes(algorithm))
-    claims["sub"] = await subject_for(client, issue.stored.authorization.subject, server)  # OIDCC-8/pairwise
+    authorization = issue.stored.authorization
+    claims["sub"] = await subject_for(client, authorization.subject, server)  # OIDCC-8/pairwise
+    if authorization.sid is not None:
+        claims["sid"] = await session_for(client, authorization.sid, server)
     # OIDCC-2/signed OIDCC-10.1/kid OIDCC-2/nested
     return await text_for(client, claims, id_token_form(client), server, now, typ=ID_TOKEN.typ)
 

@@ -6,8 +6,10 @@ import hashlib
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode
 
+from valetkey.authorization_server.client_algorithms import id_token_form
+from valetkey.authorization_server.client_text import text_for
 from valetkey.authorization_server.outbound import FetchRules, Lane, OutboundBody
-from valetkey.authorization_server.subject_identifier import subject_for
+from valetkey.authorization_server.subject_identifier import session_for, subject_for
 from valetkey.jose.encoding import b64url_encode
 from valetkey.jose.token_kinds import BACKCHANNEL_LOGOUT, LOGOUT_TOKEN
 from valetkey.oauth.types import Issuer, Seconds
@@ -24,15 +26,14 @@ _TAKEN: Final = frozenset({200, 204})
 
 
 async def mint_logout_token(due: DueLogout, client: Client, server: AuthorizationServer, now: NumericDate) -> str:
-    """Return the logout token for `client`, signed as its ID Tokens are.
+    """Return the logout token for `client`, signed and encrypted as its ID Tokens are.
 
-    Raises Unavailable when no key can sign it.
+    Raises Unavailable when no key can sign it, and NoClientKey when the client has none.
     """
-    subject = await subject_for(client, due.subject, server)
-    claims = logout_token_claims(due, client, subject, server.issuer, now)
-    algorithm = client.id_token_signed_response_alg
+    claims = logout_token_claims(due, client, await subject_for(client, due.subject, server), server.issuer, now)
+    claims["sid"] = await session_for(client, due.sid, server)
     # OIDCBCL-2.4/signed OIDCBCL-2.4/typ
-    return await server.signer.sign(claims, typ=LOGOUT_TOKEN.typ, algorithm=algorithm)
+    return await text_for(client, claims, id_token_form(client), server, now, typ=LOGOUT_TOKEN.typ)
 
 
 def logout_token_claims(

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from valetkey.authorization_server.openid_client import SubjectType
 from valetkey.jose.encoding import b64url_encode
-from valetkey.oauth.types import Subject
+from valetkey.oauth.types import SessionId, Subject
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,6 +25,18 @@ async def subject_for(client: Client, subject: Subject, server: AuthorizationSer
     if client.openid.subject_type is SubjectType.PUBLIC:
         return subject
     return pairwise_subject(await server.pairwise_salt.read(), sector_of(client), subject)
+
+
+async def session_for(client: Client, sid: SessionId, server: AuthorizationServer) -> SessionId:
+    """Return the `sid` by which `client` knows a session; no two sectors of pairwise clients know it by the same.
+
+    Raises Unavailable as `subject_for` does.
+    """
+    if client.openid.subject_type is SubjectType.PUBLIC:
+        return sid
+    # A NUL begins no sector: no `sid` is anybody's `sub`.
+    told = pairwise_subject(await server.pairwise_salt.read(), "\0session\0" + sector_of(client), Subject(sid))
+    return SessionId(told)
 
 
 async def subject_behind(
