@@ -32,7 +32,7 @@ def user_claims(
     (5.5.1). Without a language tag in its name a claim comes in the best of `locales` that there is (5.2).
     """
     known = _known(end_user)
-    told = _told(((name, None) for name in _opened(scope)), known, locales)
+    told = _told(((name, None) for name in opened_by(scope)), known, locales)
     for claim in requested:
         for name, value in _told([split_name(claim.name)], known, locales).items():
             if claim.is_met_by(value):
@@ -55,7 +55,12 @@ def releasable(asked: ClaimsRequest, client: Client, end_user: EndUser) -> Claim
 
 def beyond_scope(asked: ClaimsRequest, scope: Scope) -> frozenset[str]:
     """Return the names, without language tags, that `asked` adds to what `scope` opens."""
-    return asked.names.difference(_opened(scope))
+    return asked.names.difference(opened_by(scope))
+
+
+def opened_by(scope: Scope) -> tuple[str, ...]:
+    """Return the names of the claims that `scope` opens (Core, 5.4)."""
+    return tuple(row.name for row in STANDARD_CLAIMS.values() if row.scope in scope)
 
 
 def _is_open_to(name: str, scope: Scope, own: Iterable[str]) -> bool:
@@ -63,10 +68,6 @@ def _is_open_to(name: str, scope: Scope, own: Iterable[str]) -> bool:
     if standard is not None:
         return standard.scope in scope
     return name in own and _SCOPE_OF_OTHERS in scope
-
-
-def _opened(scope: Scope) -> tuple[str, ...]:
-    return tuple(row.name for row in STANDARD_CLAIMS.values() if row.scope in scope)
 
 
 def _known(end_user: EndUser) -> dict[str, object]:

@@ -165,6 +165,8 @@ class ConsentPage:
     """Nobody but the client itself says who it is."""
     client_site: str = ""
     """The host of the document in which it introduced itself; "" for one that was registered."""
+    claims: tuple[str, ...] = ()
+    """The names of what it wants to know besides, claim by claim."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,6 +284,8 @@ class AccountClient:
     """It can act now; otherwise only the answer of then is remembered."""
     outlives_session: bool
     withdraw_form: FormTarget
+    claims: tuple[str, ...] = ()
+    """The names of what it may know besides, claim by claim."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,7 +145,7 @@ def _shape(view: AnyView, language: Language) -> _Shape:  # noqa: C901, PLR0912 
         case LoginPage():
             return _login_shape(view)
         case ConsentPage():
-            groups = {"groups": consent_groups(view.scopes), "memory": MEMORY_WORDS[view.memory]}
+            groups = {"groups": consent_groups(view.scopes, view.claims), "memory": MEMORY_WORDS[view.memory]}
             return _Shape("consent.html", groups, redirect_source=view.form.redirect_source)
         case DeviceCodePage():
             return _device_code_shape(view)
@@ -211,7 +211,7 @@ def _account_shape(view: AccountPage) -> _Shape:
         "notice": AccountNotice,
         "wait_minutes": -(-view.retry_after // _MINUTE),
         "words": None if view.problem is None else ACCOUNT_PROBLEM_WORDS.get(view.problem),
-        "groups_of": lambda client: consent_groups(client.scopes),
+        "groups_of": lambda client: consent_groups(client.scopes, client.claims),
         "moment": lambda at: moment(at, view.now),
     }
     return _Shape("account.html", values, _ACCOUNT_STATUS.get(view.problem, 200), None, _retry(view))

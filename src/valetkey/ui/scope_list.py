@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from valetkey.ui.words import SCOPE_WORDS
+from valetkey.ui.words import CLAIM_WORDS, OTHER_CLAIM, SCOPE_WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,18 +33,36 @@ class Group:
 
 _OPERATORS_ICON: Final = "key"
 _ORDER: Final = {name: number for number, name in enumerate(SCOPE_WORDS)}
+_CLAIM_ORDER: Final = {name: number for number, name in enumerate(CLAIM_WORDS)}
 
 
-def consent_groups(scopes: Iterable[ConsentScope]) -> tuple[Group, ...]:
-    """Return the rights by resource server: the account's first, from who one is to where one lives."""
+def consent_groups(scopes: Iterable[ConsentScope], claims: Iterable[str] = ()) -> tuple[Group, ...]:
+    """Return the rights by resource server: the account's first, from who one is to where one lives.
+
+    What a client wants to know claim by claim, belongs to the account; what one sentence says stands there once.
+    """
     groups: dict[str | None, list[Right]] = {None: []}
     for scope in sorted(scopes, key=_rank):
         groups.setdefault(scope.resource_name, []).append(_right(scope))
+    said = {right.message for right in groups[None]}
+    for right in map(_known_of, sorted(claims, key=_claim_rank)):
+        if right.message not in said or right.message is OTHER_CLAIM:
+            said.add(right.message)
+            groups[None].append(right)
     return tuple(Group(name, tuple(rights)) for name, rights in groups.items() if rights)
 
 
 def _rank(scope: ConsentScope) -> int:
     return _ORDER.get(scope.name, len(_ORDER)) if scope.resource_name is None else len(_ORDER)
+
+
+def _claim_rank(name: str) -> tuple[int, str]:
+    return _CLAIM_ORDER.get(name, len(_CLAIM_ORDER)), name
+
+
+def _known_of(claim: str) -> Right:
+    words = CLAIM_WORDS.get(claim)
+    return Right("card", claim, OTHER_CLAIM) if words is None else Right(words.icon, claim, words.text)
 
 
 def _right(scope: ConsentScope) -> Right:

@@ -136,6 +136,39 @@ SCOPE_WORDS: Final[Mapping[str, ScopeWords]] = MappingProxyType(
     }
 )
 
+_YOUR_NAME: Final = ScopeWords("card", N_("See your name"))
+_YOUR_NICKNAME: Final = ScopeWords("card", N_("See your user name and your nickname"))
+_YOUR_PAGES: Final = ScopeWords("card", N_("See the addresses of your web pages"))
+_YOUR_PLACE: Final = ScopeWords("card", N_("See your language and your time zone"))
+_YOUR_EMAIL: Final = SCOPE_WORDS["email"]
+_YOUR_PHONE: Final = SCOPE_WORDS["phone"]
+
+CLAIM_WORDS: Final[Mapping[str, ScopeWords]] = MappingProxyType(
+    {
+        "name": _YOUR_NAME,
+        "given_name": _YOUR_NAME,
+        "middle_name": _YOUR_NAME,
+        "family_name": _YOUR_NAME,
+        "preferred_username": _YOUR_NICKNAME,
+        "nickname": _YOUR_NICKNAME,
+        "picture": ScopeWords("person", N_("See your picture")),
+        "gender": ScopeWords("card", N_("See your gender")),
+        "birthdate": ScopeWords("card", N_("See your date of birth")),
+        "profile": _YOUR_PAGES,
+        "website": _YOUR_PAGES,
+        "locale": _YOUR_PLACE,
+        "zoneinfo": _YOUR_PLACE,
+        "updated_at": ScopeWords("clock", N_("See when your profile was last changed")),
+        "email": _YOUR_EMAIL,
+        "email_verified": _YOUR_EMAIL,
+        "address": SCOPE_WORDS["address"],
+        "phone_number": _YOUR_PHONE,
+        "phone_number_verified": _YOUR_PHONE,
+    }
+)
+"""What a client that asks for single claims sees of somebody, in the order in which a page lists it."""
+OTHER_CLAIM: Final = N_("See what is kept about you as %(name)s")
+
 MEMORY_WORDS: Final[Mapping[ConsentMemory, str]] = MappingProxyType(
     {
         ConsentMemory.REMEMBERED: N_("If you allow it, we remember that and do not ask again for the same access."),

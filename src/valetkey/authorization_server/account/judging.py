@@ -13,6 +13,7 @@ from valetkey.authorization_server.browser import (
     next_handle,
     remembered_until,
 )
+from valetkey.authorization_server.claims import opened_by
 from valetkey.authorization_server.decision import (
     BumpGeneration,
     ChangePassword,
@@ -57,6 +58,8 @@ class ConnectedClient:
     """An authorization lives; otherwise only the answer of then is remembered."""
     outlives_session: bool
     """It keeps its access after every sign-out but the one everywhere."""
+    claims: tuple[str, ...] = ()
+    """The names of what it may know besides its scope."""
 
 
 def judged_password(current: str, new: str, again: str) -> SecretText | AccountProblem:
@@ -149,14 +152,18 @@ def connected_clients(
 
 def _connected(client: Client, living: list[Authorization], remembered: Consent | None) -> ConnectedClient:
     kept: list[Authorization | Consent] = [*living, *([remembered] if remembered is not None else [])]
+    scope = Scope.of(name for one in kept for name in one.scope)
+    told = frozenset(name for one in living for name in one.claims.names)
+    told |= remembered.claims if remembered is not None else frozenset()
     begun = [one.created_at for one in living]
     if remembered is not None:
         begun.append(remembered.granted_at)
     return ConnectedClient(
         client,
-        Scope.of(name for one in kept for name in one.scope),
+        scope,
         tuple(dict.fromkeys(resource for one in kept for resource in one.resources)),
         min(begun),
         has_access=bool(living),
         outlives_session=any(not one.bound_to_session for one in living),
+        claims=tuple(sorted(told.difference(opened_by(scope)))),
     )

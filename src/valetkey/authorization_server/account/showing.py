@@ -114,6 +114,7 @@ def _client(
         has_access=connected.has_access,
         outlives_session=connected.outlives_session,
         withdraw_form=_form(seat, server, Act.WITHDRAW, client.client_id),
+        claims=connected.claims,
     )
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from valetkey.authorization_server import paths
 from valetkey.authorization_server.audit import by_end_user
+from valetkey.authorization_server.authorization.claims_consent import claims_to_show
 from valetkey.authorization_server.authorization.granting import is_bound, is_remembered
 from valetkey.authorization_server.authorization.interaction import (
     NeedConsent,
@@ -107,7 +108,8 @@ def _answer(text: str | None) -> ConsentAnswer:
 def _bound_to(desk: Desk, session: StoredSession) -> tuple[str, ...]:
     """Return what a consent is bound to: the request, the session and every right that the page names."""
     asked = desk.asked
-    rights = short_digest(asked.client.client_id, asked.to.uri, str(asked.scope), *asked.resources)
+    claims = " ".join(claims_to_show(asked, session.end_user))
+    rights = short_digest(asked.client.client_id, asked.to.uri, str(asked.scope), claims, *asked.resources)
     return desk.interaction.digest.hex(), session.session.sid, rights
 
 
@@ -132,4 +134,5 @@ def _page(
         outlives_session=REFRESH in client.grant_types and not is_bound(asked.scope, policy),
         is_unverified=client.is_unverified,
         client_site=site_of(client),  # CIMD-6.4/hostname
+        claims=claims_to_show(asked, session.end_user),
     )
