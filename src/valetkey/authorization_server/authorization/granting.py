@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from valetkey.authorization_server.authorization.claims_consent import granted_claims
 from valetkey.authorization_server.authorization.response_types import Artefact
 from valetkey.authorization_server.browser import TOUCH_INTERVAL
+from valetkey.authorization_server.claims import beyond_scope
 from valetkey.authorization_server.cors import origin_of
 from valetkey.authorization_server.decision import (
     Changes,
@@ -111,6 +113,7 @@ def granted(
         sid=session.session.sid,
         bound_to_session=bound,
         nonce=asked.nonce,
+        claims=granted_claims(asked, session.end_user, facts.interaction),
     )
     token = fresh.token(CODE_PREFIX, "code")
     code = _code(asked, token, authorization, policy) if gives_code else None
@@ -184,6 +187,7 @@ def _remember(asked: VerifiedAuthorizationRequest, facts: Facts, granted: Author
         return ()
     counts = before is not None and now < before.expires_at
     scope, resources = (before.scope, before.resources) if before is not None and counts else (Scope(), ())
+    claims = before.claims if before is not None and counts else frozenset[str]()
     consent = Consent(
         subject=granted.subject,
         client_id=granted.client_id,
@@ -191,6 +195,7 @@ def _remember(asked: VerifiedAuthorizationRequest, facts: Facts, granted: Author
         resources=tuple(dict.fromkeys((*resources, *granted.resources))),
         granted_at=now,
         expires_at=NumericDate(now + policy.consent_lifetime),
+        claims=claims | beyond_scope(granted.claims, granted.scope),
     )
     return (RememberConsent(consent),)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from valetkey.authorization_server.authorization.claims_consent import SHOWN_CLAIMS, claims_to_show
 from valetkey.authorization_server.authorization.forwarding import forwarding_of
 from valetkey.authorization_server.authorization.granting import (
     Grant,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 INTERACTION_PREFIX: Final = "vk_in_"
 _SHOWN: Final = "shown redirect_uri"
 """Stands beside the parameters of an answered request: where the page said that the answer goes."""
+_RESTATED: Final = frozenset({"scope", "resource", _SHOWN, SHOWN_CLAIMS})
 UNBOUND: Final = BrowserId("")
 """The browser of an interaction that a cross-site POST opened, which brought no cookie: the next GET binds it."""
 
@@ -91,7 +93,7 @@ def decide(asked: VerifiedAuthorizationRequest, facts: Facts, policy: Policy, fr
     answer = facts.interaction.answer if facts.interaction is not None else None
     if answer is ConsentAnswer.DENIED:
         return _deny(asked, facts, DECLINED, policy, fresh)
-    if answer is None and not _is_consent_given(asked, facts.consent, fresh.now):
+    if answer is None and not _is_consent_given(asked, facts.consent, session, fresh.now):
         return (
             _deny(asked, facts, NOT_ASKED, policy, fresh)
             if silent
@@ -122,9 +124,10 @@ def answered(
     asked: VerifiedAuthorizationRequest, interaction: Interaction, session: StoredSession, answer: ConsentAnswer
 ) -> Interaction:
     """Return the interaction with its end-user's answer, narrowed to exactly what the page showed."""
-    shown = [pair for pair in interaction.parameters if pair[0] not in {"scope", "resource", _SHOWN}]
+    shown = [pair for pair in interaction.parameters if pair[0] not in _RESTATED]
     shown.append(("scope", str(asked.scope)))
     shown.append((_SHOWN, asked.to.uri))
+    shown.append((SHOWN_CLAIMS, " ".join(claims_to_show(asked, session.end_user))))
     shown.extend(("resource", resource) for resource in asked.resources)
     return replace(
         interaction,
@@ -198,7 +201,9 @@ def _is_recent(
     return asked.max_age is None or fresh.now - stored.session.authentication.auth_time <= asked.max_age
 
 
-def _is_consent_given(asked: VerifiedAuthorizationRequest, consent: Consent | None, now: NumericDate) -> bool:
+def _is_consent_given(
+    asked: VerifiedAuthorizationRequest, consent: Consent | None, session: StoredSession, now: NumericDate
+) -> bool:
     client = asked.client
     if Prompt.CONSENT in asked.prompt or not is_identity_assured(client, asked.to):
         return False
@@ -213,6 +218,7 @@ def _is_consent_given(asked: VerifiedAuthorizationRequest, consent: Consent | No
                 and now < consent.expires_at
                 and asked.scope <= consent.scope
                 and set(asked.resources) <= set(consent.resources)
+                and consent.claims.issuperset(claims_to_show(asked, session.end_user))
             )
 
 
