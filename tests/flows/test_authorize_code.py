@@ -150,11 +150,6 @@ async def test_prompt_login_wants_the_password_although_somebody_is_signed_in(
     assert claims_of(document(await house.redeem(answer["code"]))["id_token"])["auth_time"] == house.clock.now
 
 
-async def test_choosing_an_account_is_signing_in(visitor: Visitor) -> None:
-    await visitor.granted()
-    login_page(await visitor.authorize(prompt="select_account"))
-
-
 # covers: AUT-10
 @requirement("OIDCC-3.1.2.1/max-age")
 async def test_max_age_wants_the_password_when_the_sign_in_is_older(house: House, visitor: Visitor) -> None:

@@ -15,6 +15,7 @@ from valetkey.adapters.asgi.faults import answer
 from valetkey.adapters.client_documents import FetchedDocuments
 from valetkey.adapters.event_feed import PublishedEvents
 from valetkey.adapters.keys.client_secrets import SealedClientSecrets
+from valetkey.adapters.keys.factor_keys import SealedOneTimeCodeKeys
 from valetkey.adapters.keys.generation import generate_key
 from valetkey.adapters.keys.pairwise_salt import SealedPairwiseSalt
 from valetkey.adapters.keys.sealing import Sealer
@@ -522,6 +523,7 @@ async def build_house(
         outbound=outside,
         remote_keys=FetchedKeys(outside, log, clock=lambda: clock.now),
         sealed_secrets=SealedClientSecrets(_SEALER, tenant_id),
+        sealed_factor_keys=SealedOneTimeCodeKeys(_SEALER, tenant_id),
         pairwise_salt=SealedPairwiseSalt(stores, tenant_id, _SEALER, clock),
         fresh=clock,
         log=log,

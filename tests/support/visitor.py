@@ -14,7 +14,9 @@ from valetkey.authorization_server.pages import (
     FormPostPage,
     FormTarget,
     LoginPage,
+    OneTimeCodePage,
     Page,
+    SelectAccountPage,
     SignOutPage,
 )
 from valetkey.authorization_server.routes import ROUTES
@@ -110,6 +112,16 @@ class Visitor:
         """Answer the consent page."""
         return await self.submit(consent_page(page).form, {"answer": choice})
 
+    async def choose(self, page: Answer, username: str) -> Answer:
+        """Choose an account that is signed in."""
+        view = select_account_page(page)
+        (choice,) = [one.choice for one in view.accounts if one.username == username]
+        return await self.submit(view.form, {"account": choice})
+
+    async def enter_code(self, page: Answer, code: str) -> Answer:
+        """Fill in the page for a one-time code."""
+        return await self.submit(one_time_code_page(page).form, {"code": code})
+
     async def granted(self, client_id: str = "web", **changes: str | Iterable[str] | None) -> dict[str, str]:
         """Go the whole way as alice, as far as pages are shown, and return what the client got."""
         found = await self.authorize(client_id, **changes)
@@ -186,6 +198,20 @@ def consent_page(found: Answer) -> ConsentPage:
     """Return the consent page that is shown."""
     assert isinstance(found, Page), found
     assert isinstance(found.view, ConsentPage), found.view
+    return found.view
+
+
+def select_account_page(found: Answer) -> SelectAccountPage:
+    """Return the account chooser that is shown."""
+    assert isinstance(found, Page), found
+    assert isinstance(found.view, SelectAccountPage), found.view
+    return found.view
+
+
+def one_time_code_page(found: Answer) -> OneTimeCodePage:
+    """Return the page for a one-time code that is shown."""
+    assert isinstance(found, Page), found
+    assert isinstance(found.view, OneTimeCodePage), found.view
     return found.view
 
 

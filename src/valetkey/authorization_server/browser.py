@@ -34,6 +34,8 @@ class Form(StrEnum):
 
     LOGIN = "login"
     CONSENT = "consent"
+    SELECT_ACCOUNT = "select_account"
+    ONE_TIME_CODE = "one_time_code"
     LOGOUT = "logout"
     ACCOUNT = "account"
     DEVICE = "device"

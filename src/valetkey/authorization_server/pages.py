@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from valetkey.authorization_server.client_pages import ClientPage
+
 
 class LoginProblem(StrEnum):
     """Why the sign-in page is shown again."""
@@ -167,6 +169,10 @@ class ConsentPage:
     """The host of the document in which it introduced itself; "" for one that was registered."""
     claims: tuple[str, ...] = ()
     """The names of what it wants to know besides, claim by claim."""
+    client_pages: tuple[ClientPage, ...] = ()
+    """What the person may read about the client."""
+    pages_are_links: bool = True
+    """Otherwise only their hosts are named."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
+from valetkey.authorization_server.acr_levels import ACR_LEVELS, AcrLevel
 from valetkey.authorization_server.registered import RegistrationMode
 from valetkey.oauth.token_exchange import GRANT_TYPE as TOKEN_EXCHANGE
 from valetkey.oauth.types import GrantType, Seconds
@@ -78,6 +79,32 @@ class UntrustedRedirectRule(StrEnum):
     """It is redirected like that of any other client (OpenID Connect Core, 3.1.2.6)."""
 
 
+class LogoutConfirmation(StrEnum):
+    """Whether an end-user is asked before a client's logout request signs them out (RP-Initiated Logout, 2)."""
+
+    ALWAYS = "always"
+    """A page asks, whatever the client brought."""
+    UNLESS_HINTED = "unless_hinted"
+    """Not where an `id_token_hint` names an end-user who is signed in with this browser."""
+
+
+class SessionManagement(StrEnum):
+    """Whether a client's page can watch the login state in a frame of ours (Session Management, 3)."""
+
+    OFF = "off"
+    ON = "on"
+    """A cookie that scripts of this origin read is sent with the frame, whatever site that is in."""
+
+
+class UnverifiedPagesRule(StrEnum):
+    """How the pages are shown that a client names of which nobody knows who runs it (RFC 7591, 5)."""
+
+    TEXT = "text"
+    """By their host alone: nothing of ours leads there."""
+    LINKS = "links"
+    """As links, with a warning (OpenID Connect Registration, 2)."""
+
+
 class ClientUrlRule(StrEnum):
     """What a `client_id` is that is a URL and that nobody registered (Client ID Metadata Document)."""
 
@@ -128,6 +155,9 @@ class Policy:
     registration: RegistrationMode = RegistrationMode.CLOSED
     """Who may register clients, where the tenant does not say (RFC 7591)."""
     untrusted_redirect: UntrustedRedirectRule = UntrustedRedirectRule.PAGE
+    unverified_pages: UnverifiedPagesRule = UnverifiedPagesRule.TEXT
+    logout_confirmation: LogoutConfirmation = LogoutConfirmation.ALWAYS
+    session_management: SessionManagement = SessionManagement.OFF
     most_registrations: int = 10_000
     """Clients that registered themselves and are there at once."""
     unused_registration_lifetime: Seconds = Seconds(7 * 86_400)
@@ -149,6 +179,8 @@ class Policy:
     session_idle_lifetime: Seconds = Seconds(8 * 3_600)
     session_lifetime: Seconds = Seconds(24 * 3_600)
     consent_lifetime: Seconds = Seconds(365 * 86_400)
+    acr_levels: tuple[AcrLevel, ...] = ACR_LEVELS
+    """What `acr` can say of a sign-in, from weak to strong."""
 
 
 OAUTH_2_1: Final = Policy("OAUTH_2_1")
@@ -164,6 +196,9 @@ OPENID: Final = replace(
     unknown_scope=UnknownScopeRule.IGNORED,
     redirect_uri_repetition=RedirectUriRepetition.REQUIRED_IF_SENT,
     untrusted_redirect=UntrustedRedirectRule.AUTOMATIC,
+    unverified_pages=UnverifiedPagesRule.LINKS,
+    logout_confirmation=LogoutConfirmation.UNLESS_HINTED,
+    session_management=SessionManagement.ON,
     request_objects=RequestObjectRule.SUPERSEDES,
 )
 MCP: Final = replace(

@@ -28,6 +28,7 @@ class ErrorCode(StrEnum):
     CONSENT_REQUIRED = "consent_required"
     INTERACTION_REQUIRED = "interaction_required"
     ACCOUNT_SELECTION_REQUIRED = "account_selection_required"
+    UNMET_AUTHENTICATION_REQUIREMENTS = "unmet_authentication_requirements"
     REQUEST_NOT_SUPPORTED = "request_not_supported"
     REQUEST_URI_NOT_SUPPORTED = "request_uri_not_supported"
     INVALID_REQUEST_OBJECT = "invalid_request_object"
@@ -35,6 +36,7 @@ class ErrorCode(StrEnum):
     REGISTRATION_NOT_SUPPORTED = "registration_not_supported"
     INVALID_TOKEN = "invalid_token"  # noqa: S105 - a registered code
     INSUFFICIENT_SCOPE = "insufficient_scope"
+    INSUFFICIENT_USER_AUTHENTICATION = "insufficient_user_authentication"
     INVALID_REDIRECT_URI = "invalid_redirect_uri"
     INVALID_CLIENT_METADATA = "invalid_client_metadata"
     INVALID_SOFTWARE_STATEMENT = "invalid_software_statement"
@@ -71,6 +73,7 @@ ERRORS: Final[dict[ErrorCode, ErrorRow]] = {
     ErrorCode.CONSENT_REQUIRED: _FRONT,
     ErrorCode.INTERACTION_REQUIRED: _FRONT,
     ErrorCode.ACCOUNT_SELECTION_REQUIRED: _FRONT,
+    ErrorCode.UNMET_AUTHENTICATION_REQUIREMENTS: _FRONT,
     ErrorCode.REQUEST_NOT_SUPPORTED: _FRONT,
     ErrorCode.REQUEST_URI_NOT_SUPPORTED: _FRONT,
     ErrorCode.INVALID_REQUEST_OBJECT: _FRONT,
@@ -78,6 +81,7 @@ ERRORS: Final[dict[ErrorCode, ErrorRow]] = {
     ErrorCode.REGISTRATION_NOT_SUPPORTED: _FRONT,
     ErrorCode.INVALID_TOKEN: ErrorRow(401, redirectable=False),
     ErrorCode.INSUFFICIENT_SCOPE: ErrorRow(403, redirectable=False),
+    ErrorCode.INSUFFICIENT_USER_AUTHENTICATION: ErrorRow(401, redirectable=False),
     ErrorCode.INVALID_REDIRECT_URI: _DIRECT,
     ErrorCode.INVALID_CLIENT_METADATA: _DIRECT,
     ErrorCode.INVALID_SOFTWARE_STATEMENT: _DIRECT,

@@ -13,6 +13,7 @@ from valetkey.authorization_server.pages import (
     AccountNotice,
     AccountPage,
     AccountProblem,
+    CodeProblem,
     ConsentPage,
     DeviceAnswerPage,
     DeviceCodePage,
@@ -25,6 +26,8 @@ from valetkey.authorization_server.pages import (
     LeavingPage,
     LoginPage,
     LoginProblem,
+    OneTimeCodePage,
+    SelectAccountPage,
     SignedOutPage,
     SignOutPage,
 )
@@ -38,7 +41,7 @@ from valetkey.ui.moments import moment
 from valetkey.ui.scope_list import consent_groups
 from valetkey.ui.security_headers import page_headers
 from valetkey.ui.views import AnyPage, AnyView, DemoCallback, DevHome, JwtDebugger
-from valetkey.ui.words import ACCOUNT_PROBLEM_WORDS, CLIENT_WORDS, ERROR_WORDS, LINK_WORDS, MEMORY_WORDS
+from valetkey.ui.words import ACCOUNT_PROBLEM_WORDS, CLIENT_PAGE_WORDS, CLIENT_WORDS, ERROR_WORDS, LINK_WORDS, MEMORY_WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -144,8 +147,14 @@ def _shape(view: AnyView, language: Language) -> _Shape:  # noqa: C901, PLR0912 
     match view:
         case LoginPage():
             return _login_shape(view)
+        case SelectAccountPage():
+            values: dict[str, object] = {"moment": lambda at: moment(at, view.now)}
+            return _Shape("select_account.html", values, redirect_source=view.form.redirect_source)
+        case OneTimeCodePage():
+            return _one_time_code_shape(view)
         case ConsentPage():
             groups = {"groups": consent_groups(view.scopes, view.claims), "memory": MEMORY_WORDS[view.memory]}
+            groups["page_words"] = CLIENT_PAGE_WORDS
             return _Shape("consent.html", groups, redirect_source=view.form.redirect_source)
         case DeviceCodePage():
             return _device_code_shape(view)
@@ -190,6 +199,14 @@ def _login_shape(view: LoginPage) -> _Shape:
     wait = view.retry_after or _BUSY_SECONDS
     headers = () if status == _LOGIN_STATUS[None] else (("retry-after", str(wait)),)
     return _Shape("login.html", values, status, view.form.redirect_source, headers)
+
+
+def _one_time_code_shape(view: OneTimeCodePage) -> _Shape:
+    is_too_many = view.problem is CodeProblem.TOO_MANY_ATTEMPTS
+    values = {"problem": CodeProblem, "wait_minutes": -(-view.retry_after // _MINUTE)}
+    headers = (("retry-after", str(view.retry_after)),) if is_too_many else ()
+    source = view.form.redirect_source
+    return _Shape("one_time_code.html", values, 429 if is_too_many else 200, source, headers)
 
 
 def _device_code_shape(view: DeviceCodePage) -> _Shape:

@@ -1,4 +1,4 @@
-"""Keys of one-time codes, which must be read again at each sign-in: sealed, each for its own end-user and factor."""
+"""Keys of one-time codes, which are read again for each code: sealed, each for its own end-user and factor."""
 
 from __future__ import annotations
 

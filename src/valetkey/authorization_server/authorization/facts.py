@@ -19,3 +19,5 @@ class Facts:
     interaction: Interaction | None
     consent: Consent | None = None
     generations: Generations | None = None
+    has_second_factor: bool = False
+    """That end-user has a device for one-time codes; only asked where the request is about levels."""

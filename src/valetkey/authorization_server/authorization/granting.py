@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from valetkey.authorization_server.authorization.assurance import acr_request, as_asked
 from valetkey.authorization_server.authorization.claims_consent import granted_claims
 from valetkey.authorization_server.authorization.response_types import Artefact
 from valetkey.authorization_server.browser import TOUCH_INTERVAL
@@ -106,7 +107,9 @@ def granted(
         subject=session.session.subject,
         scope=asked.scope,
         resources=asked.resources,
-        authentication=session.session.authentication,
+        authentication=as_asked(
+            session.session.authentication, acr_request(asked), policy.acr_levels, fresh.now
+        ),
         generations=generations,
         created_at=fresh.now,
         expires_at=NumericDate(fresh.now + _lifetime(asked, policy, is_bound=bound)),

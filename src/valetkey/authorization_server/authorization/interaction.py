@@ -5,6 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from valetkey.authorization_server.authorization.accounts import (
+    accounts_of,
+    choose_session,
+    is_ambiguous,
+    must_choose,
+)
+from valetkey.authorization_server.authorization.assurance import Missing, acr_request, missing_for
 from valetkey.authorization_server.authorization.claims_consent import SHOWN_CLAIMS, claims_to_show
 from valetkey.authorization_server.authorization.forwarding import forwarding_of
 from valetkey.authorization_server.authorization.granting import (
@@ -51,6 +58,20 @@ class NeedLogin:
 
 
 @dataclass(frozen=True, slots=True)
+class NeedAccount:
+    """The end-user has to say with which of these they go on: one session for each account."""
+
+    sessions: tuple[StoredSession, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NeedCode:
+    """The end-user of `session` has to type a one-time code, and nothing else."""
+
+    session: StoredSession
+
+
+@dataclass(frozen=True, slots=True)
 class NeedConsent:
     """The end-user of `session` has to be asked."""
 
@@ -66,17 +87,7 @@ class Deny:
     changes: Changes
 
 
-FrontChannelDecision = NeedLogin | NeedConsent | Grant | Deny
-
-
-def choose_session(
-    asked: VerifiedAuthorizationRequest, sessions: tuple[StoredSession, ...], interaction: Interaction | None
-) -> StoredSession | None:
-    """Return the session that the request is about: the one that answered it, else the newest that is hinted at."""
-    if interaction is not None and interaction.sid is not None:
-        return next((stored for stored in sessions if stored.session.sid == interaction.sid), None)
-    hinted = asked.hinted_subject
-    return next((stored for stored in sessions if hinted in {None, stored.session.subject}), None)
+FrontChannelDecision = NeedLogin | NeedAccount | NeedCode | NeedConsent | Grant | Deny
 
 
 def decide(asked: VerifiedAuthorizationRequest, facts: Facts, policy: Policy, fresh: Fresh) -> FrontChannelDecision:
@@ -84,8 +95,10 @@ def decide(asked: VerifiedAuthorizationRequest, facts: Facts, policy: Policy, fr
     facts = replace(facts, interaction=_about(asked, facts.interaction))
     silent = Prompt.NONE in asked.prompt  # OIDCC-3.1.2.1/prompt-none
     session = choose_session(asked, facts.sessions, facts.interaction)
-    if silent and _is_ambiguous(asked, facts):
+    if silent and is_ambiguous(asked, facts.sessions):
         return _deny(asked, facts, SEVERAL_ACCOUNTS, policy, fresh)
+    if must_choose(asked, facts.sessions, facts.interaction):
+        return NeedAccount(accounts_of(facts.sessions))
     if session is None or facts.generations is None or not _is_recent(asked, session, facts.interaction, fresh):
         return _deny(asked, facts, NOBODY_SIGNED_IN, policy, fresh) if silent else NeedLogin()
     if asked.hinted_subject not in {None, session.session.subject}:
@@ -93,6 +106,9 @@ def decide(asked: VerifiedAuthorizationRequest, facts: Facts, policy: Policy, fr
     answer = facts.interaction.answer if facts.interaction is not None else None
     if answer is ConsentAnswer.DENIED:
         return _deny(asked, facts, DECLINED, policy, fresh)
+    further = _further_proof(asked, facts, session, policy, fresh)
+    if further is not None:
+        return further
     if answer is None and not _is_consent_given(asked, facts.consent, session, fresh.now):
         return (
             _deny(asked, facts, NOT_ASKED, policy, fresh)
@@ -102,6 +118,23 @@ def decide(asked: VerifiedAuthorizationRequest, facts: Facts, policy: Policy, fr
     # Stamped as the session is, which was judged alive: a bump since it was read loses the commit.
     stamp = replace(session.session.generations, client=facts.generations.client)
     return granted(asked, facts, session, generations=stamp, policy=policy, fresh=fresh)
+
+
+def _further_proof(
+    asked: VerifiedAuthorizationRequest, facts: Facts, session: StoredSession, policy: Policy, fresh: Fresh
+) -> NeedLogin | NeedCode | Deny | None:
+    """Return what the end-user still has to prove for this request; None where they have proven enough."""
+    silent = Prompt.NONE in asked.prompt
+    wanted, proven = acr_request(asked), session.session.authentication
+    match missing_for(wanted, proven, policy.acr_levels, has_factor=facts.has_second_factor, now=fresh.now):
+        case Missing.NOTHING:
+            return None
+        case Missing.CODE:
+            return _deny(asked, facts, CODE_NEEDED, policy, fresh) if silent else NeedCode(session)
+        case Missing.PASSWORD:
+            return _deny(asked, facts, NOBODY_SIGNED_IN, policy, fresh) if silent else NeedLogin()
+        case Missing.UNREACHABLE:
+            return _deny(asked, facts, UNREACHABLE_LEVEL, policy, fresh)
 
 
 def opened(
@@ -171,6 +204,14 @@ NOBODY_SIGNED_IN: Final = OAuthError(
 ANOTHER_SIGNED_IN: Final = OAuthError(
     ErrorCode.LOGIN_REQUIRED, "Another end-user signed in than was hinted at.", "OIDCC-3.1.2.1/id-token-hint"
 )
+CODE_NEEDED: Final = OAuthError(
+    ErrorCode.INTERACTION_REQUIRED, "The end-user has to type a one-time code.", "OIDCC-3.1.2.6/interaction"
+)
+UNREACHABLE_LEVEL: Final = OAuthError(
+    ErrorCode.UNMET_AUTHENTICATION_REQUIREMENTS,
+    "The end-user cannot be authenticated as asked.",
+    "OIDCC-5.5.1.1/essential-acr",
+)
 NOT_ASKED: Final = OAuthError(ErrorCode.CONSENT_REQUIRED, "The end-user has to be asked.", "OIDCC-3.1.2.1/consent")
 DECLINED: Final = OAuthError(ErrorCode.ACCESS_DENIED, "The end-user declined.", "RFC6749-4.1.2.1/error")
 
@@ -186,17 +227,13 @@ def _about(asked: VerifiedAuthorizationRequest, interaction: Interaction | None)
     return interaction if is_same else replace(interaction, answer=None)
 
 
-def _is_ambiguous(asked: VerifiedAuthorizationRequest, facts: Facts) -> bool:
-    return asked.hinted_subject is None and len({stored.session.subject for stored in facts.sessions}) > 1
-
-
 def _is_recent(
     asked: VerifiedAuthorizationRequest, stored: StoredSession, interaction: Interaction | None, fresh: Fresh
 ) -> bool:
     if interaction is not None and interaction.authenticated_at is not None:
         return True
     # Only signing in for this very request answers these: a session that was there before cannot, however young.
-    if not asked.prompt.isdisjoint({Prompt.LOGIN, Prompt.SELECT_ACCOUNT}) or asked.max_age == 0:
+    if Prompt.LOGIN in asked.prompt or asked.max_age == 0:
         return False  # OIDCC-3.1.2.3/reauthenticate
     return asked.max_age is None or fresh.now - stored.session.authentication.auth_time <= asked.max_age
 

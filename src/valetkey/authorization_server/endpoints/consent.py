@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 from valetkey.authorization_server import paths
 from valetkey.authorization_server.audit import by_end_user
+from valetkey.authorization_server.authorization.accounts import ANOTHER_ACCOUNT, asked_for_accounts
 from valetkey.authorization_server.authorization.claims_consent import claims_to_show
 from valetkey.authorization_server.authorization.granting import is_bound, is_remembered
 from valetkey.authorization_server.authorization.interaction import (
+    NeedAccount,
     NeedConsent,
     answered,
 )
@@ -24,6 +26,7 @@ from valetkey.authorization_server.authorization.request import PageRefusal
 from valetkey.authorization_server.authorization.response import RedirectError
 from valetkey.authorization_server.authorization.rules import REFRESH
 from valetkey.authorization_server.browser import Form, form_token, is_form_token, short_digest
+from valetkey.authorization_server.client_pages import pages_of
 from valetkey.authorization_server.decision import AdvanceInteraction, Changes
 from valetkey.authorization_server.introduction.document import site_of
 from valetkey.authorization_server.model import ConsentAnswer, Resource, StoredSession
@@ -34,6 +37,7 @@ from valetkey.authorization_server.pages import (
     FormTarget,
     Page,
 )
+from valetkey.authorization_server.policy import UnverifiedPagesRule
 from valetkey.authorization_server.scope_words import in_words
 from valetkey.authorization_server.service import commit_in_rounds
 from valetkey.oauth.errors import ErrorCode, OAuthError
@@ -87,12 +91,17 @@ async def _post(
         desk = await seated(handle, request, server, fresh)
     except RedirectError:
         return back_to_authorize(handle, server), ()
+    if isinstance(desk.decision, NeedAccount):
+        # Somebody else signed in since the page was shown: whose answer it would be is no longer said.
+        raise forged_form()
     if not isinstance(desk.decision, NeedConsent):
         # Answered before, by the first click of two, or nobody is signed in any more: nothing is taken from here.
         return back_to_authorize(handle, server), ()
     session = desk.decision.session
     if not is_form_token(form.get("csrf"), desk.browser.browser, Form.CONSENT, *_bound_to(desk, session)):
         raise forged_form()
+    if form.get("answer") == ANOTHER_ACCOUNT:
+        return back_to_authorize(handle, server), (AdvanceInteraction(asked_for_accounts(desk.interaction)),)
     advanced = answered(desk.asked, desk.interaction, session, _answer(form.get("answer")))
     return back_to_authorize(handle, server), (AdvanceInteraction(advanced),)
 
@@ -135,4 +144,6 @@ def _page(
         is_unverified=client.is_unverified,
         client_site=site_of(client),  # CIMD-6.4/hostname
         claims=claims_to_show(asked, session.end_user),
+        client_pages=pages_of(client),
+        pages_are_links=not client.is_unverified or policy.unverified_pages is UnverifiedPagesRule.LINKS,
     )

@@ -175,6 +175,7 @@ def started(
         authenticated_at=fresh.now,
         # What another end-user may have answered is not this one's answer.
         answer=None,
+        account_choice=None,
     )
     return (
         RotateBrowserHandle(

@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from valetkey.authorization_server.acr_levels import ACR_LEVELS, MULTIPLE, AcrLevel, strongest
 from valetkey.authorization_server.model import Authentication
 
 if TYPE_CHECKING:
     from valetkey.oauth.types import NumericDate
 
-SINGLE_FACTOR: Final = "urn:valetkey:acr:single-factor"
-"""One factor, known or held."""
-
 
 @dataclass(frozen=True, slots=True)
 class UserAuthenticationMethod:
-    """One way to sign in, with what tokens say of it."""
+    """One way to prove who one is, with what tokens say of it."""
 
     name: str
-    acr: str
-    amr: tuple[str, ...]
+    amr: str
+    """Its value of RFC 8176."""
 
-    def authenticated(self, now: NumericDate) -> Authentication:
+    def authenticated(self, now: NumericDate, levels: tuple[AcrLevel, ...] = ACR_LEVELS) -> Authentication:
         """Return what a session records of a sign-in by this method."""
-        return Authentication(auth_time=now, acr=self.acr, amr=self.amr)
+        return Authentication(auth_time=now, acr=strongest(levels, (self.amr,)), amr=(self.amr,))
+
+    def added_to(
+        self, before: Authentication, now: NumericDate, levels: tuple[AcrLevel, ...] = ACR_LEVELS
+    ) -> Authentication:
+        """Return what a session records once this method was used too, in which `before` was proven."""
+        methods = tuple(dict.fromkeys((*(name for name in before.amr if name != MULTIPLE), self.amr)))
+        said = (*methods, MULTIPLE) if len(methods) > 1 else methods
+        return Authentication(auth_time=now, acr=strongest(levels, said), amr=said)

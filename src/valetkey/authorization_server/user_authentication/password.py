@@ -7,10 +7,11 @@ import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from valetkey.authorization_server.acr_levels import PASSWORD
 from valetkey.authorization_server.budgets import Budget, counted, network_of, wait_for
 from valetkey.authorization_server.decision import ForgiveAttempts
 from valetkey.authorization_server.model import EndUser, normalised_username
-from valetkey.authorization_server.user_authentication.acr import SINGLE_FACTOR, UserAuthenticationMethod
+from valetkey.authorization_server.user_authentication.acr import UserAuthenticationMethod
 from valetkey.oauth.types import SecretText, Subject
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from valetkey.authorization_server.ports import PasswordHasher, Stores
     from valetkey.oauth.types import NumericDate
 
-METHOD: Final = UserAuthenticationMethod("password", SINGLE_FACTOR, ("pwd",))
+METHOD: Final = UserAuthenticationMethod("password", PASSWORD)
 MAXIMUM_PASSWORD_OCTETS: Final = 1_024
 MAXIMUM_USERNAME: Final = 256
 

@@ -4,6 +4,7 @@ import pytest
 
 from support.house import API, NOW, OTHER_API, clients, end_users
 from support.requirement import requirement
+from valetkey.authorization_server.authorization.accounts import choose_session
 from valetkey.authorization_server.authorization.facts import Facts
 from valetkey.authorization_server.authorization.granting import Grant, is_bound, is_identity_assured
 from valetkey.authorization_server.authorization.interaction import (
@@ -13,7 +14,6 @@ from valetkey.authorization_server.authorization.interaction import (
     NeedConsent,
     NeedLogin,
     answered,
-    choose_session,
     decide,
     open_interaction,
     opened,
@@ -205,9 +205,7 @@ def test_only_a_client_that_remembers_is_remembered(mode: ConsentMode) -> None:
 
 
 @requirement("OIDCC-3.1.2.3/reauthenticate")
-@pytest.mark.parametrize(
-    "asked", [with_prompt(Prompt.LOGIN), with_prompt(Prompt.SELECT_ACCOUNT), replace(ASKED, max_age=0)]
-)
+@pytest.mark.parametrize("asked", [with_prompt(Prompt.LOGIN), replace(ASKED, max_age=0)])
 def test_only_a_sign_in_for_this_very_request_is_fresh(asked: VerifiedAuthorizationRequest) -> None:
     assert judge(asked) == NeedLogin()
     assert judge(asked, replace(FACTS, interaction=WAITING)) == NeedLogin()
