@@ -49,6 +49,7 @@ from valetkey.authorization_server.service import AuthorizationServer
 from valetkey.oauth.errors import Unavailable
 from valetkey.oauth.http import NO_STORE, HttpResponse, json_response
 from valetkey.oauth.types import DEFAULT_TENANT, Issuer, NumericDate
+from valetkey.ui.languages import SOURCE_LANGUAGE, TRANSLATED
 from valetkey.ui.render import Renderer
 from valetkey.ui.routes import asset_routes
 
@@ -171,6 +172,7 @@ class TenantServers:
             event_feed=feed,
             passwords=self.passwords,
             outbound=self.outbound,
+            ui_locales=(SOURCE_LANGUAGE, *TRANSLATED),
             remote_keys=self._remote_keys,
             client_documents=self._client_documents,
             sealed_secrets=SealedClientSecrets(self._sealer, tenant.tenant_id),

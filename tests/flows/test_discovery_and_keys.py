@@ -32,7 +32,12 @@ async def test_both_documents_say_the_same_about_the_same_issuer() -> None:
     assert first == second
     assert first["issuer"] == ISSUER.url
     assert first["authorization_response_iss_parameter_supported"] is True
-    assert first["request_uri_parameter_supported"] is False
+    assert first["request_parameter_supported"] is first["request_uri_parameter_supported"] is True
+    assert first["require_request_uri_registration"] is True
+    assert {"RS256", "ES256", "HS256"} <= set(first["request_object_signing_alg_values_supported"])
+    assert "none" not in first["request_object_signing_alg_values_supported"]
+    assert "request_object_encryption_alg_values_supported" not in first
+    assert first["display_values_supported"] == ["page", "popup", "touch"]
 
 
 # covers: HTP-12

@@ -64,6 +64,8 @@ class AuthorizationServer:
     fresh: FreshSource
     log: EventLog
     key_schedule: KeySchedule = field(default_factory=KeySchedule)
+    ui_locales: tuple[str, ...] = ()
+    """The languages that the pages are in (BCP 47), the first for whoever reads none of them."""
     further_grants: Mapping[GrantType, Any] = field(default_factory=dict)
     """Grants of others, as `grant_table` keeps them beside ours."""
 

@@ -51,9 +51,14 @@ class ServerMetadata:
     authorization_response_iss_parameter_supported: bool
     """RFC 9207, 3."""
     claims_parameter_supported: bool
-    request_parameter_supported: bool
-    request_uri_parameter_supported: bool
+    request_parameter_supported: bool = False
+    request_uri_parameter_supported: bool = False
     """Its absence would mean true (OpenID Connect Discovery, 3)."""
+    require_request_uri_registration: bool = False
+    request_object_signing_alg_values_supported: tuple[str, ...] = ()
+    display_values_supported: tuple[str, ...] = ()
+    ui_locales_supported: tuple[str, ...] = ()
+    """The languages of the pages (BCP 47)."""
 
     def as_document(self) -> dict[str, object]:
         """Return the JSON object; what there is none of is left out, as a list without elements (RFC 8414, 3.2)."""

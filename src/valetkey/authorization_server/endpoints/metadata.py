@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 
 from valetkey.authorization_server import paths
 from valetkey.authorization_server.authorization.request import Prompt
+from valetkey.authorization_server.authorization.request_object import ALGORITHMS as REQUEST_OBJECT_ALGORITHMS
 from valetkey.authorization_server.authorization.response_types import RESPONSE_TYPES, ResponseMode
 from valetkey.authorization_server.claims import SUPPORTED_CLAIMS
 from valetkey.authorization_server.client_algorithms import (
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from valetkey.authorization_server.service import AuthorizationServer
     from valetkey.oauth.http import HttpRequest
 
+DISPLAYS: Final = ("page", "popup", "touch")
+"""All pages fit all of them; whatever else a client asks for, it gets such a page (OpenID Connect Core, 15.1)."""
 _CLAIMS_OF_A_TOKEN = ("iss", "aud", "exp", "iat", "auth_time", "acr", "amr", "sid", "nonce", "at_hash", "c_hash")
 
 
@@ -48,7 +52,7 @@ def server_metadata(
 ) -> ServerMetadata:
     """Return the metadata of one tenant: `scopes` its resources define, `algorithms` its keys have."""
     endpoint = server.issuer.endpoint
-    return ServerMetadata(
+    document = ServerMetadata(
         issuer=server.issuer.url,  # RFC8414-2/issuer OIDCD-3/issuer
         authorization_endpoint=endpoint(paths.AUTHORIZATION),
         token_endpoint=endpoint(paths.TOKEN),
@@ -89,8 +93,20 @@ def server_metadata(
         client_id_metadata_document_supported=server.policy.client_urls is ClientUrlRule.READ,  # CIMD-5
         authorization_response_iss_parameter_supported=True,  # RFC9207-2.3/metadata
         claims_parameter_supported=True,
-        request_parameter_supported=False,
-        request_uri_parameter_supported=False,
+    )
+    return _with_requests(document, server)
+
+
+def _with_requests(document: ServerMetadata, server: AuthorizationServer) -> ServerMetadata:
+    """Return the metadata with what a request at the authorization endpoint may bring."""
+    return replace(
+        document,
+        request_parameter_supported=True,
+        request_uri_parameter_supported=True,
+        require_request_uri_registration=True,
+        request_object_signing_alg_values_supported=REQUEST_OBJECT_ALGORITHMS,
+        display_values_supported=DISPLAYS,
+        ui_locales_supported=server.ui_locales,
     )
 
 
