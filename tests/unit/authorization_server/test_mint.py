@@ -7,7 +7,7 @@ import pytest
 from support.house import API, ISSUER, NOW, OTHER_API, clients, end_users, resources
 from valetkey.authorization_server.decision import ClientIssue, EndUserIssue
 from valetkey.authorization_server.fresh import Fresh
-from valetkey.authorization_server.id_token import id_token_claims, left_half_hash
+from valetkey.authorization_server.id_token import Beside, id_token_claims, left_half_hash
 from valetkey.authorization_server.mint import access_token_claims, lifetime_for
 from valetkey.authorization_server.model import (
     AccessTokenFormat,
@@ -162,6 +162,30 @@ def test_what_is_not_known_is_left_out() -> None:
 )
 def test_at_hash_is_the_left_half_of_the_algorithms_hash(algorithm: str, length: int) -> None:
     assert len(left_half_hash("token", algorithm)) == length
+
+
+@pytest.mark.requirement("OIDCC-3.3.2.11/c-hash")
+def test_c_hash_is_that_of_the_specifications_example() -> None:
+    # OpenID Connect Core, A.4 and A.6: the code and c_hash of their RS256 examples.
+    code = "Qcb0Orv1zh30vL1MPRsbm-diHiMwcLyZvn1arpZv-Jxf_11jnpEX3Tgfvk"
+    assert dict(Beside(code=code).hashes("RS256")) == {"c_hash": "LDktKdoQak3Pk0cnXxCltA"}
+
+
+@pytest.mark.parametrize(
+    ("beside", "names", "leads"),
+    [
+        (Beside(), set(), False),
+        (Beside(access_token="t"), {"at_hash"}, True),
+        (Beside(code="c"), {"c_hash"}, True),
+        (Beside("t", "c"), {"at_hash", "c_hash"}, True),
+    ],
+)
+def test_an_id_token_is_bound_to_what_stands_beside_it_and_to_nothing_else(
+    beside: Beside, names: set[str], *, leads: bool
+) -> None:
+    assert {name for name, _ in beside.hashes("ES384")} == names
+    assert beside.leads_to_access_token is leads
+    assert "'t'" not in repr(beside)
 
 
 def test_at_hash_is_that_of_the_specifications_example() -> None:
