@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Final
 from valetkey.authorization_server.claim_rule import EXPECTED, is_claim_name, is_source
 from valetkey.authorization_server.client_algorithms import algorithm_faults
 from valetkey.authorization_server.fault import Fault
+from valetkey.authorization_server.key_algorithms import SIGNING_ALGORITHMS
 from valetkey.authorization_server.model import AuthenticationMethod, ConsentMode, normalised_username
 from valetkey.authorization_server.openid_registration import openid_faults
 from valetkey.authorization_server.policy import IMPLICIT, PROFILES
 from valetkey.authorization_server.rights import END_USER_SCOPES
+from valetkey.authorization_server.standard_claims import value_fault
 from valetkey.jose.algorithms import CONTENT_ENCRYPTIONS, KEY_MANAGEMENT_ALGORITHMS
 from valetkey.oauth.authentication_method import ALGORITHMS_OF
 from valetkey.oauth.errors import OAuthError
@@ -22,7 +24,7 @@ from valetkey.oauth.token_exchange import GRANT_TYPE as TOKEN_EXCHANGE
 from valetkey.oauth.types import DEFAULT_TENANT, Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from valetkey.authorization_server.declaration import DeclaredEndUser
     from valetkey.authorization_server.model import ApplicationType, Client, EndUser, Resource, Tenant
@@ -43,8 +45,8 @@ MAXIMUM_REDIRECT_URIS: Final = 20
 MAXIMUM_SECRETS: Final = 5
 """Live ones that one client may have at once."""
 MAXIMUM_NAME: Final = 100
-ID_TOKEN_ALGORITHMS: Final = ("RS256", "ES256", "Ed25519", "EdDSA")
-"""Those for which every tenant has a signing key."""
+ID_TOKEN_ALGORITHMS: Final = SIGNING_ALGORITHMS
+"""Those for which a tenant may have a signing key; whether it has, `client_key_faults` says."""
 LONGEST_ACCESS_TOKEN: Final = 15 * 60
 """Seconds."""
 RESERVED_CLAIMS: Final = frozenset(
@@ -240,10 +242,20 @@ def _end_user_faults(end_user: EndUser | DeclaredEndUser) -> Iterator[Fault]:
         for role in sorted(end_user.roles)
         if not _ROLE.fullmatch(role)
     )
+    yield from _claim_faults(end_user.claims)
+
+
+def _claim_faults(claims: Mapping[str, object]) -> Iterator[Fault]:
     yield from (
         Fault("claims", f"{claim} is stated by the server or has a field of its own")
-        for claim in sorted(RESERVED_CLAIMS & end_user.claims.keys())
+        for claim in sorted(RESERVED_CLAIMS & claims.keys())
     )
+    for claim, value in sorted(claims.items()):
+        fault = None if claim in RESERVED_CLAIMS else value_fault(claim, value)
+        if fault is not None:
+            yield Fault("claims", f"{claim}: {fault}")
+    if "phone_number_verified" in claims and "phone_number" not in claims:
+        yield Fault("claims", "phone_number_verified: there is no phone_number to be verified")
 
 
 def _resource_faults(resource: Resource) -> Iterator[Fault]:
