@@ -43,16 +43,16 @@ class Visitor:
         return str(self.claims.get("sid", ""))
 
 
-@dataclass(slots=True)
 class Browser:
     """One browser: its sign-ins under way, its visitor, and its log, newest line first."""
 
-    form_token: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
-    started: OrderedDict[str, Started] = field(default_factory=OrderedDict, repr=False)
-    visitor: Visitor | None = None
-    version: int = 0
-    """Moves on with everything that changes the page."""
-    log: deque[tuple[str, str]] = field(default_factory=lambda: deque(maxlen=_LONGEST_LOG))
+    def __init__(self) -> None:
+        self.form_token = secrets.token_urlsafe(24)
+        self.visitor: Visitor | None = None
+        self.version = 0
+        """Moves on with everything that changes the page."""
+        self.log: deque[tuple[str, str]] = deque(maxlen=_LONGEST_LOG)
+        self._started: OrderedDict[str, Started] = OrderedDict()
 
     def tell(self, words: str) -> None:
         """Write a line into the log."""
@@ -61,14 +61,14 @@ class Browser:
 
     def begin(self, flow: StartedCodeFlow, why: str) -> None:
         """Remember a sign-in until its answer comes."""
-        self.started[flow.state] = Started(flow, why)
-        while len(self.started) > _MOST_STARTED:
-            self.started.popitem(last=False)
+        self._started[flow.state] = Started(flow, why)
+        while len(self._started) > _MOST_STARTED:
+            self._started.popitem(last=False)
 
     def answered(self, query: str) -> Started | None:
         """Return, once, the sign-in that the query of a redirect answers."""
-        state = next((state for state, one in self.started.items() if one.flow.is_answer(query)), None)
-        return None if state is None else self.started.pop(state)
+        state = next((state for state, one in self._started.items() if one.flow.is_answer(query)), None)
+        return None if state is None else self._started.pop(state)
 
 
 class Browsers:
