@@ -102,7 +102,11 @@ async def _recipient(
     if is_symmetric(algorithm):
         return derived_key(_secret(client, server, now), algorithm, encryption)
     # OIDCC-10.2/client-key
-    return (await client_keys(client, server)).recipient(algorithm)
+    try:
+        return (await client_keys(client, server)).recipient(algorithm)
+    except UnknownKey:
+        # It may have been published since: whatever no key is called makes the source be asked again, at intervals.
+        return (await client_keys(client, server, kid=algorithm)).recipient(algorithm)
 
 
 def _secret(client: Client, server: AuthorizationServer, now: NumericDate) -> SecretText:
