@@ -209,12 +209,52 @@ class DeviceAnswerPage:
 class DeviceDonePage:
     """Says what was answered, and that the person goes on at their device."""
 
+    further_accounts: tuple[str, ...] = ()
+    """Who else is signed out with it."""
+    staying_accounts: tuple[str, ...] = ()
+    """Who stays signed in with this browser."""
+    everyone_form: FormTarget | None = None
+    """Signs them out as well."""
+    client_name: str = ""
+    """Who asks for it; "" where that is not known for sure."""
+    redirect_host: str = ""
+    """Where the browser goes afterwards; "" where it stays."""
+    is_unverified: bool = False
+    """Nobody but the client itself says who it is."""
+    is_address_refused: bool = False
+    """The client asks for an address afterwards that it has not registered."""
     is_allowed: bool
     client_name: str | None
     """None for a client that was removed meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
+    frames: tuple[str, ...] = field(default=(), repr=False)
+    """Addresses of clients, each for a frame in which its client signs the end-user out too."""
+    way_on: str | None = field(default=None, repr=False)
+    """The client's verified address, with its state."""
+    redirect_host: str = ""
+    """Where that leads."""
+    client_name: str = ""
+    is_unverified: bool = False
+    """Nobody but the client itself says who it is."""
+    goes_on: bool = False
+    """By itself, once the frames have loaded; otherwise only the person's click leads there."""
+    staying_accounts: tuple[str, ...] = ()
+    """Who is still signed in with this browser."""
+    everyone_form: FormTarget | None = None
+    """Signs them out as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckSessionPage:
+    """The frame that tells a client's page whether the login state has changed (Session Management, 3.2)."""
+
+    cookie_name: str
+    """Where the login state of the browser stands."""
+    framed_by: tuple[str, ...]
+    """The origins whose pages may show it."""
+
 class ErrorPage:
     """Says what went wrong; `status` is the HTTP status, `code` the `data-error` attribute."""
 
@@ -286,6 +326,7 @@ class AccountClient:
     scopes: tuple[ConsentScope, ...]
     since: int
     """NumericDate."""
+    | CheckSessionPage
     has_access: bool
     """It can act now; otherwise only the answer of then is remembered."""
     outlives_session: bool

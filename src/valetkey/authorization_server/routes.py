@@ -10,6 +10,7 @@ from valetkey.authorization_server import paths
 from valetkey.authorization_server.endpoints import (
     account,
     authorize,
+    check_session,
     client_configuration,
     consent,
     device,
@@ -168,6 +169,15 @@ ROUTES: Final[tuple[Route, ...]] = (
         Csrf.FORM_TOKEN,
         Face.PERSON,
         Accepts.FORM,
+    ),
+    Route(
+        frozenset({"GET"}),
+        paths.CHECK_SESSION,
+        check_session.respond,
+        Cache.NO_STORE,
+        Cors.NONE,
+        Csrf.SAFE,
+        Face.PERSON,
     ),
     Route(
         frozenset({"GET", "POST"}),

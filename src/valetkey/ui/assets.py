@@ -24,7 +24,15 @@ _MEDIA_TYPES: Final = MappingProxyType(
         "svg": "image/svg+xml",
     }
 )
-_PACKAGED: Final = ("valetkey.css", "valetkey.js", "icons.svg", "favicon.svg", "jwt.css")
+_PACKAGED: Final = (
+    "valetkey.css",
+    "valetkey.js",
+    "signed_out.js",
+    "check_session.js",
+    "icons.svg",
+    "favicon.svg",
+    "jwt.css",
+)
 _MODULES: Final = ("jwt",)
 """Folders of scripts that import each other by `./`: each stands under one hash of all its scripts."""
 _RULE: Final = Colour.parse("#2454d6")

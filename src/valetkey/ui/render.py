@@ -13,7 +13,7 @@ from valetkey.authorization_server.pages import (
     AccountNotice,
     AccountPage,
     AccountProblem,
-    CodeProblem,
+    CheckSessionPage,
     ConsentPage,
     DeviceAnswerPage,
     DeviceCodePage,
@@ -39,7 +39,7 @@ from valetkey.ui.jwt_debugger import debugger_tables
 from valetkey.ui.languages import Language, Languages, load_languages
 from valetkey.ui.moments import moment
 from valetkey.ui.scope_list import consent_groups
-from valetkey.ui.security_headers import page_headers
+from valetkey.ui.security_headers import frame_headers, page_headers
 from valetkey.ui.views import AnyPage, AnyView, DemoCallback, DevHome, JwtDebugger
 from valetkey.ui.words import ACCOUNT_PROBLEM_WORDS, CLIENT_PAGE_WORDS, CLIENT_WORDS, ERROR_WORDS, LINK_WORDS, MEMORY_WORDS
 
@@ -88,6 +88,15 @@ class Renderer:
 
     def render(
         self,
+    frames: tuple[str, ...] = ()
+    framed_by: tuple[str, ...] | None = None
+    """Whose pages may frame it; None for a page that nobody may."""
+
+    def guards(self, issuer: Issuer) -> tuple[tuple[str, str], ...]:
+        """The headers that say what it may do, and what may be done with it."""
+        if self.framed_by is not None:
+            return frame_headers(issuer, self.framed_by)
+        return page_headers(issuer, self.redirect_source, self.frames)
         page: AnyPage,
         *,
         tenant: Tenant,
@@ -175,7 +184,9 @@ def _shape(view: AnyView, language: Language) -> _Shape:  # noqa: C901, PLR0912 
         case SignOutPage():
             return _Shape("sign_out.html", {}, redirect_source=view.form.redirect_source)
         case SignedOutPage():
-            return _Shape("signed_out.html", {})
+            return _Shape("signed_out.html", {}, frames=view.frames)
+        case CheckSessionPage():
+            return _Shape("check_session.html", {}, framed_by=view.framed_by)
         case AccountPage():
             return _account_shape(view)
         case DevHome():

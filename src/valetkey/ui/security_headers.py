@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from valetkey.oauth.types import Issuer
@@ -30,19 +31,45 @@ _FIXED: Final = (
     ("permissions-policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
     ("cache-control", "no-store"),
 )
+_OF_OWN_WINDOW: Final = frozenset({"x-frame-options", "cross-origin-opener-policy", "cross-origin-resource-policy"})
 _TRANSPORT: Final = ("strict-transport-security", "max-age=31536000")
 
 
-def page_headers(issuer: Issuer, redirect_source: str | None) -> tuple[tuple[str, str], ...]:
+def page_headers(
+    issuer: Issuer, redirect_source: str | None, frames: tuple[str, ...] = ()
+) -> tuple[tuple[str, str], ...]:
     """Return the headers of a page whose form may end at `redirect_source`, an origin or a scheme.
+
+    `frames` are the addresses that it shows in frames: their origins may stand there, and no other.
 
     Chromium applies `form-action` to every redirect that follows a form's POST, so the verified redirect's
     origin or scheme has to stand there. Raises ValueError for a source without a scheme.
     """
     actions = " ".join(("form-action 'self'", *_sources(redirect_source)))
-    policy = ("content-security-policy", "; ".join((*_POLICY, actions)))
+    sources = sorted({source for address in frames for source in _sources(_origin(address))})
+    framing = (" ".join(("frame-src", *sources)),) if sources else ()
+    policy = ("content-security-policy", "; ".join((*_POLICY, actions, *framing)))
     transport = (_TRANSPORT,) if issuer.url.startswith("https:") else ()
     return (policy, *_FIXED, *transport)
+
+
+def frame_headers(issuer: Issuer, framed_by: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """Return the headers of a page of ours that pages of the origins `framed_by`, and no other, may frame."""
+    ancestors = " ".join(("frame-ancestors", *(framed_by or ("'none'",))))
+    policy = ("default-src 'none'", "script-src 'self'", "base-uri 'none'", "form-action 'none'", ancestors)
+    further = tuple(header for header in _FIXED if header[0] not in _OF_OWN_WINDOW)
+    transport = (_TRANSPORT,) if issuer.url.startswith("https:") else ()
+    return (
+        ("content-security-policy", "; ".join(policy)),
+        ("cross-origin-resource-policy", "cross-origin"),
+        *further,
+        *transport,
+    )
+
+
+def _origin(address: str) -> str:
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2].lower()}"
 
 
 def _sources(redirect_source: str | None) -> tuple[str, ...]:

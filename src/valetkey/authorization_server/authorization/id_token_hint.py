@@ -11,6 +11,8 @@ from valetkey.oauth.errors import ErrorCode, OAuthError
 from valetkey.oauth.types import Subject
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from valetkey.authorization_server.model import Client
     from valetkey.authorization_server.service import AuthorizationServer
     from valetkey.oauth.types import ClientId, Issuer, NumericDate
@@ -34,13 +36,20 @@ def hinted_subject(hint: str, client_id: ClientId, issuer: Issuer, keys: JwkSet,
 
     Raises OAuthError `invalid_request` for every other text.
     """
+    return Subject(str(hinted_claims(hint, client_id, issuer, keys, now)["sub"]))
+
+
+def hinted_claims(
+    hint: str, client_id: ClientId, issuer: Issuer, keys: JwkSet, now: NumericDate
+) -> Mapping[str, object]:
+    """Return the claims of such an ID Token; raises as `hinted_subject` does."""
     try:
         issued_at = jwt.peek(hint).claims.get("iat")
         algorithms = {key.algorithm for key in keys.keys if key.algorithm in SIGNATURE_ALGORITHMS}
         verifier = Verifier.id_token(issuer=issuer.url, client_id=client_id, algorithms=algorithms)
         # A hint is useful long after it expired, so it is judged as of the moment in which it was issued.
         then = min(now, issued_at) if isinstance(issued_at, int) else now
-        return Subject(str(verifier.verify(hint, keys, now=then).claims["sub"]))
+        return verifier.verify(hint, keys, now=then).claims
     except JoseError as error:
         raise OAuthError(
             ErrorCode.INVALID_REQUEST,
