@@ -53,4 +53,4 @@ def _fault(field: str, algorithm: str | None, algorithms: Collection[str]) -> It
     # What no key of ours could ever sign, such as a MAC under the client's secret, is judged elsewhere.
     if algorithm in SIGNING_ALGORITHMS and algorithm not in algorithms:
         has = ", ".join(name for name in SIGNING_ALGORITHMS if name in algorithms)
-        yield Fault(field, f"this server has keys for {has}, not for {algorithm}: see keys.algorithms")
+        yield Fault(field, f"expected one of {has}: this server has no key for {algorithm}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from valetkey.authorization_server.client_algorithms import secret_faults
 from valetkey.authorization_server.declaration import Declarations
 from valetkey.authorization_server.fault import Fault
+from valetkey.authorization_server.key_algorithms import client_key_faults, resource_key_faults
 from valetkey.authorization_server.model import Tenant, normalised_username
 from valetkey.authorization_server.policy import PROFILES
 from valetkey.authorization_server.registration import (
@@ -26,7 +27,7 @@ from valetkey.settings.sources import hint
 from valetkey.settings.tenant_table import TENANTS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from valetkey.authorization_server.declaration import (
         DeclaredClient,
@@ -45,12 +46,12 @@ Judged = list[tuple["Entry", Value]]
 
 
 def read_declarations(
-    sources: Sources, profile: str, revision: int, further: frozenset[GrantType] = frozenset()
+    sources: Sources, profile: str, revision: int, further: frozenset[GrantType], algorithms: Collection[str]
 ) -> Declarations:
     """Return all that is declared, the default tenant first; `profile` is the one for tenants that name none.
 
-    `further` are the grant types that others add. A default tenant that the file does not declare stays the
-    operator's to change, but for its profile.
+    `further` are the grant types that others add, `algorithms` those of our keys. A default tenant that the
+    file does not declare stays the operator's to change, but for its profile.
 
     What is wrong is told in `sources.faults` and left out.
     """
@@ -58,9 +59,22 @@ def read_declarations(
     _refuse_twins(tenants, lambda tenant: (tenant.tenant_id,), sources)
     known = {tenant.tenant_id: tenant for _, tenant in tenants}
     known.setdefault(DEFAULT_TENANT, Tenant(DEFAULT_TENANT, "Valetkey", profile))
-    clients = _all(CLIENTS, sources, declared.client_of, lambda client: _client_faults(client, known, further))
+    clients = _all(
+        CLIENTS,
+        sources,
+        declared.client_of,
+        lambda found: (
+            *_client_faults(found, known, further),
+            *client_key_faults(found.client, algorithms),
+        ),
+    )
     users = _all(USERS, sources, declared.end_user_of, end_user_faults)
-    resources = _all(RESOURCES, sources, declared.resource_of, lambda found: resource_faults(found.resource))
+    resources = _all(
+        RESOURCES,
+        sources,
+        declared.resource_of,
+        lambda found: (*resource_faults(found.resource), *resource_key_faults(found.resource, algorithms)),
+    )
     issuers = _all(
         TRUSTED_ISSUERS,
         sources,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from valetkey.authorization_server.grant_table import UnfitGrant
-from valetkey.authorization_server.key_algorithms import NEEDED_ALGORITHMS
+from valetkey.authorization_server.key_algorithms import DEFAULT_ALGORITHMS, NEEDED_ALGORITHMS
 from valetkey.authorization_server.policy import PROFILES
 from valetkey.oauth.types import SecretText
 from valetkey.settings import table
@@ -53,7 +53,8 @@ def load(path: Path | None, environ: Mapping[str, str], overrides: Mapping[str, 
     found = read(table.SETTINGS, sources.values, f"{path}: " if path is not None else "", sources.faults)
     further = frozenset() if found is None else _further_grant_types(found, sources)
     revision = 0 if found is None else found[table.REVISION]
-    declarations = read_declarations(sources, _profile(sources), revision, further)
+    algorithms = DEFAULT_ALGORITHMS if found is None else found[table.KEYS_ALGORITHMS]
+    declarations = read_declarations(sources, _profile(sources), revision, further, algorithms)
     sources.faults.extend(_open_passwords(sources))
     if found is not None:
         sources.faults.extend(f"{_place(sources, row.path)}: {line}" for row, line in _contradictions(found))

@@ -17,7 +17,7 @@ from valetkey.authorization_server.decision import (
     RemoveClient,
     ReplaceRegisteredClient,
 )
-from valetkey.authorization_server.endpoints.registration import TooManyRegistrations, judge_sector
+from valetkey.authorization_server.endpoints.registration import TooManyRegistrations, judge_keys, judge_sector
 from valetkey.authorization_server.model import Client, SelfRegistration
 from valetkey.authorization_server.self_registration.admission import invalid_token, not_admitted
 from valetkey.authorization_server.self_registration.answer import client_information
@@ -81,6 +81,7 @@ async def respond(request: HttpRequest, server: AuthorizationServer) -> HttpResp
     if request.method == "PUT":
         named = await _authorized(client_id, bearer, server)
         replaced = _replaced(named, request.body, server, fresh)
+        await judge_keys(replaced.client, server)
         await judge_sector(replaced.client, request, server, fresh.now)
 
     async def attempt() -> Outcome:

@@ -12,6 +12,7 @@ from valetkey.authorization_server.client_algorithms import SecretUse
 from valetkey.authorization_server.client_secrets import draw_secret
 from valetkey.authorization_server.decision import Changes, RegisterClient, UseRegistrationToken
 from valetkey.authorization_server.fresh import Fresh
+from valetkey.authorization_server.key_algorithms import client_key_faults
 from valetkey.authorization_server.model import Client, SelfRegistration
 from valetkey.authorization_server.sector_identifier import UnprovenSector, prove_sector
 from valetkey.authorization_server.self_registration.admission import (
@@ -71,7 +72,9 @@ async def respond(request: HttpRequest, server: AuthorizationServer) -> HttpResp
     admission = await _admission(bearer, server, fresh.now)
     metadata = parse_client_metadata(parse_client_metadata_document(request.body))
     asked = _Asked(request, metadata, bearer, fresh)
-    await judge_sector(_described(asked, admission, server)[0], request, server, fresh.now)
+    described = _described(asked, admission, server)[0]
+    await judge_keys(described, server)
+    await judge_sector(described, request, server, fresh.now)
     origin = by_client(request, _new_client_id(fresh), fresh)
     client, response = await commit_in_rounds(server, partial(_attempt, asked, server), origin)
     registration = client.registration
@@ -115,6 +118,12 @@ def _described(asked: _Asked, admission: Admission, server: AuthorizationServer)
         client, client.registration or registration, access_token, shown if secrets else None, server.issuer
     )
     return client, json_response(CREATED, document, (("location", management_uri(client, server.issuer)),))
+
+
+async def judge_keys(client: Client, server: AuthorizationServer) -> None:
+    """Say whether our keys can sign what a client wants signed; raises OAuthError where they cannot."""
+    for fault in client_key_faults(client, await server.signer.algorithms()):
+        raise invalid_metadata(f"{fault.field}: {fault.message}.")
 
 
 async def judge_sector(client: Client, request: HttpRequest, server: AuthorizationServer, now: NumericDate) -> None:

@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING, Final
 
 from valetkey.authorization_server.budgets import Budget, counted, network_of, wait_for
 from valetkey.authorization_server.introduction.document import UnfitDocument, introduced_client
+from valetkey.authorization_server.key_algorithms import client_key_faults
 from valetkey.authorization_server.outbound import Unfetchable
 from valetkey.authorization_server.rights import END_USER_SCOPES
 from valetkey.oauth.errors import ErrorCode, OAuthError
 from valetkey.oauth.types import ClientId, Scope
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from valetkey.authorization_server.model import Client
     from valetkey.authorization_server.service import AuthorizationServer
     from valetkey.oauth.types import NumericDate
@@ -49,7 +52,10 @@ async def find_or_introduce(
         await _count(source, server, now)
     try:
         metadata = await server.client_documents.find(client_id, now)  # CIMD-4/fetch
-        return introduced_client(client_id, metadata, await _permitted(server), server.policy)
+        return _signable(
+            introduced_client(client_id, metadata, await _permitted(server), server.policy),
+            await server.signer.algorithms(),
+        )
     except (Unfetchable, UnfitDocument) as failure:
         if isinstance(failure, UnfitDocument):
             server.client_documents.forget(client_id)
@@ -62,6 +68,12 @@ async def _count(source: str, server: AuthorizationServer, now: NumericDate) -> 
     wait = await wait_for(budgets, server.stores, now)
     if wait or not await server.stores.commit(counted(budgets, now)):
         raise UnreadableClient("too many documents were asked for from one address", wait or 1)
+
+
+def _signable(client: Client, algorithms: Collection[str]) -> Client:
+    for fault in client_key_faults(client, algorithms):
+        raise UnfitDocument(f"{fault.field}: {fault.message}")
+    return client
 
 
 async def _permitted(server: AuthorizationServer) -> Scope:
