@@ -14,11 +14,10 @@ from valetkey.authorization_server.pages import (
     FormPostPage,
     FormTarget,
     LoginPage,
-    OneTimeCodePage,
     Page,
-    SelectAccountPage,
     SignOutPage,
 )
+from valetkey.authorization_server.proof_pages import OneTimeCodePage, SelectAccountPage
 from valetkey.authorization_server.routes import ROUTES
 from valetkey.oauth.errors import OAuthError, Unavailable
 from valetkey.oauth.http import HttpRequest, HttpResponse

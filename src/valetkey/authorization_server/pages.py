@@ -7,6 +7,10 @@ from enum import StrEnum
 
 from valetkey.authorization_server.client_pages import ClientPage
 
+# Part of every view: it stands in a file of its own because the views do not fit into one.
+from valetkey.authorization_server.form_target import FormTarget as FormTarget  # noqa: PLC0414 - as above
+from valetkey.authorization_server.proof_pages import OneTimeCodePage, SecondFactorSection, SelectAccountPage
+
 
 class LoginProblem(StrEnum):
     """Why the sign-in page is shown again."""
@@ -33,6 +37,8 @@ class AccountNotice(StrEnum):
     PASSWORD_CHANGED = "password_changed"  # noqa: S105 - a notice's name
     SESSION_ENDED = "session_ended"
     ACCESS_WITHDRAWN = "access_withdrawn"
+    SECOND_FACTOR_ADDED = "second_factor_added"
+    SECOND_FACTOR_REMOVED = "second_factor_removed"
 
 
 class DeviceProblem(StrEnum):
@@ -64,17 +70,6 @@ class ErrorKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class FormTarget:
-    """Where a page's form posts to, with the hidden fields it carries (CSRF token, interaction handle)."""
-
-    action: str
-    """A path on our origin, the tenant's path included; a client's redirect URI where a response is posted to it."""
-    hidden: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-    redirect_source: str | None = None
-    """The verified redirect's origin or scheme, for the `form-action` directive."""
-
-
-@dataclass(frozen=True, slots=True)
 class LoginPage:
     """Asks for user name and password."""
 
@@ -88,50 +83,6 @@ class LoginPage:
     """Seconds until another attempt is allowed, with TOO_MANY_ATTEMPTS."""
     for_device: bool = False
     """They came to connect a device, which `client_name` runs on."""
-
-
-@dataclass(frozen=True, slots=True)
-class ChoosableAccount:
-    """One account that is signed in in this browser."""
-
-    choice: str = field(repr=False)
-    """What the form sends for it."""
-    username: str
-    name: str | None
-    signed_in_at: int
-    """NumericDate of the last time that it was proven who they are."""
-
-
-@dataclass(frozen=True, slots=True)
-class SelectAccountPage:
-    """Asks with which account somebody goes on."""
-
-    form: FormTarget
-    client_name: str
-    redirect_host: str
-    accounts: tuple[ChoosableAccount, ...]
-    now: int
-    """NumericDate, from which the page counts how long ago something was."""
-
-
-class CodeProblem(StrEnum):
-    """Why the page for a one-time code is shown again."""
-
-    WRONG_CODE = "wrong_code"
-    TOO_MANY_ATTEMPTS = "too_many_attempts"
-
-
-@dataclass(frozen=True, slots=True)
-class OneTimeCodePage:
-    """Asks who is signed in for a code of their device."""
-
-    form: FormTarget
-    client_name: str
-    redirect_host: str
-    account_name: str
-    problem: CodeProblem | None = None
-    retry_after: int = 0
-    """Seconds until another attempt is allowed, with TOO_MANY_ATTEMPTS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,52 +160,12 @@ class DeviceAnswerPage:
 class DeviceDonePage:
     """Says what was answered, and that the person goes on at their device."""
 
-    further_accounts: tuple[str, ...] = ()
-    """Who else is signed out with it."""
-    staying_accounts: tuple[str, ...] = ()
-    """Who stays signed in with this browser."""
-    everyone_form: FormTarget | None = None
-    """Signs them out as well."""
-    client_name: str = ""
-    """Who asks for it; "" where that is not known for sure."""
-    redirect_host: str = ""
-    """Where the browser goes afterwards; "" where it stays."""
-    is_unverified: bool = False
-    """Nobody but the client itself says who it is."""
-    is_address_refused: bool = False
-    """The client asks for an address afterwards that it has not registered."""
     is_allowed: bool
     client_name: str | None
     """None for a client that was removed meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
-    frames: tuple[str, ...] = field(default=(), repr=False)
-    """Addresses of clients, each for a frame in which its client signs the end-user out too."""
-    way_on: str | None = field(default=None, repr=False)
-    """The client's verified address, with its state."""
-    redirect_host: str = ""
-    """Where that leads."""
-    client_name: str = ""
-    is_unverified: bool = False
-    """Nobody but the client itself says who it is."""
-    goes_on: bool = False
-    """By itself, once the frames have loaded; otherwise only the person's click leads there."""
-    staying_accounts: tuple[str, ...] = ()
-    """Who is still signed in with this browser."""
-    everyone_form: FormTarget | None = None
-    """Signs them out as well."""
-
-
-@dataclass(frozen=True, slots=True)
-class CheckSessionPage:
-    """The frame that tells a client's page whether the login state has changed (Session Management, 3.2)."""
-
-    cookie_name: str
-    """Where the login state of the browser stands."""
-    framed_by: tuple[str, ...]
-    """The origins whose pages may show it."""
-
 class ErrorPage:
     """Says what went wrong; `status` is the HTTP status, `code` the `data-error` attribute."""
 
@@ -298,11 +209,51 @@ class SignOutPage:
 
     form: FormTarget
     account_name: str
+    further_accounts: tuple[str, ...] = ()
+    """Who else is signed out with it."""
+    staying_accounts: tuple[str, ...] = ()
+    """Who stays signed in with this browser."""
+    everyone_form: FormTarget | None = None
+    """Signs them out as well."""
+    client_name: str = ""
+    """Who asks for it; "" where that is not known for sure."""
+    redirect_host: str = ""
+    """Where the browser goes afterwards; "" where it stays."""
+    is_unverified: bool = False
+    """Nobody but the client itself says who it is."""
+    is_address_refused: bool = False
+    """The client asks for an address afterwards that it has not registered."""
 
 
 @dataclass(frozen=True, slots=True)
 class SignedOutPage:
     """Says that the end-user is signed out."""
+
+    frames: tuple[str, ...] = field(default=(), repr=False)
+    """Addresses of clients, each for a frame in which its client signs the end-user out too."""
+    way_on: str | None = field(default=None, repr=False)
+    """The client's verified address, with its state."""
+    redirect_host: str = ""
+    """Where that leads."""
+    client_name: str = ""
+    is_unverified: bool = False
+    """Nobody but the client itself says who it is."""
+    goes_on: bool = False
+    """By itself, once the frames have loaded; otherwise only the person's click leads there."""
+    staying_accounts: tuple[str, ...] = ()
+    """Who is still signed in with this browser."""
+    everyone_form: FormTarget | None = None
+    """Signs them out as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckSessionPage:
+    """The frame that tells a client's page whether the login state has changed (Session Management, 3.2)."""
+
+    cookie_name: str
+    """Where the login state of the browser stands."""
+    framed_by: tuple[str, ...]
+    """The origins whose pages may show it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,7 +277,6 @@ class AccountClient:
     scopes: tuple[ConsentScope, ...]
     since: int
     """NumericDate."""
-    | CheckSessionPage
     has_access: bool
     """It can act now; otherwise only the answer of then is remembered."""
     outlives_session: bool
@@ -345,6 +295,7 @@ class AccountPage:
     """NumericDate, from which the page counts how long ago something was."""
     password_form: FormTarget
     everywhere_form: FormTarget
+    second_factor: SecondFactorSection
     sessions: tuple[AccountSession, ...]
     clients: tuple[AccountClient, ...]
     problem: AccountProblem | None = None
@@ -375,5 +326,6 @@ View = (
     | FormPostPage
     | SignOutPage
     | SignedOutPage
+    | CheckSessionPage
     | AccountPage
 )

@@ -26,11 +26,10 @@ from valetkey.authorization_server.pages import (
     LeavingPage,
     LoginPage,
     LoginProblem,
-    OneTimeCodePage,
-    SelectAccountPage,
     SignedOutPage,
     SignOutPage,
 )
+from valetkey.authorization_server.proof_pages import CodeProblem, FactorProblem, OneTimeCodePage, SelectAccountPage
 from valetkey.oauth.http import HttpResponse
 from valetkey.oauth.types import Issuer
 from valetkey.ui.accent import Colour
@@ -41,7 +40,14 @@ from valetkey.ui.moments import moment
 from valetkey.ui.scope_list import consent_groups
 from valetkey.ui.security_headers import frame_headers, page_headers
 from valetkey.ui.views import AnyPage, AnyView, DemoCallback, DevHome, JwtDebugger
-from valetkey.ui.words import ACCOUNT_PROBLEM_WORDS, CLIENT_PAGE_WORDS, CLIENT_WORDS, ERROR_WORDS, LINK_WORDS, MEMORY_WORDS
+from valetkey.ui.words import (
+    ACCOUNT_PROBLEM_WORDS,
+    CLIENT_PAGE_WORDS,
+    CLIENT_WORDS,
+    ERROR_WORDS,
+    LINK_WORDS,
+    MEMORY_WORDS,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,6 +69,12 @@ _ACCOUNT_STATUS: Final[Mapping[AccountProblem | None, int]] = {
 }
 
 
+_FACTOR_STATUS: Final[Mapping[FactorProblem | None, int]] = {
+    FactorProblem.TOO_MANY_ATTEMPTS: 429,
+    FactorProblem.BUSY: 503,
+}
+
+
 class _Template(Protocol):
     def render(self, context: Mapping[str, object], /) -> str: ...
 
@@ -76,6 +88,15 @@ class _Shape:
     status: int = 200
     redirect_source: str | None = None
     headers: tuple[tuple[str, str], ...] = ()
+    frames: tuple[str, ...] = ()
+    framed_by: tuple[str, ...] | None = None
+    """Whose pages may frame it; None for a page that nobody may."""
+
+    def guards(self, issuer: Issuer) -> tuple[tuple[str, str], ...]:
+        """The headers that say what it may do, and what may be done with it."""
+        if self.framed_by is not None:
+            return frame_headers(issuer, self.framed_by)
+        return page_headers(issuer, self.redirect_source, self.frames)
 
 
 class Renderer:
@@ -88,15 +109,6 @@ class Renderer:
 
     def render(
         self,
-    frames: tuple[str, ...] = ()
-    framed_by: tuple[str, ...] | None = None
-    """Whose pages may frame it; None for a page that nobody may."""
-
-    def guards(self, issuer: Issuer) -> tuple[tuple[str, str], ...]:
-        """The headers that say what it may do, and what may be done with it."""
-        if self.framed_by is not None:
-            return frame_headers(issuer, self.framed_by)
-        return page_headers(issuer, self.redirect_source, self.frames)
         page: AnyPage,
         *,
         tenant: Tenant,
@@ -116,7 +128,7 @@ class Renderer:
                 ("content-type", "text/html; charset=utf-8"),
                 ("content-language", language.tag),
                 ("vary", "accept-language"),
-                *page_headers(issuer, shape.redirect_source),
+                *shape.guards(issuer),
                 *_further(shape, page.headers),
             ),
             html.encode(),
@@ -162,9 +174,9 @@ def _shape(view: AnyView, language: Language) -> _Shape:  # noqa: C901, PLR0912 
         case OneTimeCodePage():
             return _one_time_code_shape(view)
         case ConsentPage():
-            groups = {"groups": consent_groups(view.scopes, view.claims), "memory": MEMORY_WORDS[view.memory]}
-            groups["page_words"] = CLIENT_PAGE_WORDS
-            return _Shape("consent.html", groups, redirect_source=view.form.redirect_source)
+            groups = {"groups": consent_groups(view.scopes, view.claims)}
+            words = {"memory": MEMORY_WORDS[view.memory], "page_words": CLIENT_PAGE_WORDS}
+            return _Shape("consent.html", {**groups, **words}, redirect_source=view.form.redirect_source)
         case DeviceCodePage():
             return _device_code_shape(view)
         case DeviceAnswerPage():
@@ -241,13 +253,19 @@ def _account_shape(view: AccountPage) -> _Shape:
         "words": None if view.problem is None else ACCOUNT_PROBLEM_WORDS.get(view.problem),
         "groups_of": lambda client: consent_groups(client.scopes, client.claims),
         "moment": lambda at: moment(at, view.now),
+        "factor_problem": FactorProblem,
+        "factor_wait_minutes": -(-view.second_factor.retry_after // _MINUTE),
     }
-    return _Shape("account.html", values, _ACCOUNT_STATUS.get(view.problem, 200), None, _retry(view))
+    status = _ACCOUNT_STATUS.get(view.problem, 200)
+    return _Shape(
+        "account.html", values, _FACTOR_STATUS.get(view.second_factor.problem, status), None, _retry(view)
+    )
 
 
 def _retry(view: AccountPage) -> tuple[tuple[str, str], ...]:
-    waits = _ACCOUNT_STATUS.get(view.problem) is not None
-    return (("retry-after", str(view.retry_after or _BUSY_SECONDS)),) if waits else ()
+    part = view.second_factor
+    waits = view.problem in _ACCOUNT_STATUS or part.problem in _FACTOR_STATUS
+    return (("retry-after", str(view.retry_after or part.retry_after or _BUSY_SECONDS)),) if waits else ()
 
 
 def _further(shape: _Shape, own: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:

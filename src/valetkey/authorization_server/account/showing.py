@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode, urlsplit
 
+from valetkey.authorization_server.account.enrolment import image_path
 from valetkey.authorization_server.account.judging import connected_clients, living_sessions
 from valetkey.authorization_server.account.visit import account_path
 from valetkey.authorization_server.browser import Form, form_token, is_form_token
@@ -16,12 +17,15 @@ from valetkey.authorization_server.pages import (
     AccountSession,
     FormTarget,
 )
+from valetkey.authorization_server.proof_pages import EnrolmentView, SecondFactorSection
 from valetkey.authorization_server.scope_words import in_words
+from valetkey.authorization_server.user_authentication.one_time_code import in_groups
 from valetkey.oauth.http import see_other
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from valetkey.authorization_server.account.enrolment import Enrolling
     from valetkey.authorization_server.account.judging import ConnectedClient, Seat
     from valetkey.authorization_server.model import Browser, Resource, StoredSession
     from valetkey.authorization_server.service import AuthorizationServer
@@ -36,12 +40,20 @@ class Act(StrEnum):
     END_SESSION = "end_session"
     SIGN_OUT_EVERYWHERE = "sign_out_everywhere"
     WITHDRAW = "withdraw"
+    BEGIN_FACTOR = "begin_second_factor"
+    CONFIRM_FACTOR = "confirm_second_factor"
+    REMOVE_FACTOR = "remove_second_factor"
+
+
+FACTOR_ACTS: Final = frozenset({Act.BEGIN_FACTOR, Act.CONFIRM_FACTOR, Act.REMOVE_FACTOR})
 
 
 _PLACES: Final[Mapping[AccountNotice, str]] = {
     AccountNotice.PASSWORD_CHANGED: "password",
     AccountNotice.SESSION_ENDED: "sessions",
     AccountNotice.ACCESS_WITHDRAWN: "clients",
+    AccountNotice.SECOND_FACTOR_ADDED: "second-factor",
+    AccountNotice.SECOND_FACTOR_REMOVED: "second-factor",
 }
 
 
@@ -62,9 +74,26 @@ async def account_page(seat: Seat, server: AuthorizationServer, now: NumericDate
         now=now,
         password_form=_form(seat, server, Act.CHANGE_PASSWORD),
         everywhere_form=_form(seat, server, Act.SIGN_OUT_EVERYWHERE),
+        second_factor=await _second_factor(seat, server),
         sessions=tuple(_session(seat, server, stored) for stored in sessions),
         clients=tuple(_client(seat, server, one, catalogue) for one in connected),
     )
+
+
+def enrolment_view(found: Enrolling, seat: Seat, server: AuthorizationServer) -> EnrolmentView:
+    """Return what a begun enrolment shows: its key is a secret."""
+    return EnrolmentView(
+        form=_form(seat, server, Act.CONFIRM_FACTOR, found.factor_id),
+        image=image_path(seat, found.factor_id, server),
+        key=in_groups(found.key),
+    )
+
+
+async def _second_factor(seat: Seat, server: AuthorizationServer) -> SecondFactorSection:
+    factor = await server.stores.second_factors.find(seat.stored.session.subject)
+    if factor is None or factor.confirmed_at is None:
+        return SecondFactorSection(_form(seat, server, Act.BEGIN_FACTOR))
+    return SecondFactorSection(_form(seat, server, Act.REMOVE_FACTOR), factor.confirmed_at)
 
 
 def is_token(presented: str | None, seat: Seat, act: Act, target: str) -> bool:

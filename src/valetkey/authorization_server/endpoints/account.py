@@ -6,9 +6,19 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
 from valetkey.authorization_server import paths
+from valetkey.authorization_server.account.enrolment import find_enrolment
 from valetkey.authorization_server.account.judging import Seat, seen, signed_out_everywhere
 from valetkey.authorization_server.account.password_change import Desk, change_password
-from valetkey.authorization_server.account.showing import Act, account_page, confirmation, confirmed, is_token
+from valetkey.authorization_server.account.second_factor import change_factor
+from valetkey.authorization_server.account.showing import (
+    FACTOR_ACTS,
+    Act,
+    account_page,
+    confirmation,
+    confirmed,
+    enrolment_view,
+    is_token,
+)
 from valetkey.authorization_server.account.visit import account_path, opened_visit
 from valetkey.authorization_server.audit import by_end_user
 from valetkey.authorization_server.authorization.loading import forged_form, form_of, page_path, query_of
@@ -62,6 +72,11 @@ async def _show(query: Parameters, request: HttpRequest, server: AuthorizationSe
     if seat is None:
         return await _sent_to_sign_in(query.get("ui_locales"), request, server, fresh)
     page = await account_page(seat, server, fresh.now)
+    found = await find_enrolment(query.get("enrolment"), seat, server, fresh.now)
+    if found is not None:
+        page = replace(
+            page, second_factor=replace(page.second_factor, enrolment=enrolment_view(found, seat, server))
+        )
     return Page(replace(page, notice=confirmed(query.get("done"), seat))), seen(seat.stored, fresh.now)
 
 
@@ -96,9 +111,11 @@ async def _post(
         return see_other(account_path(server))
     if not is_token(form.get("csrf"), seat, act, target):
         raise forged_form()
+    desk = Desk(seat, lambda: _seat(request, server, fresh), server, fresh)
     if act is Act.CHANGE_PASSWORD:
-        desk = Desk(seat, lambda: _seat(request, server, fresh), server, fresh)
         return await change_password(desk, form, request)
+    if act in FACTOR_ACTS:
+        return await change_factor(act, desk, form, request)
     origin = by_end_user(request, fresh)
     outcome = await commit_in_rounds(server, lambda: _acted(act, target, request, server, fresh), origin)
     _log(
@@ -136,7 +153,7 @@ async def _acted(act: Act, target: str, request: HttpRequest, server: Authorizat
             return confirmation(AccountNotice.ACCESS_WITHDRAWN, browser, sid, server), withdrawn
         case Act.SIGN_OUT_EVERYWHERE:
             return await _signed_out(seat, server, fresh)
-        case Act.CHANGE_PASSWORD:
+        case Act.CHANGE_PASSWORD | Act.BEGIN_FACTOR | Act.CONFIRM_FACTOR | Act.REMOVE_FACTOR:
             raise AssertionError(act)
     assert_never(act)
 

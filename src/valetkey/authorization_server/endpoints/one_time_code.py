@@ -31,7 +31,8 @@ from valetkey.authorization_server.browser import (
 )
 from valetkey.authorization_server.budgets import Budget, counted, wait_for
 from valetkey.authorization_server.decision import AdvanceInteraction, Changes, RotateBrowserHandle
-from valetkey.authorization_server.pages import CodeProblem, ErrorKind, FormTarget, OneTimeCodePage, Page
+from valetkey.authorization_server.pages import ErrorKind, FormTarget, Page
+from valetkey.authorization_server.proof_pages import CodeProblem, OneTimeCodePage
 from valetkey.authorization_server.second_factor import StepUpSession, UseOneTimeCode
 from valetkey.authorization_server.service import commit_in_rounds
 from valetkey.authorization_server.user_authentication.one_time_code import METHOD, code_budgets, step_of

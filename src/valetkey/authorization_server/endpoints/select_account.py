@@ -26,7 +26,8 @@ from valetkey.authorization_server.authorization.request import PageRefusal
 from valetkey.authorization_server.authorization.response import RedirectError
 from valetkey.authorization_server.browser import Form, form_token, is_form_token, live_sessions
 from valetkey.authorization_server.decision import AdvanceInteraction, Changes
-from valetkey.authorization_server.pages import ChoosableAccount, ErrorKind, FormTarget, Page, SelectAccountPage
+from valetkey.authorization_server.pages import ErrorKind, FormTarget, Page
+from valetkey.authorization_server.proof_pages import ChoosableAccount, SelectAccountPage
 from valetkey.authorization_server.service import commit_in_rounds
 from valetkey.oauth.errors import ErrorCode, OAuthError
 from valetkey.oauth.types import SessionId
