@@ -3,6 +3,7 @@
 from dataclasses import replace
 from hashlib import sha256
 
+from valetkey.authorization_server.claims_request import ClaimsRequest, RequestedClaim
 from valetkey.authorization_server.decision import (
     AddRefreshToken,
     Change,
@@ -169,7 +170,9 @@ INTERACTION = Interaction(
     created_at=NOW,
     expires_at=later(900),
 )
-CONSENT = Consent(SUBJECT, CLIENT_ID, Scope.of(("read",)), ("https://api.example",), NOW, later(500))
+CONSENT = Consent(
+    SUBJECT, CLIENT_ID, Scope.of(("read",)), ("https://api.example",), NOW, later(500), frozenset({"birthdate"})
+)
 AUTHORIZATION = Authorization(
     authorization_id=AuthorizationId("authorization"),
     client_id=CLIENT_ID,
@@ -184,6 +187,11 @@ AUTHORIZATION = Authorization(
     bound_to_session=True,
     nonce="n-0S6",
     confirmation=Confirmation("jkt", "thumb"),
+    claims=ClaimsRequest(
+        (RequestedClaim("birthdate", is_essential=True, values=("1815-12-10", None, 1.5)),),
+        (RequestedClaim("birthdate"),),
+        ("de-CH", "de"),
+    ),
 )
 CODE = AuthorizationCode(
     digest=digest("code"),

@@ -267,9 +267,10 @@ async def test_a_silent_grant_wins_while_the_consent_that_it_relies_on_covers_it
         (RememberConsent(replace(COVERING, client_id=ClientId("another"))),),
         (RememberConsent(replace(COVERING, subject=Subject("another"))),),
         (RememberConsent(replace(COVERING, expires_at=later(1))),),
+        (RememberConsent(replace(COVERING, claims=frozenset({"gender"}))),),
     ],
     ids=["none", "withdrawn", "given again for less", "another resource", "another client", "another end-user",
-         "expired"],
+         "expired", "another claim"],
 )  # fmt: skip
 async def test_a_silent_grant_loses_where_the_consent_does_not_stand(
     stores: Stores, changes: tuple[Change, ...]

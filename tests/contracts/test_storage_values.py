@@ -24,6 +24,7 @@ from contracts.stored_values import (
     digest,
     later,
 )
+from valetkey.authorization_server.claims_request import NO_CLAIMS
 from valetkey.authorization_server.decision import (
     AddRefreshToken,
     AdvanceInteraction,
@@ -223,13 +224,32 @@ async def test_a_consent_is_widened_while_it_lives(stores: Stores) -> None:
         resources=("https://a.example",),
         granted_at=later(1),
         expires_at=later(900),
+        claims=frozenset({"gender"}),
     )
     await stores.commit([RememberConsent(CONSENT)])
     assert await stores.consents.find(SUBJECT, CLIENT_ID) == CONSENT
     await stores.commit([RememberConsent(wider)])
     assert await stores.consents.find(SUBJECT, CLIENT_ID) == replace(
-        wider, scope=Scope.of(("read", "write")), resources=("https://a.example", "https://api.example")
+        wider,
+        scope=Scope.of(("read", "write")),
+        resources=("https://a.example", "https://api.example"),
+        claims=frozenset({"birthdate", "gender"}),
     )
+
+
+async def test_a_consent_can_be_to_claims_alone(stores: Stores) -> None:
+    alone = replace(CONSENT, scope=Scope(), resources=(), claims=frozenset({"birthdate", "urn:x:team"}))
+    await stores.commit([RememberConsent(alone)])
+    assert await stores.consents.find(SUBJECT, CLIENT_ID) == alone
+    assert list(await stores.consents.of(SUBJECT)) == [alone]
+
+
+async def test_an_authorization_without_a_claims_request_has_none(stores: Stores) -> None:
+    plain = replace(AUTHORIZATION, authorization_id=AuthorizationId("plain"), claims=NO_CLAIMS)
+    await stores.commit([*WORLD, GrantAuthorization(plain, None)])
+    found = await stores.authorizations.find(plain.authorization_id)
+    assert found is not None
+    assert found.authorization == plain
 
 
 async def test_an_expired_consent_is_replaced_and_not_widened(stores: Stores) -> None:
