@@ -11,7 +11,6 @@ from support.request_objects import TYP, let_sign, mac_key, request_claims, sign
 from support.requirement import requirement
 from support.visitor import Visitor, consent_page, error_page, location_of, login_page, returned
 from valetkey.authorization_server.decision import PutClient
-from valetkey.authorization_server.openid_client import OpenIdMetadata
 from valetkey.authorization_server.pages import ErrorKind
 from valetkey.jose import Jwk, JwkSet, jwe, jws, jwt
 from valetkey.jose.encoding import b64url_decode, b64url_encode, json_octets
@@ -408,7 +407,6 @@ async def test_a_cross_site_post_of_an_object_is_entered_again_without_it(house:
     assert (location_of(found) or "").startswith("/authorize?interaction=")
     page = await visitor.sign_in(await visitor.follow(found))
     assert "code" in returned(await visitor.consent(page))
-    assert OpenIdMetadata().request_uris == ()
 
 
 def public_octets() -> bytes:
