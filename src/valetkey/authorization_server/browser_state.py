@@ -6,7 +6,7 @@ import hashlib
 import hmac
 from typing import TYPE_CHECKING
 
-from valetkey.authorization_server.browser import live_sessions
+from valetkey.authorization_server.browser import find_browser, live_sessions, presented_handle
 from valetkey.authorization_server.cors import origin_of
 from valetkey.authorization_server.pages import Page
 from valetkey.authorization_server.policy import SessionManagement
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from valetkey.authorization_server.browser import PresentBrowser
+    from valetkey.authorization_server.fresh import Fresh
     from valetkey.authorization_server.model import Browser
     from valetkey.authorization_server.service import AuthorizationServer
     from valetkey.oauth.http import HttpRequest, HttpResponse
@@ -69,15 +70,27 @@ def no_state_cookies(server: AuthorizationServer) -> Headers:
     return (_no_cookie(server),) if is_managed(server) else ()
 
 
-async def with_state(
-    answer: HttpResponse | Page,
-    request: HttpRequest,
-    server: AuthorizationServer,
+async def watched_state(
     present: PresentBrowser | None,
-    now: NumericDate,
+    client_id: ClientId,
+    redirect_uri: str,
+    server: AuthorizationServer,
+    fresh: Fresh,
+) -> str | None:
+    """Return the `session_state` of a response to a client; None where nobody may watch the login state."""
+    if not is_managed(server) or present is None:
+        return None
+    sids = [stored.session.sid for stored in await live_sessions(present, server, fresh.now)]
+    salt = fresh.identifier("session_state")
+    return session_state(client_id, redirect_uri, browser_state(present.browser, sids), salt)
+
+
+async def with_state(
+    answer: HttpResponse | Page, request: HttpRequest, server: AuthorizationServer, now: NumericDate
 ) -> HttpResponse | Page:
     """Return `answer` with the login state of now, where the browser has another one."""
-    if not is_managed(server) or present is None:
+    present = await find_browser(presented_handle(request, server), server, now) if is_managed(server) else None
+    if present is None:
         return answer
     sids = [stored.session.sid for stored in await live_sessions(present, server, now)]
     state = browser_state(present.browser, sids) if sids else ""

@@ -18,6 +18,14 @@ class ServerMetadata:
     introspection_endpoint: str
     revocation_endpoint: str
     end_session_endpoint: str
+    check_session_iframe: str | None
+    """OpenID Connect Session Management, 3.3; None where nobody may watch the login state."""
+    frontchannel_logout_supported: bool
+    frontchannel_logout_session_supported: bool
+    """Front-Channel Logout, 3: whether frames are told `iss` and `sid`."""
+    backchannel_logout_supported: bool
+    backchannel_logout_session_supported: bool
+    """Back-Channel Logout, 2.1: whether logout tokens have a `sid`."""
     jwks_uri: str
     registration_endpoint: str | None
     """RFC 7591, 3; None where no client may register itself."""

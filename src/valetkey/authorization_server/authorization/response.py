@@ -68,6 +68,8 @@ class Bearing:
     scope: Scope | None = None
     """What the access token carries."""
     id_token: str | None = field(default=None, repr=False)
+    session_state: str | None = None
+    """By which the client's page watches the login state (OpenID Connect Session Management, 2)."""
 
     def pairs(self) -> Pairs:
         """Return the parameters of the response but for those that every response has."""
@@ -83,6 +85,8 @@ class Bearing:
             found["scope"] = str(self.scope)
         if self.id_token is not None:
             found["id_token"] = self.id_token  # OIDCC-3.2.2.5/id-token OIDCC-3.3.2.5/id-token
+        if self.session_state is not None:
+            found["session_state"] = self.session_state  # OIDCSM-2/session-state
         return tuple(found.items())
 
 

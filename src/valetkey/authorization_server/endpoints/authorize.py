@@ -46,6 +46,7 @@ from valetkey.authorization_server.browser import (
     presented_handle,
     set_cookie,
 )
+from valetkey.authorization_server.browser_state import watched_state, with_state
 from valetkey.authorization_server.client_text import NoClientKey
 from valetkey.authorization_server.decision import AdvanceInteraction, Changes, OpenBrowser, OpenInteraction
 from valetkey.authorization_server.device.loading import next_page
@@ -53,6 +54,7 @@ from valetkey.authorization_server.device.visit import is_device_visit
 from valetkey.authorization_server.id_token import Beside, mint_id_token
 from valetkey.authorization_server.mint import mint_access_token
 from valetkey.authorization_server.pages import ErrorKind, LeavingPage, Page
+from valetkey.authorization_server.rights import OPENID
 from valetkey.authorization_server.service import commit_in_rounds
 from valetkey.oauth.errors import ErrorCode, OAuthError
 from valetkey.oauth.http import HttpRequest, HttpResponse, see_other
@@ -99,7 +101,7 @@ async def respond(request: HttpRequest, server: AuthorizationServer) -> HttpResp
         return _refused(refusal, server, is_signed_in=bool(await live_sessions(browser, server, fresh.now)))
     if told.event is not None:
         _log(server, request, told.event, told.refusal.error if told.refusal is not None else None, told=told)
-    return told.answer
+    return await with_state(told.answer, request, server, fresh.now)
 
 
 async def _attempt(
@@ -155,7 +157,7 @@ async def _answered(found: Judged, handle: str | None, server: AuthorizationServ
     decision, asked = found.decision, found.asked
     match decision:
         case Grant():
-            answer, changes = await _granted(decision, asked, server, fresh)
+            answer, changes = await _granted(decision, found, server, fresh)
             return Told(answer, "authorization.granted", None, asked.client.client_id, decision.subject), changes
         case Deny(refusal, changes):
             # Nobody gets here without a session, but for silent requests, which are always redirected.
@@ -177,10 +179,14 @@ async def _answered(found: Judged, handle: str | None, server: AuthorizationServ
 
 
 async def _granted(
-    decision: Grant, asked: VerifiedAuthorizationRequest, server: AuthorizationServer, fresh: Fresh
+    decision: Grant, found: Judged, server: AuthorizationServer, fresh: Fresh
 ) -> tuple[HttpResponse | Page, Changes]:
     """Return what carries all that was asked for; tokens are minted before what makes them good is committed."""
+    asked = found.asked
     bearing, added = await _minted(decision, asked, server, fresh)
+    if OPENID in asked.scope:
+        state = await watched_state(found.visit.browser, asked.client.client_id, asked.to.uri, server, fresh)
+        bearing = replace(bearing, session_state=state)
     addressee = Addressee(asked.to, asked.state, asked.mode, asked.client.name)
     # A browser keeps no copy of it: RFC6749-5.1/no-store
     return delivered(addressee, bearing.pairs(), server.issuer), (*decision.changes, *added)

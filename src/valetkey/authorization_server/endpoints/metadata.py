@@ -9,6 +9,7 @@ from valetkey.authorization_server import paths
 from valetkey.authorization_server.authorization.request import Prompt
 from valetkey.authorization_server.authorization.request_object import ALGORITHMS as REQUEST_OBJECT_ALGORITHMS
 from valetkey.authorization_server.authorization.response_types import RESPONSE_TYPES, ResponseMode
+from valetkey.authorization_server.browser_state import is_managed
 from valetkey.authorization_server.claims import SUPPORTED_CLAIMS
 from valetkey.authorization_server.client_algorithms import (
     CONTENT_ENCRYPTION_NAMES,
@@ -62,7 +63,12 @@ def server_metadata(
         userinfo_endpoint=endpoint(paths.USERINFO),
         introspection_endpoint=endpoint(paths.INTROSPECTION),
         revocation_endpoint=endpoint(paths.REVOCATION),
-        end_session_endpoint=endpoint(paths.END_SESSION),
+        end_session_endpoint=endpoint(paths.END_SESSION),  # OIDCRIL-2.1/metadata
+        check_session_iframe=endpoint(paths.CHECK_SESSION) if is_managed(server) else None,  # OIDCSM-3.3/metadata
+        frontchannel_logout_supported=True,
+        frontchannel_logout_session_supported=True,
+        backchannel_logout_supported=True,
+        backchannel_logout_session_supported=True,
         jwks_uri=endpoint(paths.JWKS),
         registration_endpoint=_registration_endpoint(server),
         scopes_supported=tuple(sorted(END_USER_SCOPES.union(scopes))),  # OIDCD-3/openid-scope
