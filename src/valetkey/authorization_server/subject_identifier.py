@@ -75,4 +75,11 @@ def sector_hosts(client: Client) -> set[str]:
     """Return the hosts that the sector may be, in lower case: more than one where the client has to say which."""
     stated = client.openid.sector_identifier_uri
     uris = client.redirect_uris if stated is None else (stated,)  # OIDCC-8.1/sector
-    return {host for uri in uris if (host := urlsplit(uri).hostname)}
+    return {host for uri in uris if (host := _host(uri))}
+
+
+def _host(uri: str) -> str | None:
+    try:
+        return urlsplit(uri).hostname
+    except ValueError:
+        return None

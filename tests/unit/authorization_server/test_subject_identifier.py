@@ -72,7 +72,8 @@ def test_the_sector_is_a_host(
 
 
 @pytest.mark.parametrize(
-    "redirect_uris", [(), ("https://a.example/", "https://b.example/"), ("com.example.app:/x",)]
+    "redirect_uris",
+    [(), ("https://a.example/", "https://b.example/"), ("com.example.app:/x",), ("https://[broken",)],
 )
 def test_a_client_without_one_sector_gets_no_identifier(redirect_uris: tuple[str, ...]) -> None:
     client = replace(WEB, redirect_uris=redirect_uris)
