@@ -1,15 +1,18 @@
 """Clients that nobody vouches for: what end-users are told, when they are asked, and where they are not led."""
 
+from dataclasses import replace
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from support.house import House, build_house
+from support.house import House, build_house, clients
 from support.registering import METADATA, registered
 from support.requirement import requirement
 from support.sample_pages import TENANT, UNVERIFIED_CONSENT
 from support.visitor import Answer, Visitor, consent_page, location_of, login_page, returned
+from valetkey.authorization_server.decision import PutClient
 from valetkey.authorization_server.model import RegistrationMode
+from valetkey.authorization_server.openid_client import openid_metadata
 from valetkey.authorization_server.pages import ConsentMemory, LeavingPage, Page
 from valetkey.oauth.types import Issuer
 from valetkey.ui.render import Renderer
@@ -165,7 +168,7 @@ async def test_an_address_that_a_stranger_did_not_register_gets_no_link_at_all(
 
 # covers: CON-08
 async def test_the_logo_of_a_stranger_is_on_no_page(house: House, visitor: Visitor) -> None:
-    client_id = await stranger(house, logo_uri=LOGO, client_uri="https://tracker.example/")
+    client_id = await stranger(house, logo_uri=LOGO)
     login = await asked_by(visitor, client_id)
     login_page(login)
     consent = await visitor.sign_in(login)
@@ -179,6 +182,47 @@ async def test_the_logo_of_a_stranger_is_on_no_page(house: House, visitor: Visit
         assert b"tracker.example" not in response.body
         assert b"<img" not in response.body
         assert response.header("referrer-policy") == "no-referrer"
+
+
+def consent_html(consent: Answer) -> str:
+    assert isinstance(consent, Page)
+    return (
+        Renderer()
+        .render(consent, tenant=TENANT, issuer=Issuer("https://as.example"), accept_language="en", request_id="1")
+        .body.decode()
+    )
+
+
+# covers: CON-08
+async def test_nothing_of_ours_leads_to_the_pages_that_a_stranger_names(house: House, visitor: Visitor) -> None:
+    pages = {"policy_uri": "https://lure.example/privacy", "tos_uri": "https://lure.example/terms"}
+    html = consent_html(await visitor.sign_in(await asked_by(visitor, await stranger(house, **pages))))
+    assert html.count('<bdi class="party-detail of-page">lure.example</bdi>') == 2
+    assert "Nobody here has checked them." in html
+    assert 'href="https:' not in html
+
+
+# covers: CON-08
+@pytest.mark.requirement("OIDCR-2/policy")
+async def test_openid_links_the_pages_of_a_stranger_with_a_warning_and_without_a_referrer() -> None:
+    house = await build_house(profile="OPENID", registration=RegistrationMode.OPEN)
+    visitor = Visitor(house)
+    pages = {"policy_uri": "https://inspector.example/privacy?a=1&b=2", "client_uri": "https://inspector.example/"}
+    html = consent_html(await visitor.sign_in(await asked_by(visitor, await stranger(house, **pages))))
+    rest = 'target="_blank" rel="noopener noreferrer nofollow"'
+    assert f'<a href="https://inspector.example/privacy?a=1&amp;b=2" {rest}>Privacy policy</a>' in html
+    assert f'<a href="https://inspector.example/" {rest}>Home page</a>' in html
+    assert "Nobody here has checked them." in html
+
+
+@pytest.mark.requirement("OIDCR-2/policy")
+async def test_the_pages_of_an_operators_client_are_links_without_a_warning(house: House, visitor: Visitor) -> None:
+    web = clients()["web"]
+    pages = {"policy_uri": "https://web.example/privacy", "tos_uri": "https://web.example/terms"}
+    await house.commit(PutClient(replace(web, openid=openid_metadata(pages))))
+    html = consent_html(await visitor.sign_in(await visitor.authorize("web")))
+    assert html.count('rel="noopener noreferrer nofollow"') == 2
+    assert "Nobody here has checked them." not in html
 
 
 # covers: DCR-03

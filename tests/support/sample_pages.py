@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
+from valetkey.authorization_server.client_pages import ClientPage, ClientPageKind
 from valetkey.authorization_server.model import Tenant
 from valetkey.authorization_server.pages import (
     AccountClient,
@@ -20,6 +21,7 @@ from valetkey.authorization_server.pages import (
     DeviceProblem,
     ErrorKind,
     ErrorPage,
+    FormPostPage,
     FormTarget,
     LeavingPage,
     LoginPage,
@@ -27,6 +29,15 @@ from valetkey.authorization_server.pages import (
     Page,
     SignedOutPage,
     SignOutPage,
+)
+from valetkey.authorization_server.proof_pages import (
+    ChoosableAccount,
+    CodeProblem,
+    EnrolmentView,
+    FactorProblem,
+    OneTimeCodePage,
+    SecondFactorSection,
+    SelectAccountPage,
 )
 from valetkey.oauth.types import Issuer, TenantId
 from valetkey.ui.jwt_debugger import DEBUGGER
@@ -84,6 +95,19 @@ UNVERIFIED_CONSENT = replace(
     redirect_host="localhost:6274",
     memory=ConsentMemory.ASKED_AGAIN,
     is_unverified=True,
+    client_pages=(
+        ClientPage(ClientPageKind.POLICY, "https://inspector.example/privacy", "inspector.example"),
+        ClientPage(ClientPageKind.TERMS, "https://legal.inspector.example/terms", "legal.inspector.example"),
+    ),
+    pages_are_links=False,
+)
+PAGED_CONSENT = replace(
+    CONSENT,
+    client_pages=(
+        ClientPage(ClientPageKind.HOME, "https://prints.example/", "prints.example"),
+        ClientPage(ClientPageKind.POLICY, "https://prints.example/privacy", "prints.example"),
+        ClientPage(ClientPageKind.TERMS, "https://legal.prints.example/terms", "legal.prints.example"),
+    ),
 )
 LEAVING = LeavingPage(
     "access_denied",
@@ -92,6 +116,14 @@ LEAVING = LeavingPage(
     "inspector.example",
     "https://inspector.example/callback?error=access_denied&state=1",
 )
+FORM_POST = FormPostPage(
+    FormTarget(
+        "/stay", (("code", "sample-code"), ("state", "sample-state"), ("iss", ISSUER.url)), "https://prints.example"
+    ),
+    "Photo Prints",
+    "prints.example",
+)
+"""Its client answers that there is nothing to show, and so the page stays."""
 _DEVICE_FORM = FormTarget("/device", _HIDDEN)
 DEVICE_CODE = DeviceCodePage(_DEVICE_FORM)
 DEVICE_ANSWER = DeviceAnswerPage(
@@ -155,6 +187,7 @@ ACCOUNT = AccountPage(
     now=_NOW,
     password_form=_ACCOUNT_FORM,
     everywhere_form=_ACCOUNT_FORM,
+    second_factor=SecondFactorSection(_ACCOUNT_FORM),
     sessions=(
         AccountSession(_NOW - 7_300, _NOW - 20, None),
         AccountSession(_NOW - 3 * _DAY, _NOW - 2_400, _ACCOUNT_FORM),
@@ -164,6 +197,26 @@ ACCOUNT = AccountPage(
         AccountClient("Photo Prints", "prints.example", _SCOPES, _NOW - 4 * _DAY, True, False, _ACCOUNT_FORM),
         AccountClient("Album Desk", "127.0.0.1", _SCOPES[3:], _NOW - 90, True, True, _ACCOUNT_FORM),
     ),
+)
+SET_UP = SecondFactorSection(_ACCOUNT_FORM, set_up_at=_NOW - 40 * _DAY)
+ENROLLING = SecondFactorSection(
+    _ACCOUNT_FORM,
+    enrolment=EnrolmentView(
+        _ACCOUNT_FORM, "/account/second-factor.svg?enrolment=sample", "JBSW Y3DP EHPK 3PXP JBSW Y3DP EHPK 3PXP"
+    ),
+)
+SELECT_ACCOUNT = SelectAccountPage(
+    FormTarget("/select-account", _HIDDEN, "https://prints.example"),
+    "Photo Prints",
+    "prints.example",
+    (
+        ChoosableAccount("1", "alice", "Alice Example", _NOW - 20),
+        ChoosableAccount("2", "bob", None, _NOW - 8_000),
+    ),
+    _NOW,
+)
+ONE_TIME_CODE = OneTimeCodePage(
+    FormTarget("/one-time-code", _HIDDEN, "https://prints.example"), "Photo Prints", "prints.example", "alice"
 )
 _STRAINED = replace(
     ACCOUNT,
@@ -206,10 +259,39 @@ SAMPLES: Mapping[str, AnyPage] = MappingProxyType(
                 outlives_session=True,
             )
         ),
+        "consent-with-pages": Page(PAGED_CONSENT),
         "consent-unverified": Page(UNVERIFIED_CONSENT),
+        "consent-unverified-links": Page(replace(UNVERIFIED_CONSENT, pages_are_links=True, client_name=LONG_NAME)),
         "consent-by-url": Page(replace(UNVERIFIED_CONSENT, client_site="apps.example")),
         "leaving": Page(LEAVING),
         "leaving-stranger": Page(replace(LEAVING, code="invalid_scope", client_name=LONG_NAME, way_out=None)),
+        "leaving-by-form": Page(replace(LEAVING, way_out=FORM_POST.form)),
+        "form-post": Page(FORM_POST),
+        "form-post-long-name": Page(
+            replace(FORM_POST, client_name=LONG_NAME, redirect_host="members.northern-associations.example")
+        ),
+        "select-account": Page(SELECT_ACCOUNT),
+        "select-account-strained": Page(
+            replace(
+                SELECT_ACCOUNT,
+                client_name=LONG_NAME,
+                redirect_host="members.northern-associations.example",
+                accounts=(
+                    *SELECT_ACCOUNT.accounts,
+                    ChoosableAccount(
+                        "3",
+                        "a.very.long.account.name@post.northern-associations.example",
+                        LONG_NAME,
+                        _NOW - 9 * _DAY,
+                    ),
+                ),
+            )
+        ),
+        "one-time-code": Page(ONE_TIME_CODE),
+        "one-time-code-wrong": Page(replace(ONE_TIME_CODE, problem=CodeProblem.WRONG_CODE)),
+        "one-time-code-too-many": Page(
+            replace(ONE_TIME_CODE, problem=CodeProblem.TOO_MANY_ATTEMPTS, retry_after=240, client_name=LONG_NAME)
+        ),
         "device": Page(DEVICE_CODE),
         "device-link": Page(replace(DEVICE_CODE, user_code="WDJB-MJHT", came_with_link=True)),
         "device-malformed": Page(replace(DEVICE_CODE, user_code="1234", problem=DeviceProblem.MALFORMED_CODE)),
@@ -254,6 +336,26 @@ SAMPLES: Mapping[str, AnyPage] = MappingProxyType(
         "account-different": Page(replace(ACCOUNT, problem=AccountProblem.DIFFERENT)),
         "account-too-many": Page(replace(ACCOUNT, problem=AccountProblem.TOO_MANY_ATTEMPTS, retry_after=120)),
         "account-changed": Page(replace(ACCOUNT, notice=AccountNotice.PASSWORD_CHANGED)),
+        "account-enrolling": Page(replace(ACCOUNT, second_factor=ENROLLING)),
+        "account-enrolling-wrong": Page(
+            replace(ACCOUNT, second_factor=replace(ENROLLING, problem=FactorProblem.WRONG_CODE))
+        ),
+        "account-factor": Page(replace(ACCOUNT, second_factor=SET_UP)),
+        "account-factor-wrong": Page(
+            replace(_STRAINED, second_factor=replace(SET_UP, problem=FactorProblem.WRONG_CODE))
+        ),
+        "account-factor-too-many": Page(
+            replace(
+                ACCOUNT,
+                second_factor=replace(
+                    SecondFactorSection(_ACCOUNT_FORM), problem=FactorProblem.TOO_MANY_ATTEMPTS, retry_after=120
+                ),
+            )
+        ),
+        "account-factor-added": Page(
+            replace(ACCOUNT, second_factor=SET_UP, notice=AccountNotice.SECOND_FACTOR_ADDED)
+        ),
+        "account-factor-removed": Page(replace(ACCOUNT, notice=AccountNotice.SECOND_FACTOR_REMOVED)),
         "account-withdrawn": Page(replace(ACCOUNT, notice=AccountNotice.ACCESS_WITHDRAWN)),
         "home": UiPage(DEV_HOME),
         "jwt": UiPage(DEBUGGER),

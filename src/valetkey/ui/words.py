@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+from valetkey.authorization_server.client_pages import ClientPageKind
 from valetkey.authorization_server.pages import AccountProblem, ConsentMemory, ErrorKind
 from valetkey.ui.views import ClientKind, LinkKind
 
@@ -19,6 +20,15 @@ if TYPE_CHECKING:
 def N_(message: str) -> str:  # noqa: N802 - gettext's own name for it
     """Mark a sentence for the catalogues without translating it yet."""
     return message
+
+
+CLIENT_PAGE_WORDS: Final[Mapping[ClientPageKind, str]] = MappingProxyType(
+    {
+        ClientPageKind.HOME: N_("Home page"),
+        ClientPageKind.POLICY: N_("Privacy policy"),
+        ClientPageKind.TERMS: N_("Terms of service"),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
