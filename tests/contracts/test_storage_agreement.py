@@ -95,7 +95,7 @@ from valetkey.authorization_server.decision import (
     WithdrawConsent,
 )
 from valetkey.authorization_server.device.codes import Polling
-from valetkey.authorization_server.key_changes import ResealedKey
+from valetkey.authorization_server.key_changes import ResealedValue, SealedKind
 from valetkey.authorization_server.model import AccountChoice, Generations, KeyState, PasswordHash
 from valetkey.authorization_server.openid_client import OpenIdMetadata
 from valetkey.authorization_server.revocation.logouts import AbandonLogout, ClaimLogout, CloseLogout
@@ -222,8 +222,18 @@ CHANGES: tuple[Change, ...] = (
     RetireSigningKey(KEY.kid, later(14)),
     RemoveSigningKey(KEY.kid, KeyState.RETIRED),
     RemoveSigningKey("k3", KeyState.ACTIVE),
-    ResealSecrets(3, (ResealedKey(KEY.kid, b"anew"),), (replace(CLIENT, name="Sealed anew"),)),
-    ResealSecrets(4, (ResealedKey("k3", b"anew"),), ()),
+    *(
+        ResealSecrets(
+            version,
+            (
+                ResealedValue(SealedKind.PRIVATE_KEY, KEY.kid, KEY.sealed_private_jwk, b"anew"),
+                ResealedValue(SealedKind.TENANT_SECRET, "salt", b"sealed", b"anew"),
+                ResealedValue(SealedKind.ONE_TIME_CODE_KEY, SUBJECT, FACTOR.sealed_key, b"anew"),
+            ),
+            (replace(CLIENT, name="Sealed anew"),),
+        )
+        for version in (2, 3, 4)
+    ),
     AddTenantSecret("salt", b"sealed"),
     AddTenantSecret("salt", b"another"),
     AddTenantSecret("other", b"sealed"),

@@ -7,19 +7,22 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from contracts.stored_values import ACME, CLIENT, CLIENT_ID, KEY, NOW, later
+from contracts.stored_values import ACME, CLIENT, CLIENT_ID, END_USER, FACTOR, KEY, NOW, later
 from valetkey.authorization_server.decision import (
     AddSigningKey,
+    AddTenantSecret,
     Change,
     PromoteSigningKey,
     PutClient,
+    PutEndUser,
     PutTenant,
     RemoveSigningKey,
     ResealSecrets,
     RetireSigningKey,
 )
-from valetkey.authorization_server.key_changes import ResealedKey
+from valetkey.authorization_server.key_changes import ResealedValue, SealedKind
 from valetkey.authorization_server.model import KeyState, SigningKey
+from valetkey.authorization_server.second_factor import BeginFactor
 
 if TYPE_CHECKING:
     from valetkey.authorization_server.ports import Stores
@@ -104,23 +107,43 @@ async def test_a_revoked_key_and_its_successor_change_places_in_one_commit(store
     assert await keys(stores) == {"k3": successor}
 
 
+def resealed(version: int, before: bytes = KEY.sealed_private_jwk) -> ResealSecrets:
+    value = ResealedValue(SealedKind.PRIVATE_KEY, KEY.kid, before, b"anew")
+    return ResealSecrets(version, (value,), (replace(CLIENT, name="Sealed anew"),))
+
+
 async def test_secrets_are_sealed_anew_only_while_nothing_else_has_changed(stores: Stores) -> None:
     assert await stores.commit([AddSigningKey(KEY), PutClient(CLIENT)])
     version = await stores.signing_keys.version()
-    renamed = replace(CLIENT, name="Renamed")
-    resealed = ResealSecrets(version, (ResealedKey(KEY.kid, b"anew"),), (renamed,))
-    assert await stores.commit([resealed])
+    assert await stores.commit([resealed(version)])
     assert await keys(stores) == {KEY.kid: replace(KEY, sealed_private_jwk=b"anew")}
-    assert await stores.clients.find(CLIENT_ID) == renamed
-    assert not await stores.commit([replace(resealed, keys=(ResealedKey(KEY.kid, b"late"),))])
+    found = await stores.clients.find(CLIENT_ID)
+    assert found is not None
+    assert found.name == "Sealed anew"
+    assert not await stores.commit([PutClient(CLIENT), resealed(version, b"anew")])
     assert await stores.signing_keys.version() == version + 1
-    assert await keys(stores) == {KEY.kid: replace(KEY, sealed_private_jwk=b"anew")}
+
+
+async def test_every_kind_of_secret_is_sealed_anew_in_its_place(stores: Stores) -> None:
+    salt, factor = AddTenantSecret("salt", b"sealed"), BeginFactor(FACTOR)
+    assert await stores.commit([PutEndUser(END_USER), salt, factor])
+    values = (
+        ResealedValue(SealedKind.TENANT_SECRET, "salt", b"sealed", b"salt anew"),
+        ResealedValue(SealedKind.ONE_TIME_CODE_KEY, FACTOR.subject, FACTOR.sealed_key, b"factor anew"),
+    )
+    assert await stores.commit([ResealSecrets(await stores.signing_keys.version(), values, ())])
+    assert await stores.tenant_secrets.list() == {"salt": b"salt anew"}
+    assert list(await stores.second_factors.list()) == [replace(FACTOR, sealed_key=b"factor anew")]
+
+
+async def test_a_value_that_is_another_one_meanwhile_stays_as_it_is(stores: Stores) -> None:
+    assert await stores.commit([AddSigningKey(KEY)])
+    assert await stores.commit([resealed(await stores.signing_keys.version(), b"another")])
+    assert await keys(stores) == {KEY.kid: KEY}
 
 
 async def test_what_was_removed_meanwhile_is_not_sealed_back_into_life(stores: Stores) -> None:
-    assert await stores.commit([PutTenant(ACME)])
-    version = await stores.signing_keys.version()
-    gone = ResealSecrets(version, (ResealedKey("gone", b"anew"),), (replace(CLIENT, name="Gone"),))
-    await stores.commit([gone])
-    assert await keys(stores) == {}
+    assert await stores.commit([PutTenant(ACME), AddSigningKey(OTHER_ALGORITHM)])
+    assert await stores.commit([resealed(await stores.signing_keys.version())])
+    assert await keys(stores) == {OTHER_ALGORITHM.kid: OTHER_ALGORITHM}
     assert await stores.clients.list() == []

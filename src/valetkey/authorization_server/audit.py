@@ -126,7 +126,7 @@ class AuditEvent(StrEnum):
     SIGNING_KEY_PROMOTED = "signing_key.promoted"
     SIGNING_KEY_RETIRED = "signing_key.retired"
     SIGNING_KEY_REMOVED = "signing_key.removed"
-    SECRETS_RESEALED = "secrets.resealed"  # noqa: S105 - an event
+    SECRETS_RESEALED = "secrets.resealed"
     TENANT_SECRET_ADDED = "tenant_secret.added"  # noqa: S105 - an event
     GENERATION_RAISED = "generation.raised"
     PROVISIONED = "provisioning.applied"
@@ -367,8 +367,8 @@ def _of_keys(change: Change) -> AuditEntry:
             return AuditEntry(AuditEvent.SIGNING_KEY_RETIRED, name=kid)
         case RemoveSigningKey(kid, state):
             return AuditEntry(AuditEvent.SIGNING_KEY_REMOVED, name=kid, detail={"state": state.value})
-        case ResealSecrets(_, keys, clients):
-            detail = {"keys": len(keys), "clients": len(clients)}
+        case ResealSecrets(_, values, clients):
+            detail = {"values": len(values), "clients": len(clients)}
             return AuditEntry(AuditEvent.SECRETS_RESEALED, detail=detail)
         case _:
             raise TypeError(f"no audit entry is known for {type(change).__name__}")

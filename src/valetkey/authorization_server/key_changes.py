@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from valetkey.authorization_server.model import Client, KeyState, SigningKey
 from valetkey.oauth.types import NumericDate
@@ -42,23 +43,37 @@ class RemoveSigningKey:
     state: KeyState
 
 
-@dataclass(frozen=True, slots=True)
-class ResealedKey:
-    """The private part of a key, sealed anew."""
+class SealedKind(StrEnum):
+    """What is kept sealed under the key-encryption key, beside the secrets of clients."""
 
-    kid: str
-    sealed_private_jwk: bytes = field(repr=False)
+    PRIVATE_KEY = "private key"
+    """By its `kid`."""
+    TENANT_SECRET = "tenant secret"  # noqa: S105 - a name
+    """By its purpose."""
+    ONE_TIME_CODE_KEY = "one-time code key"
+    """By the subject of its end-user."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResealedValue:
+    """A value that was sealed anew; `name` is what its kind says."""
+
+    kind: SealedKind
+    name: str
+    before: bytes = field(repr=False)
+    after: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class ResealSecrets:
-    """Replaces all that a tenant keeps under the key-encryption key, sealed anew, and nothing else.
+    """Replaces what a tenant keeps under the key-encryption key by the same, sealed anew, and changes nothing else.
 
-    Wins while the tenant's configuration is the one of `version`, so that no other change is lost by it.
+    Wins while the tenant's configuration is the one of `version`, so that no change of a client is lost by it. A
+    value that is another one meanwhile stays as it is.
     """
 
     version: int
-    keys: tuple[ResealedKey, ...]
+    values: tuple[ResealedValue, ...]
     clients: tuple[Client, ...]
 
 

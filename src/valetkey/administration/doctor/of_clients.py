@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from valetkey.administration.doctor.finding import Diagnosis, Estate, Said, Severity
-from valetkey.authorization_server.key_algorithms import client_key_faults
-from valetkey.authorization_server.model import ConsentMode, KeyState
+from valetkey.authorization_server.model import ConsentMode
 from valetkey.authorization_server.registration import client_faults
 from valetkey.authorization_server.rights import END_USER_SCOPES
 
@@ -34,9 +33,7 @@ def _each(look: Callable[[Client, Estate], Iterator[tuple[str, str]]]) -> Callab
 
 
 def _unsound(client: Client, estate: Estate) -> Iterator[tuple[str, str]]:
-    signing = {key.algorithm for key in estate.signing_keys if key.state is KeyState.ACTIVE}
-    unsigned = client_key_faults(client, signing) if signing else ()
-    for fault in (*client_faults(client, estate.policy), *unsigned):
+    for fault in client_faults(client, estate.policy):
         yield f"{fault.field}: {fault.message}", f"change it with `valetkey client change {client.client_id}`"
 
 

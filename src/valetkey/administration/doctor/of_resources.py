@@ -109,11 +109,11 @@ def _without_key(estate: Estate) -> Iterator[Said]:
 
 def _old_key(estate: Estate) -> Iterator[Said]:
     for key in estate.signing_keys:
-        if key.state is KeyState.ACTIVE and estate.now - key.created_at > OLD_KEY:
+        if key.state is KeyState.ACTIVE and estate.now - key.used_since > OLD_KEY:
             yield (
                 f"tenant {estate.tenant.tenant_id}",
-                f"key {key.kid} ({key.algorithm}) has signed for more than a year",
-                "rotate it",
+                f"key {key.kid} ({key.algorithm}) has been used for more than a year",
+                "rotate it with `valetkey key rotate`, or let keys.rotation_days do so",
             )
 
 

@@ -9,11 +9,13 @@ from valetkey.authorization_server.key_changes import (
     KeyChange,
     PromoteSigningKey,
     RemoveSigningKey,
+    ResealedValue,
     ResealSecrets,
     RetireSigningKey,
+    SealedKind,
 )
 from valetkey.authorization_server.model import KeyState, SigningKey
-from valetkey.oauth.types import NumericDate, TenantId
+from valetkey.oauth.types import NumericDate, Subject, TenantId
 
 
 def apply(state: State, tenant: TenantId, change: KeyChange) -> bool:
@@ -73,12 +75,27 @@ def _retire(state: State, tenant: TenantId, kid: str, now: NumericDate) -> bool:
 def _reseal(state: State, tenant: TenantId, change: ResealSecrets) -> bool:
     if (state.configurations.get(tenant, "") or 0) != change.version:
         return False
-    for resealed in change.keys:
-        key = state.signing_keys.get(tenant, resealed.kid)
-        if key is not None:
-            sealed = replace(key, sealed_private_jwk=resealed.sealed_private_jwk)
-            state.signing_keys.put(tenant, resealed.kid, sealed)
+    for value in change.values:
+        _reseal_value(state, tenant, value)
     for client in change.clients:
         if state.clients.get(tenant, client.client_id) is not None:
             state.clients.put(tenant, client.client_id, client)
     return True
+
+
+def _reseal_value(state: State, tenant: TenantId, value: ResealedValue) -> None:
+    match value.kind:
+        case SealedKind.PRIVATE_KEY:
+            key = state.signing_keys.get(tenant, value.name)
+            if key is not None and key.sealed_private_jwk == value.before:
+                state.signing_keys.put(tenant, value.name, replace(key, sealed_private_jwk=value.after))
+        case SealedKind.TENANT_SECRET:
+            if state.tenant_secrets.get(tenant, value.name) == value.before:
+                state.tenant_secrets.put(tenant, value.name, value.after)
+        case SealedKind.ONE_TIME_CODE_KEY:
+            subject = Subject(value.name)
+            factor = state.second_factors.get(tenant, subject)
+            if factor is not None and factor.sealed_key == value.before:
+                state.second_factors.put(tenant, subject, replace(factor, sealed_key=value.after))
+        case _:
+            assert_never(value.kind)

@@ -13,6 +13,7 @@ from valetkey.authorization_server.key_changes import (
     RemoveSigningKey,
     ResealSecrets,
     RetireSigningKey,
+    SealedKind,
 )
 from valetkey.authorization_server.model import SigningKey
 from valetkey.oauth.types import TenantId
@@ -47,7 +48,17 @@ RETURNING 1
 """
 _REMOVE = "DELETE FROM signing_keys WHERE tenant = $1 AND kid = $2 AND state = $3 RETURNING 1"
 _HOLD_VERSION = "UPDATE configurations SET version = version + 1 WHERE tenant = $1 AND version = $2 RETURNING 1"
-_RESEAL_KEY = "UPDATE signing_keys SET sealed_private_jwk = $3 WHERE tenant = $1 AND kid = $2"
+_RESEAL = {
+    SealedKind.PRIVATE_KEY: """
+UPDATE signing_keys SET sealed_private_jwk = $4 WHERE tenant = $1 AND kid = $2 AND sealed_private_jwk = $3
+""",
+    SealedKind.TENANT_SECRET: """
+UPDATE tenant_secrets SET sealed = $4 WHERE tenant = $1 AND purpose = $2 AND sealed = $3
+""",
+    SealedKind.ONE_TIME_CODE_KEY: """
+UPDATE one_time_code_factors SET sealed_key = $4 WHERE tenant = $1 AND subject = $2 AND sealed_key = $3
+""",
+}
 _RESEAL_CLIENT = "UPDATE clients SET document = $3 WHERE tenant = $1 AND client_id = $2"
 
 
@@ -91,6 +102,6 @@ def _add(tenant: TenantId, key: SigningKey) -> Step:
 def _reseal(tenant: TenantId, change: ResealSecrets) -> tuple[Step, ...]:
     return (
         Step(_HOLD_VERSION, (tenant, change.version), must_win=True),
-        *(Step(_RESEAL_KEY, (tenant, key.kid, key.sealed_private_jwk)) for key in change.keys),
+        *(Step(_RESEAL[each.kind], (tenant, each.name, each.before, each.after)) for each in change.values),
         *(Step(_RESEAL_CLIENT, (tenant, client.client_id, client_document(client))) for client in change.clients),
     )
