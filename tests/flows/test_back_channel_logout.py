@@ -6,19 +6,19 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from support.house import ISSUER, NOW, House, build_house, clients
+from support.house import ISSUER, MAC_SECRET, NOW, House, build_house, claims_of, clients, document
 from support.visitor import Visitor
 from valetkey.adapters.logout_delivery import AT_ONCE_OF_ONE, LogoutDelivery
 from valetkey.adapters.storage.memory.storage import MemoryStorage
 from valetkey.authorization_server.audit import ActorKind, AuditQuestion
 from valetkey.authorization_server.decision import BumpGeneration, EndSession, PutClient
 from valetkey.authorization_server.model import SelfRegistration
-from valetkey.authorization_server.openid_client import OpenIdMetadata
+from valetkey.authorization_server.openid_client import OpenIdMetadata, SubjectType
 from valetkey.authorization_server.outbound import FetchedDocument, FetchRules, Lane, OutboundBody
-from valetkey.authorization_server.revocation.logouts import PAUSES, TRIES
+from valetkey.authorization_server.revocation.logouts import PAUSES, TRIES, claim
 from valetkey.authorization_server.service import AuthorizationServer
 from valetkey.client import LogoutReceiver, ResponseRejected
-from valetkey.jose import jwt
+from valetkey.jose import Jwk, JwkSet, jwt
 from valetkey.jose.token_kinds import BACKCHANNEL_LOGOUT
 from valetkey.oauth.types import NumericDate, TokenDigest
 
@@ -284,3 +284,51 @@ async def test_every_way_out_is_told(scene: Scene, way: str) -> None:
             await scene.house.commit(BumpGeneration("subject", "sub-alice"))
     (token,) = await scene.deliver()
     assert jwt.peek(token).claims["sid"] == sid
+
+
+async def test_a_client_without_the_key_that_it_asks_for_is_told_nothing_in_clear_and_given_up(
+    scene: Scene,
+) -> None:
+    await scene.visitor.granted()
+    await scene.visitor.sign_out()
+    openid = replace(WEB.openid, id_token_encrypted_response_alg="ECDH-ES")
+    await scene.house.commit(PutClient(replace(WEB, openid=openid)))
+    for pause in (0, *PAUSES):
+        scene.house.clock.advance(pause)
+        assert not await scene.deliver()
+    assert not await scene.storage.due_logouts(NumericDate(10**10), 10, 10)
+    assert len(scene.house.log.of("logout.abandoned")) == 1
+
+
+async def test_a_logout_that_kills_every_worker_is_given_up_too(scene: Scene) -> None:
+    await scene.visitor.granted()
+    await scene.visitor.sign_out()
+    for pause in (0, *PAUSES):
+        scene.house.clock.advance(pause)
+        (due,) = await scene.storage.due_logouts(scene.house.clock.now, 10, 10)
+        await scene.house.commit(claim(due, scene.house.clock.now))
+    scene.house.clock.advance(PAUSES[-1])
+    assert not await scene.deliver()
+    assert len(scene.house.log.of("logout.abandoned")) == 1
+
+
+@pytest.mark.requirement("OIDCC-8.1/distinct")
+async def test_a_pairwise_client_is_told_of_the_subject_that_it_knows(scene: Scene) -> None:
+    openid = replace(WEB.openid, subject_type=SubjectType.PAIRWISE)
+    await scene.house.commit(PutClient(replace(WEB, openid=openid)))
+    tokens = document(await scene.house.redeem((await scene.visitor.granted())["code"]))
+    await scene.visitor.sign_out()
+    (token,) = await scene.deliver()
+    assert jwt.peek(token).claims["sub"] == claims_of(tokens["id_token"])["sub"] != "sub-alice"
+
+
+@pytest.mark.requirement("OIDCBCL-2.4/signed")
+async def test_a_client_of_macs_verifies_by_its_own_secret(scene: Scene) -> None:
+    mac = replace(clients()["mac"], id_token_signed_response_alg="HS256", scope=WEB.scope, openid=WEB.openid)
+    await scene.house.commit(PutClient(mac))
+    await scene.visitor.granted("mac", resource=None, scope="openid")
+    await scene.visitor.sign_out()
+    (token,) = await scene.deliver()
+    key = Jwk.from_secret(MAC_SECRET.encode(), algorithm="HS256")
+    receiver = LogoutReceiver(ISSUER.url, "mac", algorithms=["HS256"])
+    assert receiver.verify(token, JwkSet((key,)), now=NOW).subject == "sub-alice"

@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Protocol
 
 from valetkey.authorization_server.audit import ActorKind, Origin
+from valetkey.authorization_server.client_text import NoClientKey
 from valetkey.authorization_server.logout_token import tell
 from valetkey.authorization_server.outbound import Unfetchable
 from valetkey.authorization_server.revocation.logouts import TRIES, AbandonLogout, CloseLogout, claim
@@ -109,7 +110,7 @@ class LogoutDelivery:
         try:
             now = self._fresh().now
             if await self._storage.stores(due.tenant_id).commit([claim(due, now)]):
-                await self._tell(due, now)
+                await (self._tell(due, now) if due.tries < TRIES else self._abandon(due, "nobody lived to tell"))
         except Unavailable as outage:
             self._log.write("logout.postponed", client_id=due.client_id, sid=due.sid, why=outage.what)
         finally:
@@ -131,6 +132,8 @@ class LogoutDelivery:
                 why = "" if status is None else f"answered {status}"
             except Unfetchable as failure:
                 why = failure.detail
+            except NoClientKey as missing:
+                why = f"there is no {missing.what}"
         if why:
             await self._postpone(due, why)
             return
@@ -142,12 +145,15 @@ class LogoutDelivery:
         if tries < TRIES:
             # The claim has said already when it is tried again.
             self._log.write("logout.postponed", client_id=due.client_id, sid=due.sid, tries=tries, why=why)
-            return
+        else:
+            await self._abandon(due, why)
+
+    async def _abandon(self, due: DueLogout, why: str) -> None:
         fresh = self._fresh()
         origin = Origin(ActorKind.SERVER, fresh.now, "back-channel logout", fresh.identifier("abandoned logout"))
         given_up = AbandonLogout(due.sid, due.client_id, due.subject)
         await self._storage.stores(due.tenant_id).commit([given_up], origin)
-        self._log.write("logout.abandoned", client_id=due.client_id, sid=due.sid, tries=tries, why=why)
+        self._log.write("logout.abandoned", client_id=due.client_id, sid=due.sid, tries=TRIES, why=why)
 
     async def _part(self) -> None:
         # What is broken off here is tried again by the next process, once its claim has run out.

@@ -55,7 +55,7 @@ def logout_token_claims(
 async def tell(due: DueLogout, client: Client, server: AuthorizationServer, now: NumericDate) -> int | None:
     """Post the logout token to `client`; return the status of an answer that does not say it was taken, else None.
 
-    Raises Unfetchable where there was no answer within 5 s, and Unavailable.
+    Raises Unfetchable where there was no answer within 5 s, NoClientKey, and Unavailable.
     """
     uri = client.openid.backchannel_logout_uri
     if uri is None:
