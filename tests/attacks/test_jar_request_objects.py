@@ -6,11 +6,22 @@ from typing import Any
 
 import pytest
 
-from support.house import API, ISSUER, NOW, House, build_house, client_key, clients, digest_of, encode_form
+from support.house import (
+    API,
+    ISSUER,
+    NOW,
+    House,
+    build_house,
+    client_key,
+    clients,
+    digest_of,
+    encode_form,
+    own_key,
+)
 from support.request_objects import TYP, let_sign, mac_key, request_claims, signed_request, signing_client
 from support.requirement import requirement
 from support.visitor import Visitor, consent_page, error_page, location_of, login_page, returned
-from valetkey.authorization_server.decision import PutClient
+from valetkey.authorization_server.decision import AddSigningKey, PutClient
 from valetkey.authorization_server.pages import ErrorKind
 from valetkey.jose import Jwk, JwkSet, jwe, jws, jwt
 from valetkey.jose.encoding import b64url_decode, b64url_encode, json_octets
@@ -126,7 +137,7 @@ async def test_a_sound_object_leads_to_the_sign_in_page(house: House) -> None:
         {"claims": 7},
         {"resource": [API, 7]},
         {"resource": {"a": API}},
-        {f"member {number}": "x" for number in range(101)},
+        {f"member_{number}": "x" for number in range(101)},
     ],
     ids=lambda fault: str(fault)[:60],
 )
@@ -244,7 +255,39 @@ async def test_an_object_holds_no_other_object(house: House, name: str) -> None:
 
 # covers: JAR-04
 @requirement("RFC9101-6.1")
-async def test_an_encrypted_object_is_refused_without_a_look_inside(house: House) -> None:
+@requirement("OIDCC-6.3.1")
+async def test_what_is_encrypted_to_us_is_judged_by_the_signature_inside(house: House) -> None:
+    await house.commit(AddSigningKey(own_key("ECDH-ES+A128KW")), AddSigningKey(own_key("RSA-OAEP-256")))
+    published = (await house.server.signer.public_keys()).keys
+    recipients = [key for key in published if key.algorithm in {"ECDH-ES+A128KW", "RSA-OAEP-256"}]
+    assert len(recipients) == 2
+    header = {"typ": TYP, "cty": "JWT"}
+
+    def sealed(text: str, recipient: Jwk, enc: str = "A256GCM") -> str:
+        return jwe.encrypt(text.encode("latin-1"), recipient, encryption=enc, header=header)
+
+    for recipient in recipients:
+        for enc in ("A256GCM", "A128CBC-HS256"):
+            assert await is_taken(house, sealed(signed_request(), recipient, enc))
+        foreign = Jwk.generate(recipient.algorithm, kid=recipient.kid)
+        faults = {
+            "another signature": sealed(signed_request(Jwk.generate("ES256")), recipient),
+            "no signature": sealed(unsigned(), recipient),
+            "plain claims": sealed(json_octets(request_claims()).decode(), recipient),
+            "encrypted twice": sealed(sealed(signed_request(), recipient), recipient),
+            "a bomb": bomb(recipient),
+            "no text": sealed("\xff\xfe", recipient),
+            "another recipient": sealed(signed_request(), foreign.public()),
+            "cut": sealed(signed_request(), recipient)[:-4],
+            "no parts": "....",
+        }
+        for name, text in faults.items():
+            assert await error_of(house, text) == "invalid_request_object", name
+
+
+# covers: JAR-04
+@requirement("RFC9101-6.1")
+async def test_without_a_key_of_ours_nothing_encrypted_is_taken(house: House) -> None:
     recipient = Jwk.generate("ECDH-ES+A128KW")
     header = {"typ": TYP, "cty": "JWT"}
     sealed = jwe.encrypt(signed_request().encode(), recipient.public(), encryption="A128GCM", header=header)

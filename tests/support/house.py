@@ -107,6 +107,11 @@ def _signing_key(algorithm: str, tenant: TenantId) -> SigningKey:
     return generate_key(algorithm, tenant, _SEALER, NOW)
 
 
+def own_key(algorithm: str) -> SigningKey:
+    """Return a key of the default tenant, for AddSigningKey."""
+    return _signing_key(algorithm, DEFAULT_TENANT)
+
+
 @functools.cache
 def _password_hash() -> PasswordHash:
     return hash_octets(PASSWORD.encode())

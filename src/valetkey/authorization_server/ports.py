@@ -333,6 +333,14 @@ class Signer(Protocol):
         """Return the algorithms that have an active key."""
         ...
 
+    async def decrypt(self, jwe: str) -> bytes:
+        """Return what was encrypted to a key of the tenant; raises `valetkey.jose.InvalidToken`."""
+        ...
+
+    async def decryption_algorithms(self) -> frozenset[str]:
+        """Return the algorithms by which one may encrypt to the tenant; none where it has no key for that."""
+        ...
+
 
 class PasswordHasher(Protocol):
     """Argon2id off the event loop, in a bounded pool."""

@@ -64,6 +64,8 @@ class ServerMetadata:
     """Its absence would mean true (OpenID Connect Discovery, 3)."""
     require_request_uri_registration: bool = False
     request_object_signing_alg_values_supported: tuple[str, ...] = ()
+    request_object_encryption_alg_values_supported: tuple[str, ...] = ()
+    request_object_encryption_enc_values_supported: tuple[str, ...] = ()
     display_values_supported: tuple[str, ...] = ()
     ui_locales_supported: tuple[str, ...] = ()
     """The languages of the pages (BCP 47)."""

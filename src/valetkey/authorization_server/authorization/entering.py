@@ -18,6 +18,7 @@ from valetkey.authorization_server.authorization.request_object import (
     faulty_reference,
     fetched_object,
     is_by_mac,
+    is_encrypted,
     kid_of,
     referenced_url,
     verified_claims,
@@ -28,7 +29,7 @@ from valetkey.authorization_server.budgets import Budget, counted, network_of, w
 from valetkey.authorization_server.client_secrets import mac_keys, opened_secrets
 from valetkey.authorization_server.outbound import FetchRules, Lane, Unfetchable
 from valetkey.authorization_server.pages import ErrorKind
-from valetkey.jose import JwkSet, KeySourceUnavailable, jwt
+from valetkey.jose import JoseError, JwkSet, KeySourceUnavailable, jwt
 from valetkey.oauth.errors import ErrorCode, OAuthError
 from valetkey.oauth.parameters import Parameters
 
@@ -61,7 +62,7 @@ async def entered(brought: Brought, server: AuthorizationServer, now: NumericDat
     client = client_of(await find_asking_client(plain.get("client_id"), brought.source, server, now))
     expected = Expected(client, server.issuer, server.policy_for(client), now)
     try:
-        text = await _object_of(plain, brought.source, expected, server)
+        text = await _decrypted(await _object_of(plain, brought.source, expected, server), server)
         claims = verified_claims(text, expected, await _keys(text, expected, server))
         return assembled(plain, claims, expected)
     except OAuthError as error:
@@ -93,6 +94,16 @@ async def _object_of(plain: Parameters, source: str, expected: Expected, server:
     except Unfetchable as failure:
         raise faulty_reference(failure.detail) from None
     return fetched_object(reference, found.body)
+
+
+async def _decrypted(text: str, server: AuthorizationServer) -> str:
+    if not is_encrypted(text):
+        return text
+    try:
+        # Whoever can read our key can encrypt to it: who asks, only the signature inside tells.
+        return (await server.signer.decrypt(text)).decode("latin-1")  # RFC9101-6.1 OIDCC-6.3.1
+    except JoseError as error:
+        raise faulty_object(error.code, "RFC9101-6.1") from None
 
 
 async def _lane(expected: Expected, source: str, server: AuthorizationServer) -> Lane:

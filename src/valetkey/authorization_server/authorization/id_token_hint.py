@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from valetkey.authorization_server.authorization.request_object import is_encrypted
 from valetkey.authorization_server.client_secrets import mac_keys, opened_secrets
 from valetkey.jose import JoseError, JwkSet, Verifier, jwt
 from valetkey.jose.algorithms import SIGNATURE_ALGORITHMS
@@ -16,6 +17,16 @@ if TYPE_CHECKING:
     from valetkey.authorization_server.model import Client
     from valetkey.authorization_server.service import AuthorizationServer
     from valetkey.oauth.types import ClientId, Issuer, NumericDate
+
+
+async def opened_hint(hint: str, server: AuthorizationServer) -> str:
+    """Return the ID Token that a client encrypted to us again; every other text is returned as it is."""
+    if not is_encrypted(hint):
+        return hint
+    try:
+        return (await server.signer.decrypt(hint)).decode("latin-1")
+    except JoseError:
+        return hint
 
 
 async def hint_keys(hint: str, client: Client, server: AuthorizationServer, now: NumericDate) -> JwkSet:

@@ -13,7 +13,7 @@ from valetkey.authorization_server.authorization.assurance import acr_request
 from valetkey.authorization_server.authorization.claims_consent import NOBODY, named_subjects
 from valetkey.authorization_server.authorization.facts import Facts
 from valetkey.authorization_server.authorization.granting import Grant
-from valetkey.authorization_server.authorization.id_token_hint import hint_keys
+from valetkey.authorization_server.authorization.id_token_hint import hint_keys, opened_hint
 from valetkey.authorization_server.authorization.interaction import (
     UNBOUND,
     Deny,
@@ -182,9 +182,12 @@ async def _verified(visit: Visit, server: AuthorizationServer, now: NumericDate)
     if use is not None and await server.stores.replay_guard.is_burned(use.scope, use.jti_digest, now):
         raise refused(request, faulty_object("jti", "RFC9101-10.2/replay"), policy)
     catalogue = await server.stores.resources.list()
-    hint = parameters.get("id_token_hint")
-    keys = _NO_KEYS if hint is None else await hint_keys(hint, client, server, now)
-    return verify_request(request, visit.repeated, Terms(policy, catalogue, server.issuer, keys, now))
+    terms = Terms(policy, catalogue, server.issuer, _NO_KEYS, now)
+    sent = parameters.get("id_token_hint")
+    if sent is not None:
+        hint = await opened_hint(sent, server)
+        terms = replace(terms, keys=await hint_keys(hint, client, server, now), hint=hint)
+    return verify_request(request, visit.repeated, terms)
 
 
 async def find_asking_client(

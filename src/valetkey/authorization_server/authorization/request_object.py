@@ -47,6 +47,7 @@ ALGORITHMS: Final = (*_SIGNED, *_MACS)
 
 _PUSHED: Final = "urn:ietf:params:oauth:request_uri:"
 _DIGEST: Final = re.compile(r"[A-Za-z0-9_-]{43}")
+_DOTS_OF_JWE: Final = 4
 _EVIDENCE: Final = "request object"
 """Stands beside the parameters of a request that came as an object; a space, as no parameter of a client has."""
 _UNNUMBERED: Final = "-"
@@ -95,8 +96,8 @@ def faulty_reference(detail: str, requirement: str = "RFC9101-5.2.3/fetch") -> O
 
 
 def without_evidence(sent: Parameters) -> Parameters:
-    """Return what a browser sent without what only we say of a request."""
-    return Parameters.of(tuple(pair for pair in sent.as_pairs() if pair[0] != _EVIDENCE))
+    """Return what a browser sent without what only we say of a request: our names have a space in them."""
+    return Parameters.of(tuple(pair for pair in sent.as_pairs() if " " not in pair[0]))
 
 
 def is_evident(parameters: Parameters) -> bool:
@@ -104,12 +105,16 @@ def is_evident(parameters: Parameters) -> bool:
     return _EVIDENCE in parameters
 
 
+def is_encrypted(text: str) -> bool:
+    """Say whether a text has the form of a compact JWE; every other is judged as a signature."""
+    return text.count(".") == _DOTS_OF_JWE and len(text) <= jwt.MAXIMUM_JWT_OCTETS
+
+
 def is_by_mac(text: str) -> bool:
     """Say whether an object names a MAC as its algorithm; raises OAuthError `invalid_request_object`."""
     try:
         return jwt.peek(text).header.get("alg") in _MACS
     except JoseError as error:
-        # What is encrypted ends here too: no key of ours is published for that, so nothing is ever decrypted.
         raise faulty_object(error.code, "RFC9101-5/signed") from None
 
 
@@ -224,8 +229,8 @@ def _evidence(claims: Mapping[str, object], expected: Expected) -> str:
 
 
 def _parameters_of(claims: Mapping[str, object]) -> Values:
-    found = {name: _values_of(name, value) for name, value in claims.items() if name not in _CLAIMS}
-    found.pop(_EVIDENCE, None)
+    told = {name: value for name, value in claims.items() if name not in _CLAIMS and " " not in name}
+    found = {name: _values_of(name, value) for name, value in told.items()}
     if len(found) > MAXIMUM_FIELDS:
         raise faulty_object("too many members", "RFC9101-4/members")
     return {name: kept for name, values in found.items() if (kept := tuple(value for value in values if value))}

@@ -63,6 +63,8 @@ class Terms:
     issuer: Issuer
     keys: JwkSet
     now: NumericDate
+    hint: str | None = None
+    """The id_token_hint, decrypted where it came encrypted."""
 
 
 def verify_request(
@@ -109,7 +111,7 @@ def _verified(asked: AuthorizationRequest, terms: Terms) -> VerifiedAuthorizatio
         prompt=prompt,
         max_age=_max_age(parameters.get("max_age"), client),
         login_hint=_login_hint(parameters.get("login_hint")),
-        hinted_subject=_hinted(parameters.get("id_token_hint"), client, terms),
+        hinted_subject=_hinted(terms.hint or parameters.get("id_token_hint"), client, terms),
         parameters=parameters,
         acr_values=_words(parameters.get("acr_values")) or client.openid.default_acr_values,
         claims_locales=_words(parameters.get("claims_locales")),
@@ -172,7 +174,7 @@ def _judge_front_channel(
     if OPENID not in rights.scope:
         raise _invalid("An ID Token needs the scope openid.", "OIDCC-3.1.2.1/openid-scope")
     if "nonce" not in asked.parameters:
-        requirement = "OIDCC-3.3.2.11/nonce" if Artefact.CODE in artefacts else "OIDCC-3.2.2.1/nonce"
+        requirement = "OIDCC-3.3.2.1/nonce" if Artefact.CODE in artefacts else "OIDCC-3.2.2.1/nonce"
         raise _invalid("The parameter nonce is missing.", requirement)
     is_web = asked.client.application_type is ApplicationType.WEB
     if Artefact.CODE not in artefacts and is_web and asked.to.uri.startswith("http:"):

@@ -45,6 +45,13 @@ async def respond(request: HttpRequest, server: AuthorizationServer) -> HttpResp
     resources = await server.stores.resources.list()
     scopes = {name for resource in resources if not resource.disabled for name in resource.scopes}
     document = server_metadata(server, scopes, await server.signer.algorithms())
+    decryption = await server.signer.decryption_algorithms()
+    if decryption:
+        document = replace(
+            document,
+            request_object_encryption_alg_values_supported=tuple(sorted(decryption)),
+            request_object_encryption_enc_values_supported=CONTENT_ENCRYPTION_NAMES,
+        )
     return json_response(200, document.as_document())  # RFC8414-3.2/response OIDCD-4.2/response
 
 
