@@ -27,7 +27,7 @@ def visitor(house: House) -> Visitor:
     return Visitor(house)
 
 
-# covers: AUT-03, AUT-06, AUT-07, AUT-10, AUT-12, AUT-14, AUT-19
+# covers: AUT-03, AUT-06, AUT-07, AUT-10, AUT-12, AUT-14, AUT-16, AUT-19
 @requirement("RFC9207-2/issuer")
 @requirement("RFC6749-4.1.2.1/state")
 @requirement("RFC6749-4.1.2.1/error")
@@ -89,6 +89,12 @@ def visitor(house: House) -> Visitor:
         ({"prompt": ["none", "none"]}, "invalid_request"),
         ({"id_token_hint": "e30.e30."}, "invalid_request"),
         ({"id_token_hint": "nonsense"}, "invalid_request"),
+        ({"claims": "nonsense"}, "invalid_request"),
+        ({"claims": "[]"}, "invalid_request"),
+        ({"claims": '{"userinfo": {"name": true}}'}, "invalid_request"),
+        ({"claims": '{"id_token": {"acr": null, "acr": {}}}'}, "invalid_request"),
+        ({"claims": '{"x":' * 500 + "1" + "}" * 500}, "invalid_request"),
+        ({"claims": ["{}", "{}"]}, "invalid_request"),
     ],
     ids=str,
 )

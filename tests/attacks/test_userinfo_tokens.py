@@ -14,7 +14,7 @@ from support.house import (
     document,
     end_users,
 )
-from valetkey.authorization_server.decision import PutClient, PutEndUser
+from valetkey.authorization_server.decision import PutClient, PutEndUser, RevokeAuthorization
 from valetkey.jose import Jwk, jwt
 from valetkey.oauth.http import HttpResponse
 from valetkey.oauth.types import Scope
@@ -154,3 +154,42 @@ async def test_another_tenants_token_is_invalid(house: House) -> None:
     token = (await blue.tokens())["access_token"]
     assert (await blue.bearer(token)).status == 200
     assert_invalid(await house.bearer(token))
+
+
+# covers: USR-01, HTP-07
+@pytest.mark.requirement("OIDCC-5.3/cors")
+@pytest.mark.parametrize(
+    ("origin", "opened"),
+    [
+        ("https://spa.example", "https://spa.example"),
+        ("https://web.example", "https://web.example"),
+        *(
+            (other, None)
+            for other in ("https://evil.example", "null", "https://SPA.example", "https://spa.example:8443")
+        ),
+    ],
+)
+async def test_a_script_of_the_tenants_clients_can_read_why_it_was_refused(
+    house: House, origin: str, opened: str | None
+) -> None:
+    answer = await house.tokens("spa")
+    await house.commit(RevokeAuthorization(claims_of(answer["access_token"])["authorization_id"], house.clock.now))
+    for presented in ("", "Bearer", "Bearer x", f"Bearer {answer['access_token']}", f"Bearer {answer['id_token']}"):
+        response = await house.get("/userinfo", {"authorization": presented, "origin": origin})
+        assert response.status in {400, 401}
+        assert response.header("vary") == "Origin"
+        assert response.header("access-control-allow-origin") == opened
+        assert ("WWW-Authenticate" in (response.header("access-control-expose-headers") or "")) is (
+            opened is not None
+        )
+
+
+# covers: USR-01, HTP-07
+async def test_whose_token_lacks_the_scope_is_told_to_its_own_origin_alone(house: House) -> None:
+    answer = document(await house.redeem(await house.code("spa", scope=Scope.parse("openid albums.read")), "spa"))
+    claims = {**claims_of(answer["access_token"]), "scope": "albums.read"}
+    token = await house.server.signer.sign(claims, typ="at+jwt", algorithm="ES256")
+    for origin, opened in (("https://spa.example", "https://spa.example"), ("https://web.example", None)):
+        response = await house.get("/userinfo", {"authorization": f"Bearer {token}", "origin": origin})
+        assert (response.status, response.header("access-control-allow-origin")) == (403, opened)
+        assert response.header("vary") == "Origin"
