@@ -81,6 +81,7 @@ def _tell_of_pairwise(state: State, tenant: TenantId, subject: str) -> None:
             and not found.authorization.generations.is_older_than(found.current)
         )
         if owner == subject and not is_living:
+            state.pairwise_tokens.remove(tenant, (owner, authorization_id))
             _tell(state, tenant, Revocation(RevokedKind.AUTHORIZATION, authorization_id))
 
 

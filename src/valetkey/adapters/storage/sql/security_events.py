@@ -65,17 +65,21 @@ SELECT event_counters.tenant, event_counters.last + 1, g.kind, g.name, g.value, 
 FROM generations AS g JOIN event_counters ON event_counters.tenant = g.tenant
 WHERE g.tenant = $1 AND g.kind = $2 AND g.name = $3 AND g.value > g.announced
 """
+_IS_NEWLY_DEAD = """p.tenant = $1 AND p.subject = $2 AND EXISTS (
+    SELECT 1 FROM generations AS g
+    WHERE g.tenant = p.tenant AND g.kind = 'subject' AND g.name = p.subject AND g.value > g.announced
+) AND NOT EXISTS (
+    SELECT 1 FROM living_authorizations AS a WHERE a.tenant = p.tenant AND a.authorization_id = p.authorization_id
+)"""
 # A token of a pairwise client bears another subject than the event, so its authorization is named as well.
 _TELL_OF_PAIRWISE = f"""
 INSERT INTO security_events ({_COLUMNS})
 SELECT p.tenant, event_counters.last + ROW_NUMBER() OVER (ORDER BY p.authorization_id), 'authorization',
     p.authorization_id, 0, 0, $3, '[]'
 FROM pairwise_tokens AS p JOIN event_counters ON event_counters.tenant = p.tenant
-    JOIN generations AS g ON g.tenant = p.tenant AND g.kind = 'subject' AND g.name = p.subject
-WHERE p.tenant = $1 AND p.subject = $2 AND g.value > g.announced AND NOT EXISTS (
-    SELECT 1 FROM living_authorizations AS a WHERE a.tenant = p.tenant AND a.authorization_id = p.authorization_id
-)
+WHERE {_IS_NEWLY_DEAD}
 """
+_FORGET_PAIRWISE = f"DELETE FROM pairwise_tokens AS p WHERE {_IS_NEWLY_DEAD}"
 _ANNOUNCED = """
 UPDATE generations SET announced = value WHERE tenant = $1 AND kind = $2 AND name = $3 AND value > announced
 """
@@ -144,7 +148,7 @@ def _after(tenant: TenantId, death: GenerationMoves) -> tuple[Step, ...]:
     told: tuple[Step, ...] = (Step(_TELL_OF_GENERATION, (tenant, death.kind, death.name, death.cause)),)
     if death.kind is RevokedKind.SUBJECT:
         pairwise = Step(_TELL_OF_PAIRWISE, (tenant, death.name, Cause.REVOKED))
-        told = (*told, Step(_ADVANCE, (tenant,)), pairwise)
+        told = (*told, Step(_ADVANCE, (tenant,)), pairwise, Step(_FORGET_PAIRWISE, (tenant, death.name)))
     return (
         Step(_LOCK, (tenant,)),
         *told,
