@@ -9,8 +9,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from support.sample_pages import ISSUER, REQUEST_ID, TENANT
+from valetkey.authorization_server import paths
 from valetkey.authorization_server.pages import Page
 from valetkey.oauth.http import HttpRequest, HttpResponse, see_other
+from valetkey.ui.factor_image import qr_code
 from valetkey.ui.render import Renderer
 from valetkey.ui.routes import asset_routes
 from valetkey.ui.views import AnyPage, UiPage
@@ -22,7 +24,7 @@ def page_server(
 ) -> Iterator[str]:
     """Serve each sample at `/NAME?lang=TAG`; yields the origin.
 
-    A POST is answered by what was sent, one to `/go?to=URL` by a redirect there.
+    A POST is answered by what was sent, one to `/go?to=URL` by a redirect there, one to `/stay` by nothing to show.
     """
     answers = _Answers(samples, renderer or Renderer())
 
@@ -36,6 +38,8 @@ def page_server(
             body = self.rfile.read(int(self.headers["content-length"]))
             target = parse_qs(urlsplit(self.path).query).get("to")
             plain = HttpResponse(200, (("content-type", "text/plain"),), body)
+            if self.path == "/stay":
+                plain = HttpResponse(204)
             self._send(see_other(target[0]) if target else plain)
 
         def _send(self, response: HttpResponse) -> None:
@@ -71,6 +75,8 @@ class _Answers:
     def to_get(self, target: str) -> HttpResponse:
         parts = urlsplit(target)
         path = unquote(parts.path)
+        if path == paths.SECOND_FACTOR_IMAGE:
+            return HttpResponse(200, (("content-type", "image/svg+xml"),), qr_code("otpauth://totp/sample"))
         row = self._rows.get(path)
         if row is not None:
             request = HttpRequest("GET", path, parts.query.encode())
