@@ -32,7 +32,9 @@ from valetkey.authorization_server.browser import (
     presented_handle,
     set_cookie,
 )
+from valetkey.authorization_server.browser_state import with_state
 from valetkey.authorization_server.decision import EndSession, OpenBrowser, OpenInteraction, WithdrawConsent
+from valetkey.authorization_server.logout.frames import frames_of
 from valetkey.authorization_server.pages import AccountNotice, ErrorKind, Page, SignedOutPage
 from valetkey.authorization_server.service import commit_in_rounds
 from valetkey.oauth.errors import ErrorCode, OAuthError
@@ -52,6 +54,10 @@ Outcome = tuple["HttpResponse | Page", "Changes"]
 async def respond(request: HttpRequest, server: AuthorizationServer) -> HttpResponse | Page:
     """Show the page, send a stranger to the sign-in page first, or do what one of its forms asks for."""
     fresh = server.fresh()
+    return await with_state(await _answered(request, server, fresh), request, server, fresh.now)
+
+
+async def _answered(request: HttpRequest, server: AuthorizationServer, fresh: Fresh) -> HttpResponse | Page:
     try:
         if request.method != "POST":
             query, origin = query_of(request), by_end_user(request, fresh)
@@ -164,7 +170,9 @@ async def _signed_out(seat: Seat, server: AuthorizationServer, fresh: Fresh) -> 
     others = await live_sessions(seat.browser, server, fresh.now)
     # Somebody else's session in this browser is theirs to end.
     alone = all(stored.session.subject == subject for stored in others)
-    answer = Page(SignedOutPage(), (no_cookie(server),) if alone else ())
+    own = [stored for stored in others if stored.session.subject == subject]
+    page = SignedOutPage(frames=await frames_of(own, server))
+    answer = Page(page, (no_cookie(server),) if alone else ())
     return answer, signed_out_everywhere(seat, found, fresh.now)
 
 
