@@ -31,7 +31,7 @@ SCOPES = {
 }
 
 _SPEC = (
-    r"(?:RFC\d{4,5}|OIDC[A-Z]*|OAUTH21|PAR|JARM|JAR|DPOP|RAR|CIBA|FAPI2-[SM][PS]-FINAL|FAPI1-ADV"
+    r"(?:RFC\d{4,5}|OIDC[A-Z]*|OAUTH(?:21|MRT|FP)|PAR|JARM|JAR|DPOP|RAR|CIBA|FAPI2-[SM][PS]-FINAL|FAPI1-ADV"
     r"|OIDSSF|OIDCAEP|TSL|CIMD)"
 )
 ID = re.compile(rf"\b{_SPEC}-[0-9A-Z]+(?:\.[0-9A-Za-z]+)*(?:/[a-z0-9-]+)?(?![\w/-])")

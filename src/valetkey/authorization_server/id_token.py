@@ -46,7 +46,7 @@ class Beside:
     def hashes(self, algorithm: str) -> Iterator[tuple[str, str]]:
         """Yield the claims that bind the ID Token to what stands beside it, for the one that `algorithm` signs."""
         if self.access_token is not None:
-            # OIDCC-3.1.3.6/at-hash OIDCC-3.2.2.10/at-hash OIDCC-3.3.2.11/at-hash
+            # OIDCC-3.2.2.10/at-hash OIDCC-3.3.2.11/at-hash
             yield "at_hash", left_half_hash(self.access_token, algorithm)
         if self.code is not None:
             yield "c_hash", left_half_hash(self.code, algorithm)  # OIDCC-3.3.2.11/c-hash
@@ -87,7 +87,7 @@ async def _about_end_user(
     end_user = await server.stores.end_users.find(issue.stored.authorization.subject)
     if end_user is None:
         return {}
-    released = releasable(asked, client, end_user)
+    released = releasable(asked, client, end_user)  # OIDCC-5.5/userinfo-and-id-token
     return user_claims(end_user, scope, released.id_token, released.locales)
 
 
@@ -99,13 +99,13 @@ def id_token_claims(issue: EndUserIssue, issuer: Issuer, lifetime: Seconds, now:
     authorization = issue.stored.authorization
     nonce = authorization.nonce if issue.id_token_nonce_applies else None  # OIDCC-12.2/nonce
     claims: Mapping[str, object] = {
-        "iss": issuer.url,  # OIDCC-12.2/issuer
+        "iss": issuer.url,  # OIDCC-12.2/issuer OIDCC-3.3.3.6/issuer-and-subject
         "sub": authorization.subject,  # OIDCC-12.2/subject
         "aud": authorization.client_id,  # OIDCC-2/audience OIDCC-12.2/audience
         "exp": now + lifetime,
         "iat": now,  # OIDCC-12.2/issued-at
         "auth_time": authorization.authentication.auth_time or None,  # OIDCC-2/auth-time OIDCC-12.2/auth-time
-        "nonce": nonce,  # OIDCC-2/nonce
+        "nonce": nonce,  # OIDCC-2/nonce OIDCC-3.2.2.10/nonce OIDCC-3.3.2.11/nonce
         "acr": authorization.authentication.acr,
         "amr": list(authorization.authentication.amr),
         "sid": authorization.sid,

@@ -29,7 +29,7 @@ _FIXED: Final = (
     ("cross-origin-opener-policy", "same-origin"),
     ("cross-origin-resource-policy", "same-origin"),
     ("permissions-policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
-    ("cache-control", "no-store"),
+    ("cache-control", "no-store"),  # OAUTHFP-2/no-store
 )
 _OF_OWN_WINDOW: Final = frozenset({"x-frame-options", "cross-origin-opener-policy", "cross-origin-resource-policy"})
 _TRANSPORT: Final = ("strict-transport-security", "max-age=31536000")

@@ -128,6 +128,7 @@ def test_every_page_carries_a_policy_without_anything_unsafe(name: str) -> None:
 
 
 # covers: HTP-08
+@requirement("OAUTHFP-2/no-store")
 @pytest.mark.parametrize("name", SAMPLES)
 def test_no_page_is_kept_by_a_cache(name: str) -> None:
     response = rendered(SAMPLES[name], "de")

@@ -73,18 +73,20 @@ class Bearing:
 
     def pairs(self) -> Pairs:
         """Return the parameters of the response but for those that every response has."""
+        # OAUTHMRT-3/id-token OAUTHMRT-5/code-token OAUTHMRT-5/code-id-token OAUTHMRT-5/id-token-token
+        # OAUTHMRT-5/code-id-token-token
         found: dict[str, str] = {}
         if self.code is not None:
-            found["code"] = self.code.reveal()  # OIDCC-3.3.2.5/code
+            found["code"] = self.code.reveal()
         minted = self.access_token
         if minted is not None:
-            # RFC6749-4.2.2/token RFC6749-4.2.2/no-refresh-token OIDCC-3.2.2.5/access-token
+            # RFC6749-4.2.2/token RFC6749-4.2.2/no-refresh-token
             found["access_token"] = minted.value
             found["token_type"] = "Bearer"  # noqa: S105 - OIDCC-3.2.2.5/token-type
             found["expires_in"] = str(minted.expires_in)
             found["scope"] = str(self.scope)
         if self.id_token is not None:
-            found["id_token"] = self.id_token  # OIDCC-3.2.2.5/id-token OIDCC-3.3.2.5/id-token
+            found["id_token"] = self.id_token  # OIDCC-3.2.2.5/id-token
         if self.session_state is not None:
             found["session_state"] = self.session_state  # OIDCSM-2/session-state
         return tuple(found.items())
@@ -129,5 +131,6 @@ def error_pairs(refusal: RedirectError) -> Pairs:
 def _parameters(addressee: Addressee, answer: Pairs, issuer: Issuer) -> Pairs:
     """Return every parameter of a response, whatever its mode and whether it is a success or an error."""
     # RFC6749-4.1.2/state RFC6749-4.1.2.1/state RFC6749-4.2.2/state RFC6749-4.2.2.1/state
+    # OAUTHMRT-3/state OIDCC-3.2.2.5/state
     echoed = () if addressee.state is None else (("state", addressee.state),)
     return (*answer, *echoed, ("iss", issuer.url))  # RFC9207-2/issuer

@@ -31,7 +31,8 @@ def permitted_mode(asked: AuthorizationRequest, row: ResponseType | None, policy
 
 def error_mode(asked: AuthorizationRequest, row: ResponseType | None, policy: Policy) -> ResponseMode:
     """Return how an error is brought back: as a success would be, and by the default where that cannot be."""
-    default = ResponseMode.QUERY if row is None else row.modes[0]  # RFC6749-4.2.2.1/fragment
+    default = ResponseMode.QUERY if row is None else row.modes[0]
+    # RFC6749-4.2.2.1/fragment OIDCC-3.2.2.6/fragment OIDCC-3.3.2.6/fragment
     return permitted_mode(asked, row, policy) or default
 
 

@@ -52,7 +52,8 @@ class ResponseType:
         """Return how it may come back, the default first: a token never stands in a query, which servers log."""
         if self.artefacts == {Artefact.CODE}:
             return (ResponseMode.QUERY, ResponseMode.FRAGMENT, ResponseMode.FORM_POST)
-        return (ResponseMode.FRAGMENT, ResponseMode.FORM_POST)  # OAUTHMRT-3/fragment OAUTHMRT-5/fragment
+        # OAUTHMRT-3/fragment OAUTHMRT-5/fragment
+        return (ResponseMode.FRAGMENT, ResponseMode.FORM_POST)
 
 
 _ROWS: Final = tuple(

@@ -202,7 +202,7 @@ def _without_idle_offline_access(
     # It counts only where the end-user is asked and a refresh token can come of it (OpenID Connect Core, 11).
     gives_code = Artefact.CODE in response_type.artefacts
     if gives_code and Prompt.CONSENT in prompt and REFRESH in client.grant_types:
-        return scope  # OIDCC-11/consent
+        return scope  # OIDCC-11/consent OIDCC-11/code OIDCC-11/web
     return Scope(scope - {OFFLINE_ACCESS})  # OIDCC-11/ignored
 
 
