@@ -36,6 +36,8 @@ MEANINGS: Final[dict[str, str]] = {
     "session_idle_lifetime": "How long a browser's session may rest.",
     "session_lifetime": "When a session ends, however much it is used.",
     "consent_lifetime": "How long a consent is remembered.",
+    "registration_interval": "How long one network waits for its next registration, once it registered many.",
+    "most_registrations_at_once": "How many clients one network may register before it has to wait.",
     "most_registrations": "How many clients that registered themselves a tenant keeps at once.",
     "unused_registration_lifetime": "How long a client that registered itself waits for its first end-user.",
     "registration_lifetime": "How long such a client is kept after an end-user last allowed it something.",

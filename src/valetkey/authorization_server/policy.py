@@ -158,6 +158,10 @@ class Policy:
     unverified_pages: UnverifiedPagesRule = UnverifiedPagesRule.TEXT
     logout_confirmation: LogoutConfirmation = LogoutConfirmation.ALWAYS
     session_management: SessionManagement = SessionManagement.OFF
+    registration_interval: Seconds = Seconds(30)
+    """Until one more client may register itself from one network, without an initial access token."""
+    most_registrations_at_once: int = 20
+    """From one network, before it has to wait."""
     most_registrations: int = 10_000
     """Clients that registered themselves and are there at once."""
     unused_registration_lifetime: Seconds = Seconds(7 * 86_400)
@@ -197,6 +201,8 @@ OPENID: Final = replace(
     redirect_uri_repetition=RedirectUriRepetition.REQUIRED_IF_SENT,
     untrusted_redirect=UntrustedRedirectRule.AUTOMATIC,
     unverified_pages=UnverifiedPagesRule.LINKS,
+    registration_interval=Seconds(5),
+    most_registrations_at_once=100,
     logout_confirmation=LogoutConfirmation.UNLESS_HINTED,
     session_management=SessionManagement.ON,
     request_objects=RequestObjectRule.SUPERSEDES,

@@ -165,7 +165,7 @@ async def _spent(admission: Admission, asked: _Asked, server: AuthorizationServe
         raise Unavailable("room for another client that registers itself", retry_after=_FULL_RETRY)
     if admission.token is not None:
         return (UseRegistrationToken(admission.token.digest, asked.fresh.now),)
-    budgets = _budgets(asked.request)
+    budgets = _budgets(asked.request, server.policy)
     wait = await wait_for(budgets, server.stores, asked.fresh.now)
     if wait:
         raise TooManyRegistrations(
@@ -177,9 +177,10 @@ async def _spent(admission: Admission, asked: _Asked, server: AuthorizationServe
     return counted(budgets, asked.fresh.now)
 
 
-def _budgets(request: HttpRequest) -> tuple[Budget, ...]:
+def _budgets(request: HttpRequest, policy: Policy) -> tuple[Budget, ...]:
+    network = f"registration {network_of(request.remote_address)}"
     return (
-        Budget(f"registration {network_of(request.remote_address)}", 30, 20),
+        Budget(network, policy.registration_interval, policy.most_registrations_at_once),
         # Each registration makes every cache of the tenant read anew: strangers together get one a second.
         Budget("registration", 1, 100),
     )
