@@ -5,12 +5,24 @@ from dataclasses import replace
 
 import pytest
 
-from support.house import API, ISSUER, OTHER_API, House, build_house, claims_of, clients, document, encode_form
+from support.house import (
+    API,
+    CODE_AND_REFRESH,
+    ISSUER,
+    OTHER_API,
+    House,
+    build_house,
+    claims_of,
+    clients,
+    document,
+    encode_form,
+)
 from support.requirement import requirement
 from support.visitor import STATE, Visitor, consent_page, error_page, location_of, login_page, request_of, returned
 from valetkey.authorization_server.decision import PutClient, PutResource
-from valetkey.authorization_server.model import Resource
+from valetkey.authorization_server.model import ConsentMode, Resource
 from valetkey.authorization_server.pages import ErrorKind
+from valetkey.authorization_server.policy import IMPLICIT
 from valetkey.jose import Jwk, jwt
 from valetkey.oauth.types import GrantType
 
@@ -184,6 +196,28 @@ async def test_offline_access_is_ignored_for_a_client_without_refresh(house: Hou
     answer = await visitor.granted(scope="openid offline_access", prompt="consent")
     tokens = document(await house.redeem(answer["code"]))
     assert (tokens["scope"], "refresh_token" in tokens) == ("openid", False)
+
+
+# covers: AUT-13
+@requirement("OIDCC-11/code")
+@pytest.mark.parametrize("response_type", ["id_token", "id_token token"])
+async def test_offline_access_is_ignored_where_no_code_comes_of_it(response_type: str) -> None:
+    house = await build_house(profile="OPENID")
+    visitor = Visitor(house)
+    await house.commit(PutClient(replace(clients()["web"], grant_types=CODE_AND_REFRESH | {IMPLICIT})))
+    asked = {"response_type": response_type, "scope": "openid offline_access", "prompt": "consent"}
+    page = consent_page(await visitor.sign_in(await visitor.authorize(**asked)))
+    assert [right.name for right in page.scopes] == ["openid"]
+    assert not page.outlives_session
+
+
+# covers: AUT-13
+@requirement("OIDCC-11/web")
+async def test_nobodys_consent_to_offline_access_is_taken_for_granted(house: House, visitor: Visitor) -> None:
+    await house.commit(PutClient(replace(clients()["web"], consent=ConsentMode.FIRST_PARTY)))
+    asked = {"scope": "openid offline_access", "prompt": "consent"}
+    for page in (await visitor.sign_in(await visitor.authorize(**asked)), await visitor.authorize(**asked)):
+        assert [right.name for right in consent_page(page).scopes] == ["offline_access", "openid"]
 
 
 # covers: AUT-14

@@ -10,6 +10,7 @@ from valetkey.authorization_server.endpoints.metadata import server_metadata
 from valetkey.authorization_server.grants import GRANTS
 from valetkey.authorization_server.model import Resource
 from valetkey.authorization_server.routes import ROUTES
+from valetkey.authorization_server.standard_claims import STANDARD_CLAIMS
 from valetkey.jose import JwkSet, Verifier, jwt
 from valetkey.oauth.authentication_method import ALGORITHMS_OF
 from valetkey.oauth.types import Issuer
@@ -76,6 +77,14 @@ async def test_it_lists_only_what_the_tables_hold() -> None:
     signing = set(said["token_endpoint_auth_signing_alg_values_supported"])
     assert signing == {name for names in ALGORITHMS_OF.values() for name in names}
     assert "none" not in signing
+
+
+@pytest.mark.requirement("OIDCC-5.6/normal")
+async def test_it_lists_the_claims_that_a_client_may_ask_for_one_by_one() -> None:
+    found = document(await (await build_house()).get(OPENID))
+    assert (found["claims_parameter_supported"], found["claim_types_supported"]) == (True, ["normal"])
+    assert {"sub", "auth_time", "acr", *STANDARD_CLAIMS} <= set(found["claims_supported"])
+    assert "department" not in found["claims_supported"]
 
 
 async def test_the_scopes_of_a_new_resource_are_listed_at_once_and_of_a_disabled_one_no_more() -> None:

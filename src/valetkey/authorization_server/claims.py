@@ -33,6 +33,7 @@ def user_claims(
     """
     known = _known(end_user)
     told = _told(((name, None) for name in opened_by(scope)), known, locales)
+    # OIDCC-5.5/added-to-scope OIDCC-5.5.1/no-error
     for claim in requested:
         for name, value in _told([split_name(claim.name)], known, locales).items():
             if claim.is_met_by(value):
@@ -60,7 +61,7 @@ def beyond_scope(asked: ClaimsRequest, scope: Scope) -> frozenset[str]:
 
 def opened_by(scope: Scope) -> tuple[str, ...]:
     """Return the names of the claims that `scope` opens (Core, 5.4)."""
-    return tuple(row.name for row in STANDARD_CLAIMS.values() if row.scope in scope)
+    return tuple(row.name for row in STANDARD_CLAIMS.values() if row.scope in scope)  # OIDCC-5.4/scopes
 
 
 def _is_open_to(name: str, scope: Scope, own: Iterable[str]) -> bool:
@@ -88,6 +89,7 @@ def _known(end_user: EndUser) -> dict[str, object]:
 
 
 def _is_told(name: str, value: object) -> bool:
+    # OIDCC-5.3.2/empty
     if value is None or value in _NOTHING or split_name(name)[0] in OF_PROTOCOL:
         return False
     # What was stored before its type was judged is better left out than told wrong.
@@ -107,7 +109,7 @@ def _told(
         else:
             tagged = _in_language(untagged, tag, known)
             if tagged is not None:
-                # In another language than the one asked for, it says in which.
+                # In another language than the one asked for, it says in which: OIDCC-5.5.2/tagged
                 is_asked_one = tagged.casefold() == f"{untagged}#{tag}".casefold()
                 told[f"{untagged}#{tag}" if is_asked_one else tagged] = known[tagged]
     return told
@@ -116,7 +118,7 @@ def _told(
 def _in_language(untagged: str, tag: str, known: Mapping[str, object]) -> str | None:
     """Return the name of the claim in the language, else in a part of it, else in what it is a part of."""
     names = {name.partition("#")[2].casefold(): name for name in known if name.startswith(f"{untagged}#")}
-    asked = tag.casefold()
+    asked = tag.casefold()  # OIDCC-5.2/case OIDCC-5.2/match
     if asked in names:
         return names[asked]
     narrower = sorted(each for each in names if each.startswith(f"{asked}-"))

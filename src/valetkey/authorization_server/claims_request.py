@@ -79,6 +79,7 @@ class ClaimsRequest:
         Raises OAuthError `invalid_request` for what is no claims request. Members that nobody knows are ignored,
         and so is a locale that is no language tag (Core, 5.2).
         """
+        # OIDCC-5.5/unknown-members OIDCC-5.2/locales-no-error
         document: Mapping[str, object] = {} if claims is None else _object(claims)
         request = cls(_member(document, "userinfo"), _member(document, "id_token"), _locales(locales))
         request.acr_values()
@@ -175,8 +176,8 @@ def _claim(name: str, asked: object) -> RequestedClaim:
     if asked is None:
         return RequestedClaim(name)
     if not isinstance(asked, dict):
-        raise _invalid("claims: each claim is asked for by null or an object.")
-    is_essential = asked.get("essential", False)
+        raise _invalid("claims: each claim is asked for by null or an object.", "OIDCC-5.5.1/null-or-object")
+    is_essential = asked.get("essential", False)  # OIDCC-5.5.1/unknown-members
     if not isinstance(is_essential, bool):
         raise _invalid("claims: essential is true or false.")
     return RequestedClaim(name, is_essential, _values(asked))
@@ -211,5 +212,5 @@ def _locales(text: str | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(tags))[:MAXIMUM_LOCALES]
 
 
-def _invalid(description: str) -> OAuthError:
-    return OAuthError(ErrorCode.INVALID_REQUEST, description, "OIDCC-5.5/json")
+def _invalid(description: str, requirement: str = "OIDCC-5.5/json") -> OAuthError:
+    return OAuthError(ErrorCode.INVALID_REQUEST, description, requirement)

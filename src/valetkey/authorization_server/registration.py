@@ -233,7 +233,7 @@ def _end_user_faults(end_user: EndUser | DeclaredEndUser) -> Iterator[Fault]:
         yield Fault("username", f"expected 1 to {MAXIMUM_NAME} printable characters")
     if end_user.name is not None:
         yield from _name_faults("name", end_user.name)
-    if end_user.email is not None and not _EMAIL.fullmatch(end_user.email):
+    if end_user.email is not None and not _EMAIL.fullmatch(end_user.email):  # OIDCC-5.1/email
         yield Fault("email", "expected an address such as ada@example.com")
     if end_user.email_verified and end_user.email is None:
         yield Fault("email_verified", "there is no email to be verified")

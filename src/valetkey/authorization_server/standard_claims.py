@@ -112,13 +112,14 @@ _ROWS: Final = (
     StandardClaim("birthdate", "profile", _is_birthdate, "a date as YYYY-MM-DD, 0000-MM-DD or YYYY"),
     StandardClaim("zoneinfo", "profile", _is_zone, "a time zone such as Europe/Paris"),
     StandardClaim("locale", "profile", _is_locale, "a language tag such as en-GB"),
-    StandardClaim("updated_at", "profile", _is_number, "a number of seconds since 1970"),
+    StandardClaim("updated_at", "profile", _is_number, "a number of seconds since 1970"),  # OIDCC-5.1/types
     StandardClaim("email", "email", _is_text, _TEXT),
     StandardClaim("email_verified", "email", _is_flag, _FLAG),
     StandardClaim(
         "address", "address", _is_address, f"a table of texts, any of {', '.join(sorted(_ADDRESS))}",
         has_languages=True,
     ),
+    # OIDCC-5.1/phone
     StandardClaim("phone_number", "phone", _is_phone, "an E.164 number such as +1 (425) 555-1212"),
     StandardClaim("phone_number_verified", "phone", _is_flag, _FLAG),
 )  # fmt: skip

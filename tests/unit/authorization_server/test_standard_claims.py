@@ -23,6 +23,7 @@ def test_every_scope_of_openid_connect_opens_claims() -> None:
 
 
 @pytest.mark.requirement("OIDCC-5.1/types")
+@pytest.mark.requirement("OIDCC-5.1/phone")
 @pytest.mark.parametrize(
     ("name", "sound", "unsound"),
     [
@@ -64,6 +65,15 @@ def test_a_claim_has_the_type_of_its_row(name: str, sound: list[object], unsound
         faults = end_user_faults(replace(ALICE, claims={"phone_number": "+41 44 555 12 12"} | {name: value}))
         assert [fault.field for fault in faults] == ["claims"], value
         assert name in faults[0].message
+
+
+@pytest.mark.requirement("OIDCC-5.1/email")
+@pytest.mark.parametrize(
+    "email", ["ada", "ada@", "@example.com", "a b@example.com", "a@b@c", "ada@example.com\n", ""]
+)
+def test_an_email_is_an_address(email: str) -> None:
+    assert [fault.field for fault in end_user_faults(replace(ALICE, email=email, claims={}))] == ["email"]
+    assert end_user_faults(replace(ALICE, email="ada.l+x@example.com", claims={})) == ()
 
 
 def test_what_people_read_may_stand_there_in_several_languages_and_nothing_else() -> None:

@@ -100,6 +100,8 @@ def test_what_only_the_server_says_is_never_taken_from_an_end_users_claims(name:
 
 
 @pytest.mark.requirement("OIDCC-5.2/one-language")
+@pytest.mark.requirement("OIDCC-5.2/case")
+@pytest.mark.requirement("OIDCC-5.2/match")
 @pytest.mark.parametrize(
     ("locales", "expected"),
     [

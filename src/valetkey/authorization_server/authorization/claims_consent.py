@@ -24,6 +24,7 @@ def named_subjects(hinted: Subject | None, claims: ClaimsRequest) -> tuple[Subje
 
     None: it is about anybody.
     """
+    # OIDCC-3.1.2.2/subject OIDCC-5.5.1/subject-mismatch
     asked = claims.subjects()
     if hinted is None or asked is None:
         return asked if hinted is None else (hinted,)

@@ -124,13 +124,13 @@ def _verified(asked: AuthorizationRequest, terms: Terms) -> VerifiedAuthorizatio
 def _judge_kind(parameters: Parameters, client: Client) -> None:
     """Judge what cannot be left to the rule of any one parameter."""
     if client.openid.require_signed_request_object and not is_evident(parameters):
-        raise _invalid("The client promised to sign its requests: this one has no request object.", "RFC9101-10.5")
+        raise _invalid("The client promised to sign its requests: this one has no request object.", "JAR-10.5")
     for name, code, requirement in _UNSUPPORTED:
         if name in parameters:
             raise OAuthError(code, f"The parameter {name} is not supported.", requirement)
     thumbprint = parameters.get("dpop_jkt")
     if thumbprint is not None and not _THUMBPRINT.fullmatch(thumbprint):
-        raise _invalid("dpop_jkt is no thumbprint of a key.", "RFC9449-10/thumbprint")
+        raise _invalid("dpop_jkt is no thumbprint of a key.", "RFC6749-4.1.2.1/error")
 
 
 def _response_type(parameters: Parameters, client: Client, policy: Policy) -> ResponseType:

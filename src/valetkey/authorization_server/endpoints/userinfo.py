@@ -43,6 +43,7 @@ async def respond(request: HttpRequest, server: AuthorizationServer) -> HttpResp
             raise _invalid_token("holder", "RFC6750-3.1/revoked")
     except OAuthError as error:
         # Nobody is known whose origins these could be: a challenge tells nothing but what to do about it.
+        # OIDCC-5.3/cors
         raise readable(error, await allow_registered_origin(request, server)) from None
     headers = allow_origin(request, holder.client)
     if OPENID not in token.scope:
