@@ -31,6 +31,7 @@ from valetkey.adapters.passwords import Argon2Passwords
 from valetkey.adapters.remote_keys import FetchedKeys
 from valetkey.adapters.statuses import PublishedStatusLists, ReservedStatuses
 from valetkey.adapters.storage.sqlite.storage import SqliteStorage
+from valetkey.adapters.timed_out_sessions import end_forever
 from valetkey.authorization_server.decision import (
     AddSigningKey,
     PromoteSigningKey,
@@ -322,10 +323,11 @@ async def open_server(foundation: Foundation) -> AsyncIterator[RunningServer]:
         sweeper = asyncio.create_task(_purge_forever(storage, foundation))
         keeper = asyncio.create_task(_keep_keys_forever(servers, foundation))
         teller = asyncio.create_task(servers.logouts.run())
+        ender = asyncio.create_task(end_forever(storage, draw_fresh, foundation.log))
         try:
             yield RunningServer(foundation, storage, sealer, servers, LateRenderer(), Health(servers))
         finally:
-            for worker in (sweeper, keeper, teller):
+            for worker in (sweeper, keeper, teller, ender):
                 worker.cancel()
                 with suppress(asyncio.CancelledError):
                     await worker
