@@ -41,6 +41,7 @@ COMMANDS: Final[dict[str, Command]] = {
         "valetkey.cli.trusted_issuer", "trusted_issuer", "Say whose assertions buy tokens (RFC 7523)."
     ),
     "tenant": Command("valetkey.cli.tenant", "tenant", "Add, list, show, change and remove tenants."),
+    "key": Command("valetkey.cli.key", "key", "List, rotate and revoke the keys that the server signs with."),
     "revoke": Command("valetkey.cli.revoke", "revoke", "End sessions and tokens at once: the kill switch."),
     "audit": Command("valetkey.cli.audit", "audit", "Show who changed what, when and from where."),
     "doctor": Command("valetkey.cli.doctor", "doctor", "Judge a configuration against a policy profile."),

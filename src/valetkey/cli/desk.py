@@ -19,10 +19,12 @@ from valetkey.adapters.keys.sealing import Sealer
 from valetkey.adapters.storage.sql.migrations import SchemaMismatchError
 from valetkey.adapters.storage.sqlite.connection import SqliteTooOldError
 from valetkey.adapters.storage.sqlite.storage import SqliteStorage, SqliteStores
+from valetkey.administration.keys import refuse_unsigned
 from valetkey.administration.refusal import ActRefused, DeclaredInFile
 from valetkey.administration.sectors import refuse_unproven_sector
 from valetkey.authorization_server.audit import ActorKind, Origin
 from valetkey.authorization_server.fresh import Fresh
+from valetkey.authorization_server.key_rotation import KeySchedule
 from valetkey.authorization_server.model import Tenant
 from valetkey.authorization_server.outbound_guard import Guard
 from valetkey.authorization_server.policy import OAUTH_2_1
@@ -75,21 +77,16 @@ class Desk:
     tenant_id: TenantId
     tenant: Tenant
     fresh: Fresh
-    _place: Place
+    place: Place
 
     def vault(self) -> SealedClientSecrets:
         """Return what seals client secrets that are keys of a MAC, under the key of the place."""
-        settings = self._place.settings
-        if settings is not None:
-            key = settings.key_encryption_key.reveal()
-        else:
-            key = open_state(self._place.database.parent).secrets.key_encryption_key
-        return SealedClientSecrets(Sealer(key), self.tenant_id)
+        return SealedClientSecrets(sealer_of(self.place), self.tenant_id)
 
     @property
     def further_grant_types(self) -> frozenset[GrantType]:
         """The grant types that packages of others add to the server of this store."""
-        settings = self._place.settings
+        settings = self.place.settings
         names = () if settings is None else settings.extensions.grants
         return frozenset(grant.grant_type for grant in load_grants(names))
 
@@ -99,7 +96,7 @@ class Desk:
             return
         from valetkey.adapters.outbound.fetcher import GuardedFetcher  # noqa: PLC0415 - TLS is dear to import
 
-        settings = self._place.settings
+        settings = self.place.settings
         fetcher = GuardedFetcher(Guard() if settings is None else settings.outbound.guard, _Unheard())
         try:
             await refuse_unproven_sector(client, held, fetcher)
@@ -107,7 +104,8 @@ class Desk:
             await fetcher.close()
 
     async def commit(self, changes: Changes) -> None:
-        """Make the changes; ActRefused where somebody else was faster."""
+        """Make the changes; ActRefused where no key could sign for them, or somebody else was faster."""
+        refuse_unsigned(changes, key_schedule(self.place).algorithms)
         if not await self.stores.commit(changes, by_operator(self.fresh)):
             raise ActRefused("somebody else changed this at the same moment: look at it, and try again")
 
@@ -240,6 +238,20 @@ def _default_tenant(place: Place) -> Tenant:
 def _where_declared(refusal: DeclaredInFile, place: Place) -> str:
     file = "the configuration file" if place.settings is None else place.named.removeprefix("--config ")
     return f"{refusal.what} is declared in {file}: change it there and start the server again"
+
+
+def sealer_of(place: Place) -> Sealer:
+    """Return what seals and opens under the key-encryption key of a store, and opens under the one before."""
+    settings = place.settings
+    if settings is None:
+        return Sealer(open_state(place.database.parent).secrets.key_encryption_key)
+    previous = settings.previous_key_encryption_key
+    return Sealer(settings.key_encryption_key.reveal(), None if previous is None else previous.reveal())
+
+
+def key_schedule(place: Place) -> KeySchedule:
+    """Return which keys every tenant of a store has, and when each is replaced."""
+    return KeySchedule() if place.settings is None else place.settings.keys.schedule
 
 
 def default_profile(place: Place) -> str:

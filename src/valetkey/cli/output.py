@@ -16,7 +16,19 @@ if TYPE_CHECKING:
     from valetkey.administration.views import View
 
 _WIDEST: Final = 60
-_TIMES: Final = frozenset({"created_at", "expires_at", "kept_until", "last_used_at", "registered_at", "updated_at"})
+_TIMES: Final = frozenset(
+    {
+        "activated_at",
+        "created_at",
+        "due_at",
+        "expires_at",
+        "kept_until",
+        "last_used_at",
+        "registered_at",
+        "retired_at",
+        "updated_at",
+    }
+)
 
 
 def show_json(value: object) -> None:

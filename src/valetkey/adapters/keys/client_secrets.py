@@ -36,6 +36,19 @@ class SealedClientSecrets:
             raise Unavailable(f"a client secret ({broken})") from None
         return SecretText(opened.decode())
 
+    def reseal(self, client_id: ClientId, secret: ClientSecret) -> ClientSecret:
+        """Return the secret sealed under the key of now, itself where it is already or was never sealed.
+
+        Raises Unavailable when no key-encryption key opens it.
+        """
+        if secret.sealed is None:
+            return secret
+        try:
+            anew = self._sealer.reseal(_PURPOSE, self._place(client_id, secret), secret.sealed)
+        except SealBroken as broken:
+            raise Unavailable(f"a secret of the client {client_id} ({broken})") from None
+        return secret if anew is None else replace(secret, sealed=anew)
+
     def _place(self, client_id: ClientId, secret: ClientSecret) -> str:
         # Moved to another client's row, or beside another digest, it does not open.
         return f"{self._tenant} {client_id} {secret.digest.value.hex()}"
