@@ -84,7 +84,7 @@ def bomb(recipient: Jwk) -> str:
     return jwe.encrypt(zeros, recipient, encryption="A128GCM", header=header, compression=Compression.DEFLATE)
 
 
-@requirement("RFC9101-6.2/signature")
+@requirement("JAR-6.2/signature")
 async def test_a_sound_object_leads_to_the_sign_in_page(house: House) -> None:
     for typ in (TYP, f"application/{TYP}", "JWT", "OAuth-Authz-Req+JWT"):
         assert await is_taken(house, signed_request(typ=typ))
@@ -93,12 +93,12 @@ async def test_a_sound_object_leads_to_the_sign_in_page(house: House) -> None:
 
 
 # covers: JAR-01, JWS-30
-@requirement("RFC9101-5/signed")
-@requirement("RFC9101-6.2/signature")
-@requirement("RFC9101-6.2/key")
-@requirement("RFC9101-6.2/algorithm")
-@requirement("RFC9101-6.3/client-id")
-@requirement("RFC9101-10.8")
+@requirement("JAR-5/signed")
+@requirement("JAR-6.2/signature")
+@requirement("JAR-6.2/key")
+@requirement("JAR-6.2/algorithm")
+@requirement("JAR-6.3/client-id")
+@requirement("JAR-10.8")
 @requirement("OIDCC-6.3.2/signature")
 @pytest.mark.parametrize(
     "fault",
@@ -147,7 +147,7 @@ async def test_an_object_that_is_not_the_clients_for_us_and_now_is_refused(house
 
 
 # covers: JAR-01
-@requirement("RFC9101-4/claims")
+@requirement("JAR-4/claims")
 @pytest.mark.parametrize("claim", ["iss", "aud", "exp", "client_id"])
 async def test_without_openid_connect_an_object_says_from_whom_for_whom_and_until_when(
     strict_house: House, claim: str
@@ -157,7 +157,7 @@ async def test_without_openid_connect_an_object_says_from_whom_for_whom_and_unti
 
 
 # covers: JAR-01
-@requirement("RFC9101-5/signed")
+@requirement("JAR-5/signed")
 @pytest.mark.parametrize(
     "text",
     [
@@ -180,7 +180,7 @@ async def test_an_object_without_a_signature_is_refused(house: House, text: str)
 
 
 # covers: JAR-01
-@requirement("RFC9101-6.2/key")
+@requirement("JAR-6.2/key")
 async def test_only_a_key_of_the_client_signs_for_it(house: House) -> None:
     ours = (await house.server.signer.public_keys()).keys[0]
     foreign = Jwk.generate("ES256", kid=client_key().kid)
@@ -245,7 +245,7 @@ async def test_a_client_with_a_sealed_secret_signs_with_it(house: House) -> None
 
 
 # covers: JAR-04
-@requirement("RFC9101-4/nested")
+@requirement("JAR-4/nested")
 @pytest.mark.parametrize("name", ["request", "request_uri"])
 async def test_an_object_holds_no_other_object(house: House, name: str) -> None:
     for value in (signed_request(), "https://web.example/request.jwt", ""):
@@ -254,7 +254,7 @@ async def test_an_object_holds_no_other_object(house: House, name: str) -> None:
 
 
 # covers: JAR-04
-@requirement("RFC9101-6.1")
+@requirement("JAR-6.1")
 @requirement("OIDCC-6.3.1")
 async def test_what_is_encrypted_to_us_is_judged_by_the_signature_inside(house: House) -> None:
     await house.commit(AddSigningKey(own_key("ECDH-ES+A128KW")), AddSigningKey(own_key("RSA-OAEP-256")))
@@ -286,7 +286,7 @@ async def test_what_is_encrypted_to_us_is_judged_by_the_signature_inside(house: 
 
 
 # covers: JAR-04
-@requirement("RFC9101-6.1")
+@requirement("JAR-6.1")
 async def test_without_a_key_of_ours_nothing_encrypted_is_taken(house: House) -> None:
     recipient = Jwk.generate("ECDH-ES+A128KW")
     header = {"typ": TYP, "cty": "JWT"}
@@ -296,7 +296,7 @@ async def test_without_a_key_of_ours_nothing_encrypted_is_taken(house: House) ->
 
 
 # covers: JAR-01
-@requirement("RFC9101-5/exclusive")
+@requirement("JAR-5/exclusive")
 async def test_an_object_comes_in_one_way(house: House) -> None:
     both = await error_of(house, signed_request(), request_uri="https://web.example/request.jwt")
     assert both == "invalid_request"
@@ -327,7 +327,7 @@ async def test_a_believed_object_that_names_a_foreign_address_sends_nobody_there
 
 
 # covers: JAR-01
-@requirement("RFC9101-10.2/replay")
+@requirement("JAR-10.2/replay")
 async def test_an_object_with_a_number_is_answered_once(house: House) -> None:
     text = signed_request(jti="only once")
     visitor = Visitor(house)
@@ -341,7 +341,7 @@ async def test_an_object_with_a_number_is_answered_once(house: House) -> None:
 
 
 # covers: JAR-01
-@requirement("RFC9101-10.2/replay")
+@requirement("JAR-10.2/replay")
 async def test_a_browser_may_come_again_with_an_object_until_it_is_answered(house: House) -> None:
     text = signed_request(jti="1")
     visitor = Visitor(house)
@@ -356,7 +356,7 @@ async def test_a_browser_may_come_again_with_an_object_until_it_is_answered(hous
 
 
 # covers: JAR-01
-@requirement("RFC9101-10.2/replay")
+@requirement("JAR-10.2/replay")
 async def test_an_object_that_expires_while_its_end_user_reads_is_still_answered_once(house: House) -> None:
     text = signed_request(jti="1", exp=NOW + 10)
     early, late = Visitor(house), Visitor(house)
@@ -367,7 +367,7 @@ async def test_an_object_that_expires_while_its_end_user_reads_is_still_answered
 
 
 # covers: JAR-01
-@requirement("RFC9101-10.2/replay")
+@requirement("JAR-10.2/replay")
 async def test_of_many_at_once_one_object_is_answered_once(house: House) -> None:
     visitors = [Visitor(house) for _ in range(5)]
     for visitor in visitors:
@@ -386,7 +386,7 @@ async def test_what_fails_uses_up_no_number(house: House) -> None:
 
 
 # covers: JAR-01
-@requirement("RFC9101-6.3/only")
+@requirement("JAR-6.3/only")
 async def test_what_stands_beside_an_object_does_not_count(strict_house: House) -> None:
     visitor = Visitor(strict_house)
     await visitor.granted()
@@ -406,7 +406,7 @@ async def test_what_stands_beside_an_object_does_not_count(strict_house: House) 
 
 
 # covers: JAR-01
-@requirement("RFC9101-10.5")
+@requirement("JAR-10.5")
 async def test_a_client_that_promised_to_sign_never_asks_by_plain_parameters(house: House) -> None:
     await let_sign(house, require_signed_request_object=True)
     visitor = Visitor(house)

@@ -55,7 +55,7 @@ def fragment_of(body: str) -> str:
     return "#" + b64url_encode(hashlib.sha256(body.encode()).digest())
 
 
-@requirement("RFC9101-5.2.3/fetch")
+@requirement("JAR-5.2.3/fetch")
 @requirement("OIDCC-6.2.3/fetch")
 @pytest.mark.parametrize("media_type", [JAR, "application/jwt", "text/plain", f"{JAR}; charset=utf-8"])
 async def test_an_object_is_fetched_once_and_is_the_request_from_then_on(house: House, media_type: str) -> None:
@@ -73,8 +73,8 @@ async def test_an_object_is_fetched_once_and_is_the_request_from_then_on(house: 
 
 
 # covers: JAR-01
-@requirement("RFC9101-10.4.2/rewrite")
-@requirement("RFC9101-5.2/https")
+@requirement("JAR-10.4.2/rewrite")
+@requirement("JAR-5.2/https")
 @pytest.mark.parametrize(
     "reference",
     [
@@ -123,7 +123,7 @@ async def test_the_digest_in_an_address_is_that_of_what_stands_there(house: Hous
 
 
 # covers: JAR-01
-@requirement("RFC9101-10.4.1/caps")
+@requirement("JAR-10.4.1/caps")
 @pytest.mark.parametrize("status", [None, 404, 500])
 async def test_what_cannot_be_fetched_is_told_to_the_client_without_a_reason(
     house: House, status: int | None
@@ -136,7 +136,7 @@ async def test_what_cannot_be_fetched_is_told_to_the_client_without_a_reason(
 
 
 # covers: JAR-01, JAR-04
-@requirement("RFC9101-10.4.1/caps")
+@requirement("JAR-10.4.1/caps")
 async def test_what_stands_there_is_judged_as_an_object_by_value_is(house: House) -> None:
     sound = signed_request().encode()
     cases = {
@@ -178,7 +178,7 @@ async def test_the_keys_of_its_client_are_fetched_for_an_object_that_one_of_them
 
 
 # covers: JAR-01
-@requirement("RFC9101-10.4.1/flood")
+@requirement("JAR-10.4.1/flood")
 async def test_nobody_makes_us_ask_a_stranger_s_address_as_often_as_they_like(house: House) -> None:
     stranger = SelfRegistration(NOW, TokenDigest(b"d" * 32))
     await house.commit(PutClient(replace(signing_client(), registration=stranger)))

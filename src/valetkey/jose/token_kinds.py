@@ -194,7 +194,7 @@ SECURITY_EVENT_TOKEN: Final = TokenKind(
     frozenset({"exp"}),
     _security_event,
 )
-# RFC9101-10.8: what was signed before the typ was named goes without it, so its claims must tell the kind.
+# JAR-10.8: what was signed before the typ was named goes without it, so its claims must tell the kind.
 _REQUEST_TYPS: Final = _JWT_OR_ABSENT | {"oauth-authz-req+jwt"}
 _NEVER_ASKED: Final = frozenset(
     {"events", "token_introspection", "htm", "htu", "code", "error", "auth_time", "at_hash"}

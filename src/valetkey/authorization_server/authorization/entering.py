@@ -86,10 +86,11 @@ async def _object_of(plain: Parameters, source: str, expected: Expected, server:
         return value or ""
     if value is not None:
         text = "The parameters request and request_uri exclude each other."
-        raise OAuthError(ErrorCode.INVALID_REQUEST, text, "RFC9101-5/exclusive")
+        raise OAuthError(ErrorCode.INVALID_REQUEST, text, "JAR-5/exclusive")
     url = referenced_url(reference, expected.client)
     lane = await _lane(expected, source, server)
     try:
+        # JAR-5.2.3/fetch OIDCC-6.2.3/fetch
         found = await server.outbound.get(url, FetchRules(MEDIA_TYPES, MOST_OCTETS, lane))
     except Unfetchable as failure:
         raise faulty_reference(failure.detail) from None
@@ -101,9 +102,9 @@ async def _decrypted(text: str, server: AuthorizationServer) -> str:
         return text
     try:
         # Whoever can read our key can encrypt to it: who asks, only the signature inside tells.
-        return (await server.signer.decrypt(text)).decode("latin-1")  # RFC9101-6.1 OIDCC-6.3.1
+        return (await server.signer.decrypt(text)).decode("latin-1")  # JAR-6.1 OIDCC-6.3.1
     except JoseError as error:
-        raise faulty_object(error.code, "RFC9101-6.1") from None
+        raise faulty_object(error.code, "JAR-6.1") from None
 
 
 async def _lane(expected: Expected, source: str, server: AuthorizationServer) -> Lane:
@@ -114,7 +115,7 @@ async def _lane(expected: Expected, source: str, server: AuthorizationServer) ->
     if await wait_for(budgets, server.stores, expected.now) or not await server.stores.commit(
         counted(budgets, expected.now)
     ):
-        raise faulty_reference("too many objects were asked for from one address", "RFC9101-10.4.1/flood")
+        raise faulty_reference("too many objects were asked for from one address", "JAR-10.4.1/flood")
     return Lane.STRANGERS
 
 

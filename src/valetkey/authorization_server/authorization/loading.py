@@ -180,7 +180,7 @@ async def _verified(visit: Visit, server: AuthorizationServer, now: NumericDate)
     request = addressed(parameters, visit.repeated, client, policy)
     use = used_up(parameters, client.client_id, now)
     if use is not None and await server.stores.replay_guard.is_burned(use.scope, use.jti_digest, now):
-        raise refused(request, faulty_object("jti", "RFC9101-10.2/replay"), policy)
+        raise refused(request, faulty_object("jti", "JAR-10.2/replay"), policy)
     catalogue = await server.stores.resources.list()
     terms = Terms(policy, catalogue, server.issuer, _NO_KEYS, now)
     sent = parameters.get("id_token_hint")

@@ -83,13 +83,13 @@ class Expected:
         return RequestObjectRule.ALONE if is_promised else self.policy.request_objects
 
 
-def faulty_object(detail: str, requirement: str = "RFC9101-6.2/signature") -> OAuthError:
+def faulty_object(detail: str, requirement: str = "JAR-6.2/signature") -> OAuthError:
     """Return the one answer to every request object that cannot be believed; the log is told why."""
     description = "The request object is not one that this client may use here now."
     return OAuthError(ErrorCode.INVALID_REQUEST_OBJECT, description, requirement, detail=detail)
 
 
-def faulty_reference(detail: str, requirement: str = "RFC9101-5.2.3/fetch") -> OAuthError:
+def faulty_reference(detail: str, requirement: str = "JAR-5.2.3/fetch") -> OAuthError:
     """Return the answer to every request_uri that leads to no request object of the client."""
     description = "The request_uri leads to no request object of this client."
     return OAuthError(ErrorCode.INVALID_REQUEST_URI, description, requirement, detail=detail)
@@ -115,7 +115,7 @@ def is_by_mac(text: str) -> bool:
     try:
         return jwt.peek(text).header.get("alg") in _MACS
     except JoseError as error:
-        raise faulty_object(error.code, "RFC9101-5/signed") from None
+        raise faulty_object(error.code, "JAR-5/signed") from None
 
 
 def kid_of(text: str, expected: Expected) -> str | None:
@@ -131,7 +131,7 @@ def verified_claims(text: str, expected: Expected, keys: Iterable[JwkSet]) -> Ma
 
     Raises OAuthError `invalid_request_object`.
     """
-    # RFC9101-6.2/key OIDCC-6.3.2/signature RFC9101-4/nested
+    # JAR-6.2/key OIDCC-6.3.2/signature JAR-4/nested
     verifier, reason = _verifier(text, expected), "no key of the client is known"
     for key_set in keys:
         try:
@@ -140,10 +140,10 @@ def verified_claims(text: str, expected: Expected, keys: Iterable[JwkSet]) -> Ma
             reason = error.code
             continue
         if claims.get("client_id", expected.client.client_id) != expected.client.client_id:
-            raise faulty_object("client_id", "RFC9101-6.3/client-id")
+            raise faulty_object("client_id", "JAR-6.3/client-id")
         if "jti" in claims and _end(claims, expected) - expected.now > expected.policy.request_object_lifetime:
             # It is remembered until then: one that lives for years would never be forgotten.
-            raise faulty_object("lifetime", "RFC9101-10.2/replay")
+            raise faulty_object("lifetime", "JAR-10.2/replay")
         return claims
     raise faulty_object(reason)
 
@@ -172,9 +172,9 @@ def referenced_url(reference: str, client: Client) -> str:
     url, mark, digest = reference.partition("#")
     if reference.startswith(_PUSHED) or len(reference) > LONGEST_URI:
         raise faulty_reference("no URL of a document")
-    # Another URL, such as one that a third party put in, is never fetched: RFC9101-10.4.2/rewrite
+    # Another URL, such as one that a third party put in, is never fetched: JAR-10.4.2/rewrite
     if reference not in client.openid.request_uris and url not in client.openid.request_uris:
-        raise faulty_reference("not registered", "RFC9101-10.4.2/rewrite")
+        raise faulty_reference("not registered", "JAR-10.4.2/rewrite")
     if mark and not _DIGEST.fullmatch(digest):
         raise faulty_reference("the fragment is no digest", "OIDCC-6.2/fragment")
     return url
@@ -190,7 +190,7 @@ def fetched_object(reference: str, body: bytes) -> str:
 
 
 def _verifier(text: str, expected: Expected) -> Verifier:
-    # A key of one family never verifies what the other signed: RFC9101-6.2/algorithm
+    # A key of one family never verifies what the other signed: JAR-6.2/algorithm
     family = _MACS if is_by_mac(text) else _SIGNED
     pinned = expected.client.openid.request_object_signing_alg
     algorithms = tuple(name for name in family if pinned in {None, name})  # OIDCC-6.3.2/alg
@@ -205,7 +205,7 @@ def _verifier(text: str, expected: Expected) -> Verifier:
 def _counting(sent: Parameters, inner: Values, rule: RequestObjectRule) -> Values:
     match rule:
         case RequestObjectRule.ALONE:
-            return inner  # RFC9101-6.3/only
+            return inner  # JAR-6.3/only
         case RequestObjectRule.SUPERSEDES:
             outer = {name: sent.all(name) for name in sent.names() if name not in {REQUEST, REQUEST_URI}}
             if len({values["response_type"] for values in (outer, inner) if "response_type" in values}) > 1:
@@ -232,7 +232,7 @@ def _parameters_of(claims: Mapping[str, object]) -> Values:
     told = {name: value for name, value in claims.items() if name not in _CLAIMS and " " not in name}
     found = {name: _values_of(name, value) for name, value in told.items()}
     if len(found) > MAXIMUM_FIELDS:
-        raise faulty_object("too many members", "RFC9101-4/members")
+        raise faulty_object("too many members", "JAR-4/members")
     return {name: kept for name, values in found.items() if (kept := tuple(value for value in values if value))}
 
 
@@ -248,5 +248,5 @@ def _values_of(name: str, value: object) -> tuple[str, ...]:
     if name in _JSON and isinstance(value, dict | list):
         return (msgspec.json.encode(value).decode(),)
     if name in _TEXTS | _JSON | _NUMBERS | {"resource"}:
-        raise faulty_object(f"the member {name}", "RFC9101-4/members")
+        raise faulty_object(f"the member {name}", "JAR-4/members")
     return ()

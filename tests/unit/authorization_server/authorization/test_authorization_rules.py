@@ -65,6 +65,8 @@ def test_a_repeated_parameter_is_told_first() -> None:
     assert refused(repeated=REPEATED, response_type="token").error is REPEATED
 
 
+@requirement("OIDCC-6.1/not-supported")
+@requirement("OIDCC-6.2/not-supported")
 @pytest.mark.parametrize(
     ("changes", "code", "requirement_id"),
     [

@@ -62,7 +62,7 @@ def test_the_response_type_beside_an_object_is_the_one_in_it() -> None:
     assert refusal({"response_type": "token"}, beside).requirement == "OIDCC-6.1/match"
 
 
-@requirement("RFC9101-6.3/only")
+@requirement("JAR-6.3/only")
 def test_elsewhere_and_for_a_client_that_promised_to_sign_only_its_members_count() -> None:
     for found in (
         parameters({"nonce": "n"}, policy=OAUTH_2_1),
@@ -78,7 +78,7 @@ def test_the_rule_is_policy() -> None:
     assert set(rules.values()) == {RequestObjectRule.ALONE}
 
 
-@requirement("RFC9101-4/members")
+@requirement("JAR-4/members")
 @pytest.mark.parametrize(
     ("member", "value", "texts"),
     [
@@ -112,11 +112,11 @@ def test_a_member_becomes_the_text_that_a_parameter_is(member: str, value: objec
     assert parameters({member: value}, sent).all(member) == texts
 
 
-@requirement("RFC9101-4/members")
+@requirement("JAR-4/members")
 @pytest.mark.parametrize("name", ["scope", "redirect_uri", "state", "nonce", "prompt", "code_challenge", "display"])
 @pytest.mark.parametrize("value", [7, True, ["x"], {"x": 1}, 1.5])
 def test_a_member_of_another_type_is_refused(name: str, value: object) -> None:
-    assert refusal({name: value}).requirement == "RFC9101-4/members"
+    assert refusal({name: value}).requirement == "JAR-4/members"
 
 
 def test_what_a_browser_says_of_itself_is_no_evidence_of_an_object() -> None:
@@ -127,7 +127,7 @@ def test_what_a_browser_says_of_itself_is_no_evidence_of_an_object() -> None:
     assert used_up(without_evidence(evident), ClientId("web"), NOW) is None
 
 
-@requirement("RFC9101-10.2/replay")
+@requirement("JAR-10.2/replay")
 def test_a_number_is_used_up_until_nothing_that_began_with_it_can_be_answered() -> None:
     use = used_up(parameters({"jti": "1", "exp": NOW + 10}), ClientId("web"), NOW)
     lifetime = OPENID.interaction_lifetime
@@ -149,7 +149,7 @@ def test_an_object_without_an_end_may_be_good_for_ever_where_it_has_no_number() 
         verified_claims(signed_request(), asked, ())
 
 
-@requirement("RFC9101-10.4.2/rewrite")
+@requirement("JAR-10.4.2/rewrite")
 def test_an_address_is_used_as_it_was_registered_or_with_a_digest() -> None:
     digest = "#" + "A" * 43
     client = signing_client()
