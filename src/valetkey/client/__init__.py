@@ -34,6 +34,7 @@ from valetkey.client.introspection import Introspected
 from valetkey.client.logout_token import EndedSessions, LogoutReceiver, MemorySeenTokens, SeenTokens
 from valetkey.client.revocation import Kind
 from valetkey.client.signed_in import SignedIn
+from valetkey.client.step_up import StepUp, step_up_of
 from valetkey.client.token_exchange import Exchange, TokenType
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ __all__ = [
     "SignInNeeded",
     "SignedIn",
     "StartedCodeFlow",
+    "StepUp",
     "StoreFailed",
     "TimedOut",
     "TokenResponse",
@@ -92,6 +94,7 @@ __all__ = [
     "TokenType",
     "async_sign_in",
     "sign_in",
+    "step_up_of",
     "token_post",
     "verify_id_token",
 ]

@@ -10,15 +10,24 @@ from valetkey.integrations.starlette import Guard as StarletteGuard
 from valetkey.resource_server import AccessToken, Allow, Rule
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
 
 class Guard(StarletteGuard):
     """Guards path operations: `token: AccessToken = Depends(guard.token("albums.read"))`."""
 
-    def token(self, *scope: str, insecure_stale_seconds: int = 0) -> Callable[[Request], Awaitable[AccessToken]]:
-        """Return the dependency that yields the token, or ends the request with the challenge."""
-        rule = Rule.requiring(*scope, insecure_stale_seconds=insecure_stale_seconds)
+    def token(
+        self,
+        *scope: str,
+        acr: str | Sequence[str] = (),
+        max_age: int | None = None,
+        insecure_stale_seconds: int = 0,
+    ) -> Callable[[Request], Awaitable[AccessToken]]:
+        """Return the dependency that yields the token, or ends the request with the challenge.
+
+        `acr` and `max_age` ask for a level of authentication and for how recent it is, as in `requires`.
+        """
+        rule = Rule.requiring(*scope, acr=acr, max_age=max_age, insecure_stale_seconds=insecure_stale_seconds)
         self._scopes.update(scope)
 
         async def dependency(request: Request) -> AccessToken:

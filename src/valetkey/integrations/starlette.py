@@ -25,7 +25,7 @@ from valetkey.resource_server.enforce import ALGORITHMS, published_with
 from valetkey.resource_server.metadata import metadata_path, resource_metadata
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection
+    from collections.abc import Awaitable, Callable, Collection, Sequence
 
     from starlette.requests import Request
 
@@ -100,15 +100,21 @@ class Guard:
         return await self.resource_server.decide(request.headers.getlist("authorization"), rule)
 
     def requires(
-        self, *scope: str, insecure_stale_seconds: int = 0
+        self,
+        *scope: str,
+        acr: str | Sequence[str] = (),
+        max_age: int | None = None,
+        insecure_stale_seconds: int = 0,
     ) -> Callable[[Callable[[Request], Any]], Callable[[Request], Awaitable[Response]]]:
         """Return the decorator that lets a request reach its endpoint only with a token that carries `scope`.
 
+        With `acr` the token has to name one of these levels of authentication, with `max_age` (seconds) one that is
+        no longer ago: else the client is told to have its end-user authenticated anew (RFC 9470).
         While neither the feed nor the status list can be had, tokens are refused, or accepted for
         `insecure_stale_seconds` after the feed was last current.
         The endpoint, `async def` or `def`, finds the token as `request.state.access_token`.
         """
-        rule = Rule.requiring(*scope, insecure_stale_seconds=insecure_stale_seconds)
+        rule = Rule.requiring(*scope, acr=acr, max_age=max_age, insecure_stale_seconds=insecure_stale_seconds)
         self._scopes.update(scope)
 
         def decorate(endpoint: Callable[[Request], Any]) -> Callable[[Request], Awaitable[Response]]:

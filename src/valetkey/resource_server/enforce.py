@@ -32,6 +32,7 @@ RETRY_AFTER: Final = "2"
 _DOTS_OF_A_JWT: Final = 2
 _SERVICE_UNAVAILABLE: Final = 503
 _REVOKED: Final = "The token was revoked."
+_NOT_ENOUGH: Final = "The authentication of the end-user is not strong or not recent enough."
 _UNKNOWN: Final = "Whether the token was revoked cannot be said at the moment; try again."
 ALGORITHMS: Final = frozenset({"ES256", "ES384", "ES512", "EdDSA", "Ed25519", "PS256", "RS256"})
 """The signature algorithms that are accepted unless a guard names fewer: never taken from a token or metadata."""
@@ -209,6 +210,9 @@ class ResourceServer:
         return self._judge_scope(token, rule)
 
     def _judge_scope(self, token: AccessToken, rule: Rule) -> Allow | Deny:
+        # First, because its challenge names the scope too: who has to sign in again is sent away once.
+        if rule.asks_for_authentication and not rule.is_met_by_authentication(token, self._verifier.clock()):
+            return self._deny(401, ErrorCode.INSUFFICIENT_USER_AUTHENTICATION, _NOT_ENOUGH, rule)  # RFC9470-3/error
         if not rule.scope <= token.scope:
             # RFC6750-3.1/insufficient-scope: the whole scope that the route asks for, not only what is missing.
             return self._deny(403, ErrorCode.INSUFFICIENT_SCOPE, "The token does not carry the scope.", rule)
@@ -229,6 +233,7 @@ class ResourceServer:
         parameters = (
             ("error", code.value),
             ("error_description", reason),
+            *_authentication_parameters(code, rule),
             *_scope_parameter(rule),
             self._metadata,
         )
@@ -255,6 +260,13 @@ def _unavailable(description: str) -> Deny:
         description,
         (("retry-after", RETRY_AFTER), ("cache-control", "no-store")),
     )
+
+
+def _authentication_parameters(code: ErrorCode, rule: Rule) -> tuple[tuple[str, str], ...]:
+    if code is not ErrorCode.INSUFFICIENT_USER_AUTHENTICATION:
+        return ()
+    levels = (("acr_values", " ".join(rule.acr)),) if rule.acr else ()  # RFC9470-3/acr-values
+    return (*levels, ("max_age", str(rule.max_age))) if rule.max_age is not None else levels
 
 
 def _scope_parameter(rule: Rule) -> tuple[tuple[str, str], ...]:
