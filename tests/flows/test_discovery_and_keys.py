@@ -79,6 +79,19 @@ async def test_it_lists_only_what_the_tables_hold() -> None:
     assert "none" not in signing
 
 
+@pytest.mark.requirement("OIDCC-8/advertised")
+async def test_it_lists_how_a_client_may_be_told_things() -> None:
+    said = document(await (await build_house()).get(OPENID))
+    assert said["subject_types_supported"] == ["public", "pairwise"]
+    assert said["userinfo_signing_alg_values_supported"] == said["id_token_signing_alg_values_supported"]
+    for name in ("id_token", "userinfo"):
+        offered = set(said[f"{name}_encryption_alg_values_supported"])
+        assert {"RSA-OAEP", "RSA-OAEP-256", "ECDH-ES", "ECDH-ES+A256KW", "A128KW", "A256GCMKW", "dir"} <= offered
+        assert offered.isdisjoint({"RSA1_5", "none"})
+        assert not any(one.startswith("PBES2") for one in offered)
+        assert {"A128CBC-HS256", "A256GCM"} <= set(said[f"{name}_encryption_enc_values_supported"])
+
+
 @pytest.mark.requirement("OIDCC-5.6/normal")
 async def test_it_lists_the_claims_that_a_client_may_ask_for_one_by_one() -> None:
     found = document(await (await build_house()).get(OPENID))

@@ -62,8 +62,7 @@ async def test_an_id_token_is_signed_by_every_algorithm_that_a_client_may_regist
 @pytest.mark.requirement("OIDCC-10.2/derived-key")
 @pytest.mark.requirement("OIDCC-10.2/left-most")
 @pytest.mark.requirement("OIDCC-10.2/client-key")
-@pytest.mark.requirement("OIDCC-10.2/order")
-@pytest.mark.requirement("OIDCC-10.2/cty")
+@pytest.mark.requirement("OIDCC-10/order")
 @pytest.mark.parametrize(("alg", "enc"), PAIRS)
 async def test_an_id_token_is_signed_and_then_encrypted(house: House, alg: str, enc: str) -> None:
     signing = SIGNED[PAIRS.index((alg, enc)) % len(SIGNED)]
@@ -119,7 +118,7 @@ async def test_userinfo_is_signed_by_every_algorithm(house: House, algorithm: st
 
 
 @pytest.mark.requirement("OIDCC-5.3.2/jwt")
-@pytest.mark.requirement("OIDCC-10.2/order")
+@pytest.mark.requirement("OIDCC-5.3.2/nested")
 @pytest.mark.parametrize("signing", [None, "ES256", "HS512"])
 @pytest.mark.parametrize(("alg", "enc"), PAIRS)
 async def test_userinfo_is_encrypted_signed_before_or_not(

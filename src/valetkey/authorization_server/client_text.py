@@ -56,7 +56,7 @@ async def text_for(
             content_type = "JWT"
         if form.encryption_alg is None:
             return text
-        # Signed first, then encrypted: OIDCC-10.2/order OIDCC-16.14/order
+        # Signed first, then encrypted: OIDCC-10/order OIDCC-5.3.2/nested
         recipient = await _recipient(client, form.encryption_alg, form.encryption_enc, server, now)
         return await server.signer.encrypt(
             text, recipient, typ=typ, encryption=form.encryption_enc, content_type=content_type

@@ -86,7 +86,7 @@ class LocalSigner:
         """Return the compact JWE of a text, as a rule a signed JWT, for `recipient` (RFC 7519, 11.2)."""
         from valetkey.jose.jwe import encrypt  # noqa: PLC0415 - most servers never encrypt
 
-        header = {"typ": typ} if content_type is None else {"cty": content_type, "typ": typ}  # OIDCC-10.2/cty
+        header = {"typ": typ} if content_type is None else {"cty": content_type, "typ": typ}
         return encrypt(text.encode(), recipient, encryption=encryption, header=header)
 
     async def decrypt(self, jwe: str) -> bytes:
