@@ -1,4 +1,4 @@
-"""The OpenID Providers of deploy/examples: started by the real program, and each of their clients signs somebody in."""
+"""The OpenID Providers of deploy/examples, started by the real program: each of their clients signs somebody in."""
 
 import time
 from collections.abc import Iterator

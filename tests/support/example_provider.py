@@ -1,4 +1,4 @@
-"""The OpenID Providers of deploy/examples, served as they stand there: only addresses and secrets are the test's."""
+"""The OpenID Providers of deploy/examples, served as they stand there: only addresses and secrets are ours."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING
 import httpx2
 import msgspec
 
-from support.person import Person
 from support.production_server import ProductionServer
 from valetkey.jose import Jwk, JwkSet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from support.person import Person
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "deploy" / "examples"
 PASSWORD = "correct horse battery staple"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import socket
 import subprocess
 import sys
@@ -50,6 +51,21 @@ def provider(work: Path) -> Iterator[Stage]:
         token = jwt.sign(claims, running.keys[0], typ="at+jwt")
         (work / "token.txt").write_text(token + "\n", "utf-8")
         yield Stage({"https://login.example.com": running.issuer}, {"token": token, "provider": running})
+
+
+@contextmanager
+def examples(work: Path) -> Iterator[Stage]:
+    """The configurations of `deploy/examples` stand in the folder, with every secret that they name."""
+    for found in (Path(__file__).resolve().parents[3] / "deploy" / "examples").glob("*.toml"):
+        text = found.read_text("utf-8")
+        (work / found.name).write_text(text, "utf-8")
+        for name in re.findall(r'"(secrets/[a-z.-]+)"', text):
+            secret = work / name
+            secret.parent.mkdir(exist_ok=True)
+            secret.write_text(secrets.token_hex(32), "utf-8")
+            secret.chmod(0o600)
+    (work / "keys").mkdir()
+    yield Stage()
 
 
 @contextmanager
@@ -153,6 +169,7 @@ STAGES: Final[Mapping[str, Callable[[Path], AbstractContextManager[Stage]]]] = {
     "provider": provider,
     "jwt-without-oauth": jwt_without_oauth,
     "operator": operator,
+    "examples": examples,
     "production": production,
     "dev": dev,
     "person": person,
