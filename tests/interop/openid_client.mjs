@@ -1,5 +1,5 @@
 // openid-client 6 as an application would use it, with every check that it offers switched on.
-import { importJWK } from 'jose';
+import { CompactEncrypt, importJWK } from 'jose';
 import * as client from 'openid-client';
 
 import { answer } from './peer.mjs';
@@ -28,6 +28,22 @@ function options(issuer, algorithm) {
   };
 }
 
+async function beginning({ redirect_uri, ...parameters }) {
+  begun = {
+    verifier: client.randomPKCECodeVerifier(),
+    state: client.randomState(),
+    nonce: client.randomNonce(),
+  };
+  return {
+    redirect_uri,
+    state: begun.state,
+    nonce: begun.nonce,
+    code_challenge: await client.calculatePKCECodeChallenge(begun.verifier),
+    code_challenge_method: 'S256',
+    ...parameters,
+  };
+}
+
 await answer({
   async discover({ issuer, client_id, method, metadata = {}, algorithm = 'oidc', ...credentials }) {
     config = await client.discovery(
@@ -52,20 +68,20 @@ await answer({
     return config.clientMetadata();
   },
 
-  async begin({ redirect_uri, ...parameters }) {
-    begun = {
-      verifier: client.randomPKCECodeVerifier(),
-      state: client.randomState(),
-      nonce: client.randomNonce(),
-    };
-    const url = client.buildAuthorizationUrl(config, {
-      redirect_uri,
-      state: begun.state,
-      nonce: begun.nonce,
-      code_challenge: await client.calculatePKCECodeChallenge(begun.verifier),
-      code_challenge_method: 'S256',
-      ...parameters,
-    });
+  async begin(parameters) {
+    return client.buildAuthorizationUrl(config, await beginning(parameters)).href;
+  },
+
+  // The whole request as an object that the client signs (RFC 9101), encrypted for the server where it has a key.
+  async begin_signed({ jwk, recipient, ...parameters }) {
+    const signingKey = { key: await importJWK(jwk, jwk.alg), kid: jwk.kid };
+    const url = await client.buildAuthorizationUrlWithJAR(config, await beginning(parameters), signingKey);
+    if (recipient !== undefined) {
+      const signed = new TextEncoder().encode(url.searchParams.get('request'));
+      const header = { alg: recipient.alg, enc: 'A256GCM', kid: recipient.kid, cty: 'oauth-authz-req+jwt' };
+      const sealed = new CompactEncrypt(signed).setProtectedHeader(header);
+      url.searchParams.set('request', await sealed.encrypt(await importJWK(recipient, recipient.alg)));
+    }
     return url.href;
   },
 
