@@ -76,7 +76,7 @@ async def test_another_account_signs_in_and_answers(visitor: Visitor) -> None:
     assert consent_page(consent).account_name == "alice"
 
 
-@requirement("OIDCC-3.1.2.1/prompt")
+@requirement("OIDCC-3.1.2.1/select-account")
 async def test_a_client_may_ask_for_the_choice_even_where_one_account_is_signed_in(house: House) -> None:
     browser = Visitor(house)
     login_page(await browser.authorize(prompt="select_account"))

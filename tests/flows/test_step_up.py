@@ -5,12 +5,13 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from support.house import House, build_house, claims_of, clients, document, end_users
+from support.house import SECRET, House, basic, build_house, claims_of, clients, document, end_users
 from support.requirement import requirement
 from support.second_factor import Device, with_device
 from support.visitor import Visitor, consent_page, login_page, one_time_code_page, returned, select_account_page
 from valetkey.authorization_server.acr_levels import MULTI_FACTOR, SINGLE_FACTOR
 from valetkey.authorization_server.decision import EndSession, PutClient
+from valetkey.authorization_server.model import AccessTokenFormat
 from valetkey.authorization_server.openid_client import OpenIdMetadata
 from valetkey.authorization_server.proof_pages import CodeProblem
 from valetkey.authorization_server.second_factor import RemoveFactor
@@ -39,7 +40,7 @@ async def redeemed(house: House, answer: dict[str, str]) -> tuple[dict[str, obje
 
 
 # covers: AUT-08
-@requirement("RFC9470-5/acr", "OIDCC-2/acr", "OIDCC-2/amr")
+@requirement("RFC9470-5/acr")
 async def test_who_is_signed_in_types_only_the_code_and_the_new_tokens_say_so(
     house: House, visitor: Visitor, device: Device
 ) -> None:
@@ -64,6 +65,7 @@ async def test_the_level_that_a_session_has_reached_is_asked_for_once(
     assert "code" in returned(await visitor.authorize(acr_values=MULTI_FACTOR, prompt="none"))
 
 
+@requirement("RFC9470-6.1/renewal")
 async def test_tokens_of_before_keep_what_they_say(house: House, visitor: Visitor, device: Device) -> None:
     tokens = document(await house.redeem((await visitor.granted())["code"]))
     await visitor.enter_code(await visitor.authorize(acr_values=MULTI_FACTOR), device.code(house.clock.now))
@@ -147,7 +149,6 @@ async def test_a_weaker_level_is_named_where_it_is_the_one_asked_for(
     assert id_token["acr"] == MULTI_FACTOR
 
 
-@requirement("OIDCR-2/default-acr-values")
 async def test_a_client_may_have_asked_once_for_all(house: House, visitor: Visitor, device: Device) -> None:
     web = replace(clients()["web"], openid=OpenIdMetadata(default_acr_values=(MULTI_FACTOR,)))
     await house.commit(PutClient(web))
@@ -157,6 +158,27 @@ async def test_a_client_may_have_asked_once_for_all(house: House, visitor: Visit
     # Who has no device goes on with what there is.
     consent_page(await bob.sign_in(await bob.authorize(), "bob"))
     assert device.key
+
+
+@requirement("RFC9470-6.2/introspection")
+@pytest.mark.parametrize("form", AccessTokenFormat)
+async def test_introspection_tells_of_the_authentication(
+    house: House, visitor: Visitor, device: Device, form: AccessTokenFormat
+) -> None:
+    await house.commit(PutClient(replace(clients()["web"], access_token_format=form)))
+    await visitor.granted()
+    page = await visitor.authorize(acr_values=MULTI_FACTOR)
+    answer = returned(await visitor.enter_code(page, device.code(house.clock.now)))
+    token = document(await house.redeem(answer["code"]))["access_token"]
+    told = document(await house.post("/introspect", {"token": token}, basic("web", SECRET)))
+    assert (told["active"], told["acr"], told["auth_time"]) == (True, MULTI_FACTOR, house.clock.now)
+
+
+@requirement("RFC9470-7/acr-values")
+async def test_metadata_lists_the_levels_from_weak_to_strong(house: House) -> None:
+    metadata = document(await house.get("/.well-known/openid-configuration"))
+    assert metadata["acr_values_supported"] == [SINGLE_FACTOR, MULTI_FACTOR]
+    assert "select_account" in metadata["prompt_values_supported"]
 
 
 # --- nothing is left out -----------------------------------------------------------------------------------

@@ -46,7 +46,7 @@ def acr_request(asked: VerifiedAuthorizationRequest) -> AcrRequest:
     if claim is not None and claim.is_essential:
         return AcrRequest(claim.values, is_necessary=True)  # OIDCC-5.5.1.1/essential-acr
     if "acr_values" in asked.parameters:
-        return AcrRequest(asked.acr_values, is_necessary=OPENID not in asked.scope)
+        return AcrRequest(asked.acr_values, is_necessary=OPENID not in asked.scope)  # RFC9470-5/unmet
     return AcrRequest(asked.acr_values if claim is None else claim.values)
 
 

@@ -107,7 +107,7 @@ def granted(
         subject=session.session.subject,
         scope=asked.scope,
         resources=asked.resources,
-        authentication=as_asked(
+        authentication=as_asked(  # RFC9470-5/acr
             session.session.authentication, acr_request(asked), policy.acr_levels, fresh.now
         ),
         generations=generations,

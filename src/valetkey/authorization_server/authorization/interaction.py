@@ -196,7 +196,7 @@ def _page(kind: ErrorKind, description: str, status: int = 400) -> PageRefusal:
 
 
 SEVERAL_ACCOUNTS: Final = OAuthError(
-    ErrorCode.ACCOUNT_SELECTION_REQUIRED, "Several accounts are signed in.", "OIDCC-3.1.2.3/silent"
+    ErrorCode.ACCOUNT_SELECTION_REQUIRED, "Several accounts are signed in.", "OIDCC-3.1.2.1/select-account"
 )
 NOBODY_SIGNED_IN: Final = OAuthError(
     ErrorCode.LOGIN_REQUIRED, "The end-user has to sign in.", "OIDCC-3.1.2.3/silent"
