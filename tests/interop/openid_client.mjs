@@ -56,6 +56,13 @@ await answer({
     return config.serverMetadata();
   },
 
+  // What comes encrypted from here on is opened with the client's own key; what is not, is refused.
+  async decrypting({ jwk, enc }) {
+    const key = await importJWK(jwk, jwk.alg);
+    client.enableDecryptingResponses(config, [enc], { key, alg: jwk.alg, kid: jwk.kid });
+    return {};
+  },
+
   // From here on, the other calls are those of the client that was registered.
   async register({ issuer, metadata, initial_access_token, algorithm = 'oidc', ...credentials }) {
     const method = metadata.token_endpoint_auth_method;
