@@ -5,6 +5,7 @@ import socket
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -24,7 +25,8 @@ def page_server(
 ) -> Iterator[str]:
     """Serve each sample at `/NAME?lang=TAG`; yields the origin.
 
-    A POST is answered by what was sent, one to `/go?to=URL` by a redirect there, one to `/stay` by nothing to show.
+    A POST is answered by what was sent, one to `/go?to=URL` by a redirect there. A page
+    that would post itself is shown at rest, as it stands for a browser without script.
     """
     answers = _Answers(samples, renderer or Renderer())
 
@@ -38,8 +40,6 @@ def page_server(
             body = self.rfile.read(int(self.headers["content-length"]))
             target = parse_qs(urlsplit(self.path).query).get("to")
             plain = HttpResponse(200, (("content-type", "text/plain"),), body)
-            if self.path == "/stay":
-                plain = HttpResponse(204)
             self._send(see_other(target[0]) if target else plain)
 
         def _send(self, response: HttpResponse) -> None:
@@ -86,7 +86,8 @@ class _Answers:
         page = self._samples.get(path.removeprefix("/"))
         if page is None:
             return HttpResponse(404)
-        return self._rendered(page, parse_qs(parts.query).get("lang", ["en"])[0])
+        shown = self._rendered(page, parse_qs(parts.query).get("lang", ["en"])[0])
+        return replace(shown, body=shown.body.replace(b" data-onward", b""))
 
     def _rendered(self, page: Page | UiPage, language: str) -> HttpResponse:
         return self._renderer.render(

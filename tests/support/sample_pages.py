@@ -80,6 +80,15 @@ _EVERY_SCOPE = (
 )
 
 LOGIN = LoginPage(_LOGIN_FORM, "Photo Prints", "prints.example")
+SINGLE_CLAIMS = (
+    "birthdate",
+    "email",
+    "email_verified",
+    "given_name",
+    "name",
+    "urn:example:membership-number",
+    "team",
+)
 CONSENT = ConsentPage(
     _CONSENT_FORM,
     "Photo Prints",
@@ -118,12 +127,13 @@ LEAVING = LeavingPage(
 )
 FORM_POST = FormPostPage(
     FormTarget(
-        "/stay", (("code", "sample-code"), ("state", "sample-state"), ("iss", ISSUER.url)), "https://prints.example"
+        "/callback",
+        (("code", "sample-code"), ("state", "sample-state"), ("iss", ISSUER.url)),
+        "https://prints.example",
     ),
     "Photo Prints",
     "prints.example",
 )
-"""Its client answers that there is nothing to show, and so the page stays."""
 _DEVICE_FORM = FormTarget("/device", _HIDDEN)
 DEVICE_CODE = DeviceCodePage(_DEVICE_FORM)
 DEVICE_ANSWER = DeviceAnswerPage(
@@ -195,7 +205,7 @@ ACCOUNT = AccountPage(
     ),
     clients=(
         AccountClient("Photo Prints", "prints.example", _SCOPES, _NOW - 4 * _DAY, True, False, _ACCOUNT_FORM),
-        AccountClient("Album Desk", "127.0.0.1", _SCOPES[3:], _NOW - 90, True, True, _ACCOUNT_FORM),
+        AccountClient("Album Desk", "127.0.0.1", _SCOPES[3:], _NOW - 90, True, True, _ACCOUNT_FORM, ("birthdate",)),
     ),
 )
 SET_UP = SecondFactorSection(_ACCOUNT_FORM, set_up_at=_NOW - 40 * _DAY)
@@ -260,6 +270,7 @@ SAMPLES: Mapping[str, AnyPage] = MappingProxyType(
             )
         ),
         "consent-with-pages": Page(PAGED_CONSENT),
+        "consent-claims": Page(replace(CONSENT, scopes=_SCOPES[:1], claims=SINGLE_CLAIMS)),
         "consent-unverified": Page(UNVERIFIED_CONSENT),
         "consent-unverified-links": Page(replace(UNVERIFIED_CONSENT, pages_are_links=True, client_name=LONG_NAME)),
         "consent-by-url": Page(replace(UNVERIFIED_CONSENT, client_site="apps.example")),
