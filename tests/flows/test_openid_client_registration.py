@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 import pytest
 
-from support.house import House, build_house, document
+from support.house import House, assertion_form, build_house, document
 from support.registering import initial_token
 from valetkey.authorization_server.model import RegistrationMode
 from valetkey.authorization_server.outbound import Lane
-from valetkey.jose import Jwk
+from valetkey.jose import Jwk, JwkSet
 from valetkey.oauth.types import ClientId
 
 SECTOR = "https://rp.example/uris.json"
@@ -247,3 +247,41 @@ async def test_an_initial_token_alone_lets_in_where_registration_asks_for_one() 
     assert (await house.speak("POST", "/register", EVERYTHING)).status == 401
     assert house.outside.asked == []
     assert (await house.speak("POST", "/register", EVERYTHING, await initial_token(house))).status == 201
+
+
+# covers: CLI-12
+async def test_a_client_that_registered_itself_changes_its_keys_at_any_moment() -> None:
+    house = await build_house(registration=RegistrationMode.TOKEN)
+    bearer = await initial_token(house, scope="albums.read", grant_types=("client_credentials",))
+    uri, first, second = "https://rp.example/jwks.json", *(Jwk.generate("ES256", kid=kid) for kid in ("1", "2"))
+    metadata = {
+        "grant_types": ["client_credentials"],
+        "token_endpoint_auth_method": "private_key_jwt",
+        "jwks_uri": uri,
+        "scope": "albums.read",
+    }
+    answer = document(await house.speak("POST", "/register", metadata, bearer))
+    assert answer["jwks_uri"] == uri
+    assert house.outside.asked == []
+
+    async def status(key: Jwk) -> int:
+        named = {"iss": answer["client_id"], "sub": answer["client_id"]}
+        form = {"grant_type": "client_credentials", "scope": "albums.read"}
+        return (await house.post("/token", form | assertion_form(house.assertion(named, key)))).status
+
+    house.outside.publish_keys(uri, JwkSet((first,)))
+    assert (await status(first), await status(second)) == (200, 401)
+    house.outside.publish_keys(uri, JwkSet((second,)))
+    house.clock.advance(10)
+    assert (await status(second), await status(first)) == (200, 401)
+    assert {rules.lane for _, rules in house.outside.asked} == {Lane.STRANGERS}
+
+
+@pytest.mark.requirement("OIDCR-2/id-token-none")
+@pytest.mark.requirement("OIDCR-2/enc-with-alg")
+async def test_algorithms_that_protect_nothing_or_belong_to_nothing_are_refused(house: House) -> None:
+    assert (await refused(house, id_token_signed_response_alg="none"))[0] == "invalid_client_metadata"
+    for name in ("id_token", "userinfo"):
+        code, text = await refused(house, **{f"{name}_encrypted_response_alg": None})
+        assert code == "invalid_client_metadata"
+        assert text.startswith(f"{name}_encrypted_response_enc")

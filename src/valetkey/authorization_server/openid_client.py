@@ -83,7 +83,7 @@ def members_of(openid: OpenIdMetadata) -> dict[str, object]:
         value = openid.pages.get(member.name) if member.name in PAGES else getattr(openid, member.name)
         unsaid = None if member.name in PAGES else getattr(_SAID_NOTHING, member.name)
         if value != unsaid:
-            found[member.name] = msgspec.to_builtins(value)
+            found[member.name] = list(value) if isinstance(value, tuple) else msgspec.to_builtins(value)
     return found
 
 

@@ -32,6 +32,7 @@ from valetkey.authorization_server.model import (
     SigningKey,
     Tenant,
 )
+from valetkey.authorization_server.openid_client import openid_metadata
 from valetkey.authorization_server.policy import OAUTH_2_1, PROFILES, Policy
 from valetkey.authorization_server.registered import SelfRegistration
 from valetkey.oauth.types import (
@@ -137,6 +138,13 @@ ILL: Mapping[str, Estate] = {
     "client-without-scope": _with(scope=Scope()),
     "client-secret-ends": _with(secrets=(_secret("one", expires=NOW + 3 * DAY),)),
     "client-scope-undefined": _with(scope=Scope.parse("openid a.read a.fly")),
+    "openid-request-unsigned": _with(openid=openid_metadata({"request_object_signing_alg": "none"})),
+    "openid-token-in-browser": _with(
+        profile="OPENID", grant_types=frozenset(map(GrantType, ("authorization_code", "implicit")))
+    ),
+    "openid-pairwise-named": _with(
+        openid=openid_metadata({"subject_type": "pairwise"}), scope=Scope.parse("openid email a.read")
+    ),
     "client-secrets-many": _with(secrets=tuple(_secret(name) for name in ("one", "two", "three"))),
     "redirect-localhost": replace(
         SOUND, clients=(replace(NATIVE, redirect_uris=("http://localhost:9/cb",)), SPEAKER)

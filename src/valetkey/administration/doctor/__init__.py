@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from valetkey.administration.doctor import of_clients, of_deployment, of_policy, of_publication, of_resources
+from valetkey.administration.doctor import (
+    of_clients,
+    of_deployment,
+    of_openid,
+    of_policy,
+    of_publication,
+    of_resources,
+)
 from valetkey.administration.doctor.finding import Deployment, Diagnosis, Estate, Finding, Severity
 
 if TYPE_CHECKING:
@@ -15,6 +22,7 @@ if TYPE_CHECKING:
 DIAGNOSES: Final[tuple[Diagnosis[Estate], ...]] = (
     *of_policy.DIAGNOSES,
     *of_clients.DIAGNOSES,
+    *of_openid.DIAGNOSES,
     *of_resources.DIAGNOSES,
 )
 """What is asked of each tenant."""
