@@ -6,13 +6,18 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from valetkey.administration.refusal import ActRefused, refuse_declared, refuse_faults
-from valetkey.authorization_server.decision import Changes, PutEndUser, RemoveEndUser
+from valetkey.authorization_server.decision import Changes, EndSession, PutEndUser, RemoveEndUser
 from valetkey.authorization_server.model import EndUser, PasswordHash
 from valetkey.authorization_server.registration import PASSWORD_EXPECTED, end_user_faults, is_sound_password
+from valetkey.authorization_server.second_factor import RemoveFactor
 from valetkey.oauth.types import SecretText, Subject
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from valetkey.authorization_server.fresh import Fresh
+    from valetkey.authorization_server.model import StoredSession
+    from valetkey.authorization_server.second_factor import OneTimeCodeFactor
 
 # 32 letters: an octet falls on each of them equally often.
 _LETTERS: Final = "abcdefghijkmnpqrstuvwxyz23456789"
@@ -62,6 +67,20 @@ def remove_end_user(held: EndUser, fresh: Fresh) -> Changes:
     """Remove an end-user with sessions, consents and tokens; raises ActRefused for one that a file declares."""
     refuse_declared(f"user {held.username}", held.managed_by)
     return (RemoveEndUser(held.subject, fresh.now),)
+
+
+def remove_second_factor(
+    held: EndUser, factor: OneTimeCodeFactor | None, sessions: Iterable[StoredSession], fresh: Fresh
+) -> Changes:
+    """Remove the device of an end-user who lost it, and end their `sessions`: who found it may sit in one of them.
+
+    What outlives a sign-out goes on; a new password ends that too. Raises ActRefused where there is no device.
+    """
+    if factor is None or not factor.is_confirmed:
+        raise ActRefused(f"user {held.username} has no second factor")
+    own = (stored.session.sid for stored in sessions if stored.session.subject == held.subject)
+    ended = tuple(EndSession(sid, fresh.now) for sid in own)
+    return (RemoveFactor(held.subject, factor.factor_id), *ended)
 
 
 def generated_password(fresh: Fresh) -> SecretText:

@@ -16,6 +16,7 @@ from valetkey.administration.end_users import (
     generated_password,
     refuse_weak_password,
     remove_end_user,
+    remove_second_factor,
 )
 from valetkey.administration.refusal import ActRefused
 from valetkey.administration.views import end_user_view
@@ -29,7 +30,16 @@ if TYPE_CHECKING:
 
     from valetkey.cli.desk import Desk
 
-_COLUMNS: Final = ("username", "name", "email", "roles", "has_password", "managed_by", "disabled")
+_COLUMNS: Final = (
+    "username",
+    "name",
+    "email",
+    "roles",
+    "has_password",
+    "second_factor",
+    "managed_by",
+    "disabled",
+)
 
 
 def _field_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -88,7 +98,9 @@ def list_users(**options: Any) -> None:
 
     async def act(desk: Desk) -> list[dict[str, object]]:
         users = sorted(await desk.stores.end_users.list(), key=lambda each: normalised_username(each.username))
-        return [end_user_view(each, desk.tenant_id) for each in users]
+        factors = await desk.stores.second_factors.list()
+        having = {factor.subject for factor in factors if factor.is_confirmed}
+        return [{**end_user_view(each, desk.tenant_id), "second_factor": each.subject in having} for each in users]
 
     views = at_desk(options, act)
     if options["as_json"]:
@@ -108,7 +120,10 @@ def show(username: str, **options: Any) -> None:
     """
 
     async def act(desk: Desk) -> dict[str, object]:
-        return end_user_view(await _held(desk, username), desk.tenant_id)
+        held = await _held(desk, username)
+        factor = await desk.stores.second_factors.find(held.subject)
+        has_factor = factor is not None and factor.is_confirmed
+        return {**end_user_view(held, desk.tenant_id), "second_factor": has_factor}
 
     view = at_desk(options, act)
     (show_json if options["as_json"] else show_record)(view)
@@ -157,6 +172,31 @@ def remove(username: str, **options: Any) -> None:
         show_json({"username": username, "removed": True})
     else:
         say(f"user {username} was removed")
+
+
+@user.command("remove-factor")
+@click.argument("username")
+@desk_options
+def remove_factor(username: str, **options: Any) -> None:
+    r"""Remove the second factor of an end-user who lost the device, and sign them out everywhere.
+
+    Make sure first that it is them who ask: from now on their password alone is enough to set up another device.
+
+    \b
+    Example: valetkey user remove-factor ada
+    """
+
+    async def act(desk: Desk) -> None:
+        held = await _held(desk, username)
+        factor = await desk.stores.second_factors.find(held.subject)
+        sessions = await desk.stores.browsers.sessions_of(held.subject)
+        await desk.commit(remove_second_factor(held, factor, sessions, desk.fresh))
+
+    at_desk(options, act)
+    if options["as_json"]:
+        show_json({"username": username, "second_factor": False})
+    else:
+        say(f"the second factor of user {username} was removed, and every session was ended")
 
 
 def _fields(options: Mapping[str, Any], password_hash: PasswordHash | None) -> EndUserFields:
