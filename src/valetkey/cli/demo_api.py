@@ -1,8 +1,8 @@
-"""The demo API of the development server: two albums behind a guard of three lines."""
+"""The demo API of the development server: two albums behind a guard of three lines, and two that want more."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -10,6 +10,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from valetkey.authorization_server.acr_levels import MULTI_FACTOR
 from valetkey.integrations.starlette import Guard
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from valetkey.resource_server import FeedCredentials
     from valetkey.resource_server.keys import KeySource
 
+FRESH_SECONDS: Final = 60
+"""An order wants a sign-in that is no older."""
 ALBUMS = [{"title": "Summer by the lake"}, {"title": "First snow"}]
 
 
@@ -35,7 +38,27 @@ def application(
     async def add_album(request: Request) -> JSONResponse:
         return JSONResponse({"added_by": request.state.access_token.subject}, status_code=201)
 
-    routes = [Route("/albums", albums), Route("/albums", add_album, methods=["POST"]), *guard.routes]
+    @guard.requires("albums.write", max_age=FRESH_SECONDS)
+    async def order_print(request: Request) -> JSONResponse:
+        return JSONResponse({"ordered_by": request.state.access_token.subject}, status_code=201)
+
+    @guard.requires("albums.write", acr=MULTI_FACTOR)
+    async def empty_bin(request: Request) -> JSONResponse:
+        return JSONResponse({"emptied_by": request.state.access_token.subject})
+
+    routes = [
+        Route("/albums", albums),
+        Route("/albums", add_album, methods=["POST"]),
+        Route("/prints", order_print, methods=["POST"]),
+        Route("/bin", empty_bin, methods=["DELETE"]),
+        *guard.routes,
+    ]
     # Browsers may call this API from anywhere: it reads a bearer token, never a cookie.
-    anywhere = Middleware(CORSMiddleware, allow_origins=["*"], allow_headers=["authorization"])
+    anywhere = Middleware(
+        CORSMiddleware,
+        allow_origins=["*"],
+        allow_methods=["GET", "POST", "DELETE"],
+        allow_headers=["authorization"],
+        expose_headers=["www-authenticate"],
+    )
     return Starlette(routes=routes, middleware=[anywhere])

@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
-from valetkey.oauth.challenge import parse_challenges
+from valetkey.client import StepUp, step_up_of
 
 if TYPE_CHECKING:
     import httpx2
 
-_STEP_UP: Final = "insufficient_user_authentication"
-_ASKED: Final = ("acr_values", "max_age")
 _PATIENCE: Final = 10.0
 
 
@@ -25,13 +23,6 @@ class Answer:
     document: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Better:
-    """The API wants a better or fresher sign-in: parameters for the next authorization request."""
-
-    parameters: Mapping[str, str]
-
-
 class AlbumApi:
     """The API at `url`; connections are opened when first needed."""
 
@@ -39,7 +30,7 @@ class AlbumApi:
         self._url = url
         self._http: httpx2.AsyncClient | None = None
 
-    async def call(self, method: str, path: str, access_token: str) -> Answer | Better | None:
+    async def call(self, method: str, path: str, access_token: str) -> Answer | StepUp | None:
         """Send a request with the token of an end-user; None where the API cannot be reached."""
         import httpx2  # noqa: PLC0415 - dear to import: only who calls pays
 
@@ -51,21 +42,12 @@ class AlbumApi:
             answer = Answer(HTTPStatus(response.status_code), response.json() if response.content else {})
         except (httpx2.HTTPError, ValueError):
             return None
-        return better_for(response.headers.get("www-authenticate", "")) or answer
+        return step_up_of(response.headers.get_list("www-authenticate")) or answer
 
     async def close(self) -> None:
         """Close the connections."""
         if self._http is not None:
             await self._http.aclose()
-
-
-def better_for(header: str) -> Better | None:
-    """Return what a challenge asks of the next sign-in; None where that is not its matter."""
-    for challenge in parse_challenges(header):
-        if challenge.get("error") == _STEP_UP:
-            asked = ((name, challenge.get(name)) for name in _ASKED)
-            return Better({name: value for name, value in asked if value is not None})
-    return None
 
 
 def _trusted() -> Any:

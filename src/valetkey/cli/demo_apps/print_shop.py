@@ -102,7 +102,7 @@ class PrintShop:
         try:
             await self._visits.finish(browser, started, query)
             if started.why in ACTIONS:
-                back = _see_other(await self._visits.act(browser, started.why) or "/")
+                await self._visits.act_again(browser, started.why)
         except FlowError as error:
             browser.tell(f"The sign-in brought nothing: {error}")
             return back

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
-from valetkey.cli.demo_apps.album_api import AlbumApi, Answer, Better
+from valetkey.cli.demo_apps.album_api import AlbumApi, Answer
 from valetkey.cli.demo_apps.browsers import Browser, Visitor
 from valetkey.cli.demo_apps.parties import CLAIMS, SCOPE
-from valetkey.client import AsyncKeptTokens, AsyncOAuthClient, FlowError, MemoryTokenStore, SignInNeeded
+from valetkey.client import AsyncKeptTokens, AsyncOAuthClient, FlowError, MemoryTokenStore, SignInNeeded, StepUp
 from valetkey.client.keys import keys_for
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Action:
 
 ACTIONS: Final = {
     "order": Action("POST", "/prints", "The API took the order."),
-    "empty": Action("DELETE", "/albums", "The API emptied the album."),
+    "empty": Action("DELETE", "/bin", "The API emptied the bin."),
 }
 """What the page offers, by name."""
 _WANTED: Final = {
@@ -80,15 +80,26 @@ class Visits:
             return ()
         return [str(album["title"]) for album in answer.document["albums"]]
 
+    async def act_again(self, browser: Browser, name: str) -> None:
+        """Do what the API wanted a better sign-in for, now that there was one."""
+        if isinstance(await self._told(browser, name), StepUp):
+            # Asking once more would lead in a circle: who has no second factor cannot be asked for one.
+            browser.tell("The sign-in did not reach that level. Set up a second factor on your account page.")
+
     async def act(self, browser: Browser, name: str) -> str | None:
         """Do what the page offers; return where the browser goes where the API wants a better sign-in."""
+        wanted = await self._told(browser, name)
+        return None if wanted is None else await self.begin(browser, name, dict(wanted.parameters))
+
+    async def _told(self, browser: Browser, name: str) -> StepUp | None:
         action = ACTIONS[name]
         answer = await self._call(browser, action.method, action.path)
         match answer:
-            case Better(parameters):
+            case StepUp():
+                parameters = dict(answer.parameters)
                 wanted = " and ".join(_WANTED[one].format(value) for one, value in parameters.items())
                 browser.tell(f"The API wants {wanted}.")
-                return await self.begin(browser, name, dict(parameters))
+                return answer
             case Answer(status) if status < HTTPStatus.MULTIPLE_CHOICES:
                 browser.tell(action.done)
             case Answer(status):
@@ -97,7 +108,7 @@ class Visits:
                 browser.tell("Nothing was done.")
         return None
 
-    async def _call(self, browser: Browser, method: str, path: str) -> Answer | Better | None:
+    async def _call(self, browser: Browser, method: str, path: str) -> Answer | StepUp | None:
         visitor = browser.visitor
         if visitor is None:
             return None

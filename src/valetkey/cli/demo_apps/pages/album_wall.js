@@ -5,7 +5,7 @@ const RENEW_BEFORE_MILLISECONDS = 60_000;
 const SHOWN = ["sub", "name", "email", "auth_time", "acr", "amr", "sid"];
 const ACTIONS = {
   order: { method: "POST", path: "/prints", done: "The API took the order." },
-  empty: { method: "DELETE", path: "/albums", done: "The API emptied the album." },
+  empty: { method: "DELETE", path: "/bin", done: "The API emptied the bin." },
 };
 const at = (id) => document.getElementById(id);
 
@@ -86,7 +86,7 @@ async function albums() {
   );
 }
 
-async function act(name) {
+async function act(name, again = false) {
   const { method, path, done } = ACTIONS[name];
   const response = await call(method, path);
   if (response === null) return;
@@ -98,6 +98,7 @@ async function act(name) {
   const wanted = challenge(response.headers.get("www-authenticate") ?? "");
   if (response.status !== 401) tell(`The API answered ${response.status}.`);
   else if (wanted === null) lose("The API refuses the token: the session has ended elsewhere.");
+  else if (again) tell("The sign-in did not reach that level. Set up a second factor on your account page.");
   else await leave(server, wanted, name);
 }
 
@@ -163,7 +164,7 @@ try {
   const found = await returned(server);
   if (found !== null) {
     await become(found, `Signed in by the authorization server, level ${found.claims.acr}.`);
-    if (found.why in ACTIONS) await act(found.why);
+    if (found.why in ACTIONS) await act(found.why, true);
   } else {
     // Whoever signed in at the other application is signed in here, without a page.
     await become(await silently(server), "Signed in without a page.");
