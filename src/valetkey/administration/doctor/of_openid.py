@@ -42,7 +42,7 @@ def _with_tokens_in_the_browser(client: Client, estate: Estate) -> Iterator[tupl
 def _with_unsigned_requests(client: Client, estate: Estate) -> Iterator[tuple[str, str]]:
     del estate
     if client.openid.request_object_signing_alg == "none":
-        yield "its request objects are not signed: anybody can make them", "register ES256, and let it sign them"
+        yield "it announced unsigned request objects, and each is refused", "register ES256, and let it sign them"
 
 
 def _known_by_name(client: Client, estate: Estate) -> Iterator[tuple[str, str]]:
