@@ -97,7 +97,7 @@ CLIENT_MEMBERS: Final = (
         "response_types",
         Shape.TEXTS,
         "The response types that it may ask for; all that its grant types allow where absent.",
-        '["code", "code id_token"]',
+        '["code"]',
     ),
     Member(
         "subject_type",

@@ -201,7 +201,8 @@ def test_a_bad_configuration_gives_one_clear_line(config: Path, text: str, line:
         ),
         pytest.param(
             'id_token_signed_response_alg = "none"\n' + REDIRECT,
-            "id_token_signed_response_alg: expected one of RS256, ES256, Ed25519, EdDSA",
+            "id_token_signed_response_alg: expected one of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, "
+            "ES512, ES256K, EdDSA, Ed25519, Ed448, HS256, HS384, HS512",
             id="unsigned ID Token",
         ),
         pytest.param(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from valetkey.authorization_server.model import (
 )
 from valetkey.authorization_server.outbound_guard import Blocks, Openings
 from valetkey.authorization_server.trusted_issuer import SubjectMatch
+from valetkey.oauth.client_members import CLIENT_MEMBERS, PAGES
 from valetkey.oauth.types import ClientId, Issuer, Scope
 from valetkey.settings import LogFormat, load
 from valetkey.settings.declared_table import (
@@ -52,7 +54,10 @@ ENCRYPTION_JWKS = (
     '{"keys":[{"kty":"OKP","crv":"X25519","alg":"ECDH-ES+A256KW",'
     '"x":"kIDJfnxJhrdLrq8nSo1j6UdDg6VCYCRqKo5NFQvnGDk"}]}'
 )
-JWKS = '{"keys":[{"kty":"OKP","crv":"Ed25519","alg":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}'
+JWKS = (
+    '{"keys":[{"kty":"OKP","crv":"Ed25519","alg":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"},'
+    + ENCRYPTION_JWKS.removeprefix('{"keys":[')
+)
 
 # Dotted path -> the TOML value to set, and what the settings then hold there.
 SETTING_EXAMPLES: dict[str, tuple[str, object]] = {
@@ -93,6 +98,17 @@ NEEDED = {
     "resources": 'identifier = "https://api.example.com"',
     "trusted_issuers": 'issuer = "https://idp.example.com"\nclients = ["shop"]\nscope = "orders:read"\n'
     'jwks_uri = "https://idp.example.com/keys"\nsubject_match = "username"',
+}
+# What a member of OpenID Connect goes with.
+_ENCRYPTED = 'jwks_file = "shop.jwks.json"\n{}_encrypted_response_alg = "ECDH-ES+A256KW"'
+BESIDE = {
+    "id_token_encrypted_response_alg": 'jwks_file = "shop.jwks.json"',
+    "userinfo_encrypted_response_alg": 'jwks_file = "shop.jwks.json"',
+    "id_token_encrypted_response_enc": _ENCRYPTED.format("id_token"),
+    "userinfo_encrypted_response_enc": _ENCRYPTED.format("userinfo"),
+    "request_object_encryption_enc": 'request_object_encryption_alg = "RSA-OAEP-256"',
+    "frontchannel_logout_session_required": 'frontchannel_logout_uri = "https://shop.example.com/out"',
+    "backchannel_logout_session_required": 'backchannel_logout_uri = "https://shop.example.com/out"',
 }
 # Keys that stand in the place of one that has to be there.
 INSTEAD = {("trusted_issuers", "jwks"): "jwks_uri", ("trusted_issuers", "subjects"): "subject_match"}
@@ -191,6 +207,14 @@ DECLARED_EXAMPLES: dict[str, dict[str, tuple[str, str, object]]] = {
     },
 }  # fmt: skip
 
+DECLARED_EXAMPLES["clients"] |= {
+    member.name: (
+        (member.example, "client.openid.pages", {member.name: json.loads(member.example)})
+        if member.name in PAGES
+        else (member.example, f"client.openid.{member.name}", member.read(json.loads(member.example)))
+    )
+    for member in CLIENT_MEMBERS
+}
 DECLARED_ROWS = [
     pytest.param(table, row, id=f"{table.name}.{row.path}") for table in DECLARATIONS for row in table.rows
 ]
@@ -296,7 +320,8 @@ def _declaring(table: DeclarationTable, row: Setting[object], value: str) -> str
     gone = {key, INSTEAD.get((table.name, row.path))}
     needed = [line for line in NEEDED[table.name].splitlines() if line.split(" = ")[0] not in gone]
     tenant = '[[tenants]]\nname = "acme"\n' if row.path == "tenant" else ""
-    lines = "\n".join([*needed, f"{key} = {value}"])
+    beside = [BESIDE[row.path]] if table is CLIENTS and row.path in BESIDE else []
+    lines = "\n".join([*needed, *beside, f"{key} = {value}"])
     return f"{_config()}\n{tenant}[[{table.name}]]\n{lines}\n"
 
 
