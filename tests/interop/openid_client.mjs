@@ -28,6 +28,12 @@ function options(issuer, algorithm) {
   };
 }
 
+// What the browser brought: an address, or an address and the form that was posted to it.
+function arrival(url, posted) {
+  if (posted === undefined) return new URL(url);
+  return new Request(url, { method: 'POST', body: new URLSearchParams(posted) });
+}
+
 async function beginning({ redirect_uri, ...parameters }) {
   begun = {
     verifier: client.randomPKCECodeVerifier(),
@@ -92,9 +98,22 @@ await answer({
     return url.href;
   },
 
-  async finish({ url, changed = {}, max_age }) {
+  // From here on, the client asks for this response type, and looks for its answer where that puts it.
+  async expect({ response_type }) {
+    if (response_type === 'code id_token') client.useCodeIdTokenResponseType(config);
+    if (response_type === 'id_token') client.useIdTokenResponseType(config);
+    return {};
+  },
+
+  async finish_implicit({ url, posted, changed = {} }) {
     const kept = { ...begun, ...changed };
-    const tokens = await client.authorizationCodeGrant(config, new URL(url), {
+    const arrived = arrival(url, posted);
+    return client.implicitAuthentication(config, arrived, kept.nonce, { expectedState: kept.state });
+  },
+
+  async finish({ url, posted, changed = {}, max_age }) {
+    const kept = { ...begun, ...changed };
+    const tokens = await client.authorizationCodeGrant(config, arrival(url, posted), {
       pkceCodeVerifier: kept.verifier,
       expectedState: kept.state,
       expectedNonce: kept.nonce,
