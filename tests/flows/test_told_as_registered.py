@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from support.house import ISSUER, NOW, House, build_house, client_key, clients, document, end_users
+from support.house import ISSUER, MAC_SECRET, NOW, House, build_house, client_key, clients, document, end_users
 from support.telling import MACS, decrypted, encryption_key, is_by_secret, put, signed_claims, told_client
 from valetkey.authorization_server.client_algorithms import (
     CONTENT_ENCRYPTION_NAMES,
@@ -19,7 +19,7 @@ from valetkey.authorization_server.model import AuthenticationMethod, ClientSecr
 from valetkey.jose import Jwk, JwkSet
 from valetkey.jose.jwe import Decrypter
 from valetkey.jose.jwt import opened_jwt
-from valetkey.oauth.types import NumericDate
+from valetkey.oauth.types import NumericDate, SecretDigest, SecretText
 
 SIGNED = ("RS256", "ES256", "Ed25519", *MACS)
 ALICE = end_users()["alice"]
@@ -234,10 +234,8 @@ async def test_of_two_secrets_the_longest_known_one_is_the_key_until_it_ends(hou
     client, vault = told_client("HS256"), house.server.sealed_secrets
     old = replace(client.secrets[0], expires_at=NumericDate(NOW + 60))
     new_text = "vk_cs_" + "n" * 86
-    text = type(vault.open(client.client_id, old))(new_text)
-    new = vault.seal(
-        client.client_id, ClientSecret("2", type(old.digest)(text.digest()), NumericDate(NOW + 1)), text
-    )
+    text = SecretText(new_text)
+    new = vault.seal(client.client_id, ClientSecret("2", SecretDigest(text.digest()), NumericDate(NOW + 1)), text)
     await put(house, replace(client, secrets=(new, old)))
 
     before = await house.tokens("mac")
@@ -258,6 +256,27 @@ async def test_of_two_secrets_the_longest_known_one_is_the_key_until_it_ends(hou
         )
     )
     assert (await signed_claims(house, after["id_token"], "HS256", new_text))["aud"] == "mac"
+
+
+async def test_the_secret_that_a_client_just_proved_is_the_key(house: House) -> None:
+    """While two live, who authenticates by one of them reads what is under it, whichever came first."""
+    client, vault = told_client("HS256", userinfo_signed_response_alg="HS256"), house.server.sealed_secrets
+    new_text = "vk_cs_" + "n" * 86
+    text = SecretText(new_text)
+    new = vault.seal(client.client_id, ClientSecret("2", SecretDigest(text.digest()), NumericDate(NOW + 1)), text)
+    by_post = replace(client, authentication_method=AuthenticationMethod.CLIENT_SECRET_POST)
+    await put(house, replace(by_post, secrets=(new, client.secrets[0])))
+    for secret in (MAC_SECRET, new_text):
+        form = {
+            "grant_type": "authorization_code",
+            "code": await house.code("mac"),
+            "code_verifier": "v" * 43,
+            "redirect_uri": client.redirect_uris[0],
+            "client_id": "mac",
+            "client_secret": secret,
+        }
+        answer = document(await house.post("/token", form))
+        assert (await signed_claims(house, answer["id_token"], "HS256", secret))["aud"] == "mac"
 
 
 async def test_a_client_whose_secret_is_no_key_is_told_nothing(house: House) -> None:

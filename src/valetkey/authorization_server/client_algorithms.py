@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from valetkey.authorization_server.fault import Fault
 from valetkey.authorization_server.model import AuthenticationMethod
 from valetkey.authorization_server.openid_client import SubjectType
-from valetkey.authorization_server.subject_identifier import sector_hosts
+from valetkey.authorization_server.sector import sector_hosts
 from valetkey.jose.algorithms import CONTENT_ENCRYPTIONS, KEY_MANAGEMENT_ALGORITHMS, SIGNATURE_ALGORITHMS
 
 if TYPE_CHECKING:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hmac
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from valetkey.authorization_server.openid_client import SubjectType
+from valetkey.authorization_server.sector import sector_of
 from valetkey.jose.encoding import b64url_encode
 from valetkey.oauth.types import SessionId, Subject
 
@@ -58,28 +58,3 @@ def pairwise_subject(salt: bytes, sector: str, subject: Subject) -> Subject:
     # No host has a NUL in it: no two pairs of sector and subject are one text.
     told = hmac.digest(salt, b"\0".join((sector.encode(), subject.encode("utf-8", "surrogatepass"))), "sha256")
     return Subject(b64url_encode(told))
-
-
-def sector_of(client: Client) -> str:
-    """Return the sector identifier: the host of `sector_identifier_uri`, else of the redirect URIs (Core, 8.1).
-
-    ValueError where these have several hosts or none: registration refuses such a pairwise client.
-    """
-    hosts = sector_hosts(client)
-    if len(hosts) != 1:
-        raise ValueError("a pairwise client has one sector")
-    return hosts.pop()
-
-
-def sector_hosts(client: Client) -> set[str]:
-    """Return the hosts that the sector may be, in lower case: more than one where the client has to say which."""
-    stated = client.openid.sector_identifier_uri
-    uris = client.redirect_uris if stated is None else (stated,)  # OIDCC-8.1/sector
-    return {host for uri in uris if (host := _host(uri))}
-
-
-def _host(uri: str) -> str | None:
-    try:
-        return urlsplit(uri).hostname
-    except ValueError:
-        return None

@@ -11,10 +11,9 @@ from hypothesis import strategies as st
 
 from support.house import build_house, clients, end_users
 from valetkey.authorization_server.openid_client import OpenIdMetadata, SubjectType
+from valetkey.authorization_server.sector import sector_hosts, sector_of
 from valetkey.authorization_server.subject_identifier import (
     pairwise_subject,
-    sector_hosts,
-    sector_of,
     session_for,
     subject_behind,
     subject_for,

@@ -108,7 +108,16 @@ async def authenticate(
     for change in used_up:
         if await server.stores.replay_guard.is_burned(change.scope, change.jti_digest, now):
             raise _refusal(credentials, "jti")  # RFC7523-3/jti
-    return AuthenticatedClient(client, used_up)
+    return AuthenticatedClient(_as_proven(client, credentials, now), used_up)
+
+
+def _as_proven(client: Client, credentials: Credentials, now: NumericDate) -> Client:
+    """Return a client with several secrets as one with that by which it was proven: a key that it knows."""
+    proof = credentials.proof
+    if len(client.secrets) <= 1 or proof is None:
+        return client
+    proven = tuple(each for each in client.secrets if each.is_live(now) and each.digest.matches(proof))
+    return replace(client, secrets=proven) if proven else client
 
 
 async def _published(

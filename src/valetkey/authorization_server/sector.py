@@ -1,0 +1,34 @@
+"""Sector identifiers: which clients know an end-user by the same pairwise subject (OpenID Connect Core, 8.1)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from valetkey.authorization_server.model import Client
+
+
+def sector_of(client: Client) -> str:
+    """Return the sector identifier: the host of `sector_identifier_uri`, else of the redirect URIs (Core, 8.1).
+
+    ValueError where these have several hosts or none: registration refuses such a pairwise client.
+    """
+    hosts = sector_hosts(client)
+    if len(hosts) != 1:
+        raise ValueError("a pairwise client has one sector")
+    return hosts.pop()
+
+
+def sector_hosts(client: Client) -> set[str]:
+    """Return the hosts that the sector may be, in lower case: more than one where the client has to say which."""
+    stated = client.openid.sector_identifier_uri
+    uris = client.redirect_uris if stated is None else (stated,)  # OIDCC-8.1/sector
+    return {host for uri in uris if (host := _host(uri))}
+
+
+def _host(uri: str) -> str | None:
+    try:
+        return urlsplit(uri).hostname
+    except ValueError:
+        return None
