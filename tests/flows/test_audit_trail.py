@@ -47,6 +47,15 @@ async def test_a_sign_in_and_what_it_grants_are_recorded_with_the_person_and_the
     assert "openid" in str(granted.detail["scope"])
 
 
+async def test_claims_that_are_allowed_one_by_one_are_recorded_by_their_names() -> None:
+    house = await build_house()
+    await Visitor(house).granted(scope="openid email", claims='{"userinfo": {"birthdate": null, "email": null}}')
+
+    found = {record.event: record.detail for record in await records(house)}
+
+    assert (found["consent.given"]["claims"], found["authorization.granted"]["claims"]) == ("birthdate", "birthdate")
+
+
 async def test_a_refresh_and_a_use_write_nothing_and_a_replay_that_revokes_is_recorded_as_the_clients() -> None:
     house = await build_house()
     answer = await house.tokens()

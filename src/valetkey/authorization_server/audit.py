@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, Protocol
 
+from valetkey.authorization_server.claims import beyond_scope
 from valetkey.authorization_server.decision import (
     AddAccessToken,
     AddRefreshToken,
@@ -269,7 +270,11 @@ def _entry_of(change: Change) -> AuditEntry:
                 authorization.client_id,
                 authorization.authorization_id,
                 authorization.sid,
-                detail={"scope": str(authorization.scope), "resources": " ".join(authorization.resources)},
+                detail={
+                    "scope": str(authorization.scope),
+                    "resources": " ".join(authorization.resources),
+                    **_named(beyond_scope(authorization.claims, authorization.scope)),
+                },
             )
         case RevokeAuthorization(authorization_id):
             return AuditEntry(AuditEvent.AUTHORIZATION_REVOKED, authorization_id=authorization_id)
@@ -281,9 +286,8 @@ def _entry_of(change: Change) -> AuditEntry:
         case AbandonLogout(sid, client_id, subject):
             return AuditEntry(AuditEvent.LOGOUT_ABANDONED, subject, client_id, sid=sid)
         case RememberConsent(consent):
-            return AuditEntry(
-                AuditEvent.CONSENT_GIVEN, consent.subject, consent.client_id, detail={"scope": str(consent.scope)}
-            )
+            allowed = {"scope": str(consent.scope), **_named(consent.claims)}
+            return AuditEntry(AuditEvent.CONSENT_GIVEN, consent.subject, consent.client_id, detail=allowed)
         case WithdrawConsent(subject, client_id):
             return AuditEntry(AuditEvent.CONSENT_WITHDRAWN, subject, client_id)
         case RevokeAccessToken(digest):
@@ -292,6 +296,12 @@ def _entry_of(change: Change) -> AuditEntry:
             return AuditEntry(AuditEvent.DEVICE_DENIED, subject, client_id)
         case _:
             return _of_registration(change)
+
+
+def _named(claims: Iterable[str]) -> dict[str, str]:
+    """Return which claims were allowed one by one, where any was."""
+    names = " ".join(sorted(claims))
+    return {"claims": names} if names else {}
 
 
 def _of_registration(change: Change) -> AuditEntry:
