@@ -18,6 +18,7 @@ NAMES = {
     "server": "--output",
     "start": "--output",
     "revocation": "--output",
+    "rotation": "--output",
 }
 """Each benchmark with its flag that names the file for its figures."""
 
