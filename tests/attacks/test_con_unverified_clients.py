@@ -13,7 +13,8 @@ from support.visitor import Answer, Visitor, consent_page, location_of, login_pa
 from valetkey.authorization_server.decision import PutClient
 from valetkey.authorization_server.model import RegistrationMode
 from valetkey.authorization_server.openid_client import openid_metadata
-from valetkey.authorization_server.pages import ConsentMemory, LeavingPage, Page
+from valetkey.authorization_server.pages import ConsentMemory, FormTarget, LeavingPage, Page
+from valetkey.authorization_server.policy import UntrustedRedirectRule
 from valetkey.oauth.types import Issuer
 from valetkey.ui.render import Renderer
 
@@ -118,7 +119,7 @@ async def test_a_request_that_must_fail_leads_nobody_to_a_strangers_site(
     assert (page.redirect_host, page.client_name, page.way_out) == ("inspector.example", "Inspector", None)
     await visitor.sign_in(await visitor.authorize("web"))
     page = leaving_page(await asked_by(visitor, client_id, **changes))
-    assert page.way_out is not None
+    assert isinstance(page.way_out, str)
     assert page.way_out.startswith(CALLBACK + "?error=" + page.code)
     assert dict(parse_qsl(urlsplit(page.way_out).query))["iss"] == "https://as.example"
     assert "error" in returned(await visitor.authorize("web", **changes))
@@ -131,10 +132,38 @@ async def test_a_denial_goes_to_a_stranger_by_a_click_alone(house: House, visito
     page = await visitor.sign_in(await asked_by(visitor, client_id))
     left = leaving_page(await visitor.consent(page, "denied"))
     assert (left.code, left.redirect_host) == ("access_denied", "inspector.example")
-    assert left.way_out is not None
+    assert isinstance(left.way_out, str)
     assert dict(parse_qsl(urlsplit(left.way_out).query))["state"] == "state-1"
     own = await visitor.authorize("web")
     assert returned(await visitor.consent(own, "denied"))["error"] == "access_denied"
+
+
+# covers: RDR-12, AUT-06
+@requirement("RFC9700-4.11.2/authenticate-first")
+async def test_an_error_that_is_posted_goes_to_a_stranger_by_a_click_alone() -> None:
+    house = await build_house(profile="OPENID", registration=RegistrationMode.OPEN)
+    policy = replace(house.server.policy, untrusted_redirect=UntrustedRedirectRule.PAGE)
+    house.server = replace(house.server, policy=policy)
+    visitor, client_id = Visitor(house), await stranger(house)
+    asked = {"response_mode": "form_post", "state": 'a"><script>&b'}
+    stranger_to_us = leaving_page(await asked_by(visitor, client_id, scope="albums.none", **asked))
+    assert stranger_to_us.way_out is None
+    page = await visitor.sign_in(await asked_by(visitor, client_id, **asked))
+    found = await visitor.consent(page, "denied")
+    left = leaving_page(found)
+    assert isinstance(left.way_out, FormTarget)
+    assert (left.way_out.action, left.way_out.redirect_source) == (CALLBACK, "https://inspector.example")
+    told = dict(left.way_out.hidden)
+    assert (told["error"], told["state"], told["iss"]) == ("access_denied", asked["state"], "https://as.example")
+    assert isinstance(found, Page)
+    shown = Renderer().render(
+        found, tenant=house.server.tenant, issuer=house.server.issuer, accept_language=None, request_id="1"
+    )
+    # Nothing posts it by itself, and nothing of it becomes markup.
+    assert b"data-onward" not in shown.body
+    assert b'value="a&#34;&gt;&lt;script&gt;&amp;b"' in shown.body
+    policy_header = shown.header("content-security-policy") or ""
+    assert policy_header.endswith("form-action 'self' https://inspector.example")
 
 
 # covers: RDR-12

@@ -24,7 +24,10 @@ _LOOPBACK: Final = re.compile(
     r"http://(?P<host>127\.0\.0\.1|\[::1\]|localhost)(?::(?P<port>[1-9][0-9]{0,4}))?(?P<rest>[/?].*)?"
 )
 _HIGHEST_PORT: Final = 65_535
-_OURS: Final = frozenset({"code", "state", "iss", "error", "error_description", "error_uri", "response"})
+_OURS: Final = frozenset(
+    {"code", "state", "iss", "error", "error_description", "error_uri", "response", "session_state"}
+    | {"access_token", "id_token"}
+)
 """What the response adds: a registered query that already names one would let a client be deceived."""
 _PROOF: Final = object()
 
