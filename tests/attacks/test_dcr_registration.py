@@ -191,6 +191,9 @@ async def test_nothing_but_its_own_metadata_comes_from_a_stranger(house: House) 
 )
 @pytest.mark.requirement("RFC7591-3.2.2/invalid-client-metadata")
 @pytest.mark.requirement("RFC7591-3.2.2/software-statement")
+@pytest.mark.requirement("OIDCBCL-2.2/http")
+@pytest.mark.requirement("OIDCFCL-2/same-origin")
+@pytest.mark.requirement("OIDCFCL-2/no-fragment")
 async def test_metadata_that_reaches_for_more_is_refused(
     house: House, changes: Mapping[str, object], error: str
 ) -> None:

@@ -125,7 +125,7 @@ def test_without_javascript_a_button_leads_on_and_the_frames_load_too(browser: B
 
 
 # covers: CON-01
-@pytest.mark.requirement("OIDCSM-3.2/hash")
+@pytest.mark.requirement("OIDCSM-3.2/recalculate")
 def test_a_page_of_a_client_sees_in_the_frame_that_somebody_signed_out(
     context: BrowserContext, page: Page, stage: Stage
 ) -> None:
@@ -141,6 +141,8 @@ def test_a_page_of_a_client_sees_in_the_frame_that_somebody_signed_out(
 
 
 # covers: CON-01
+@pytest.mark.requirement("OIDCSM-3.2/changed")
+@pytest.mark.requirement("OIDCSM-3.2/unchanged")
 def test_what_the_frame_says_of_a_client_is_for_its_own_origin(page: Page, stage: Stage) -> None:
     told = stage.sign_in(page, "prints")["session_state"]
     for party, message, verdict in (
@@ -156,6 +158,8 @@ def test_what_the_frame_says_of_a_client_is_for_its_own_origin(page: Page, stage
 
 
 # covers: CON-01
+@pytest.mark.requirement("OIDCSM-3.2/origin")
+@pytest.mark.requirement("OIDCSM-3.2/other-origins")
 def test_a_page_of_another_origin_cannot_frame_it_or_any_page_of_ours(page: Page, stage: Stage) -> None:
     told = stage.sign_in(page, "prints")["session_state"]
     with logout_party() as stranger:

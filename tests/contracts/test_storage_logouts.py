@@ -71,7 +71,6 @@ async def due(storage: Storage, at: int = 0) -> list[DueLogout]:
     return list(await storage.due_logouts(later(at), 10, 100))
 
 
-@pytest.mark.requirement("OIDCBCL-2.5/each-rp")
 @pytest.mark.parametrize("name", ENDS)
 async def test_what_ends_a_session_notes_its_client(storage: Storage, stores: Stores, name: str) -> None:
     assert await stores.commit(WORLD)

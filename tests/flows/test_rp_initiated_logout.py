@@ -75,7 +75,7 @@ def cookies_of(found: Answer) -> Mapping[str, str]:
 
 
 @pytest.mark.requirement("OIDCRIL-2/get-and-post")
-@pytest.mark.requirement("OIDCRIL-3/redirect")
+@pytest.mark.requirement("OIDCRIL-3/after-notifying")
 @pytest.mark.requirement("OIDCRIL-3/state")
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_a_hint_for_the_current_session_signs_out_and_goes_on_with_the_state(
@@ -100,7 +100,7 @@ async def test_without_a_state_none_is_added_and_a_query_is_kept(scene: Scene) -
     assert location_of(found) == f"{uri}&state=s"
 
 
-@pytest.mark.requirement("OIDCRIL-4/expired")
+@pytest.mark.requirement("OIDCRIL-2/expired")
 async def test_a_hint_is_good_long_after_it_expired(scene: Scene) -> None:
     hint = await scene.signed_in()
     scene.house.clock.advance(7 * 3_600)
@@ -121,8 +121,9 @@ async def test_client_id_beside_the_hint_has_to_be_the_same(scene: Scene) -> Non
 
 
 # covers: LGO-02
-@pytest.mark.requirement("OIDCRIL-4/issuer")
+@pytest.mark.requirement("OIDCRIL-2/issuer")
 @pytest.mark.requirement("OIDCRIL-2/ask-without-hint")
+@pytest.mark.requirement("OIDCRIL-4/aborted")
 @pytest.mark.parametrize("what", ["forged", "other issuer", "access token", "unsigned", "of nobody", "no token"])
 async def test_a_hint_that_is_not_ours_is_as_good_as_none(scene: Scene, what: str) -> None:
     code = (await scene.visitor.granted())["code"]
@@ -162,6 +163,7 @@ async def test_a_hint_of_somebody_else_asks_who_is_signed_in_and_leads_nowhere(s
 
 
 # covers: LGO-03
+@pytest.mark.requirement("OIDCRIL-2/registered")
 @pytest.mark.requirement("OIDCRIL-3/exact-match")
 @pytest.mark.parametrize(
     "uri",
@@ -204,6 +206,7 @@ async def test_without_a_hint_or_a_client_no_address_is_followed(scene: Scene, a
 
 
 # covers: LGO-01
+@pytest.mark.requirement("OIDCRIL-2/log-out")
 async def test_a_client_without_a_hint_is_followed_after_the_click_alone(scene: Scene) -> None:
     await scene.signed_in()
     asked = {"client_id": "web", "post_logout_redirect_uri": BYE, "state": "s"}

@@ -112,6 +112,7 @@ WAYS: tuple[Way, ...] = (
 
 
 # covers: LOG-15, LGO-05
+@pytest.mark.requirement("OIDCBCL-2.7/refresh-tokens")
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
 async def test_what_hangs_off_a_session_ends_with_it(scene: Scene, way: Way) -> None:
     house = scene.house

@@ -39,8 +39,8 @@ async def told(visitor: Visitor, client_id: str = "web", **changes: str) -> str:
 
 
 @pytest.mark.requirement("OIDCSM-2/session-state")
-@pytest.mark.requirement("OIDCSM-3.2/hash")
-@pytest.mark.requirement("OIDCSM-3/no-space")
+@pytest.mark.requirement("OIDCSM-3.2/recalculate")
+@pytest.mark.requirement("OIDCSM-2/no-space")
 async def test_a_response_tells_a_state_that_the_frame_finds_unchanged(visitor: Visitor) -> None:
     state = await told(visitor)
     assert " " not in state
@@ -114,7 +114,6 @@ async def test_other_profiles_tell_none_and_frame_nothing() -> None:
     assert "check_session_iframe" not in document(await house.get("/.well-known/openid-configuration"))
 
 
-@pytest.mark.requirement("OIDCSM-3.3/metadata")
 async def test_metadata_names_the_frame_and_every_way_of_logout(house: House) -> None:
     said = document(await house.get("/.well-known/openid-configuration"))
     assert said["check_session_iframe"] == "https://as.example/session"

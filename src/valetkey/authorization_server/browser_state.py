@@ -52,7 +52,7 @@ def session_state(client_id: ClientId, redirect_uri: str, state: str, salt: str)
     origin = origin_of(redirect_uri)
     if origin is None:
         return None
-    # OIDCSM-3.2/hash OIDCSM-3/no-space
+    # OIDCSM-3.2/recalculate OIDCSM-2/no-space
     hashed = hashlib.sha256(f"{client_id} {origin} {state} {salt}".encode()).digest()
     return f"{b64url_encode(hashed)}.{salt}"
 

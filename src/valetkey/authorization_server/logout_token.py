@@ -32,7 +32,7 @@ async def mint_logout_token(due: DueLogout, client: Client, server: Authorizatio
     """
     claims = logout_token_claims(due, client, await subject_for(client, due.subject, server), server.issuer, now)
     claims["sid"] = await session_for(client, due.sid, server)
-    # OIDCBCL-2.4/signed OIDCBCL-2.4/typ
+    # OIDCBCL-2.4/signed OIDCBCL-2.4/same-keys
     return await text_for(client, claims, id_token_form(client), server, now, typ=LOGOUT_TOKEN.typ)
 
 
@@ -41,13 +41,13 @@ def logout_token_claims(
 ) -> dict[str, object]:
     """Return the claims; every try for one session and client has the same `jti`, and none has a `nonce`."""
     return {
-        "iss": issuer.url,  # OIDCBCL-2.4/iss
-        "aud": client.client_id,  # OIDCBCL-2.4/aud
+        "iss": issuer.url,
+        "aud": client.client_id,
         "iat": now,
         "exp": now + LIFETIME,
-        "jti": _token_id(due),  # OIDCBCL-2.4/jti
-        "sub": subject,
-        "sid": due.sid,  # OIDCBCL-2.4/sid
+        "jti": _token_id(due),
+        "sub": subject,  # OIDCBCL-2.4/sub-or-sid OIDCBCL-2.4/nonce
+        "sid": due.sid,
         "events": {BACKCHANNEL_LOGOUT: {}},  # OIDCBCL-2.4/events
     }
 
@@ -63,7 +63,7 @@ async def tell(due: DueLogout, client: Client, server: AuthorizationServer, now:
     token = await mint_logout_token(due, client, server, now)
     body = OutboundBody("application/x-www-form-urlencoded", urlencode({"logout_token": token}).encode())
     lane = Lane.STRANGERS if client.is_unverified else Lane.REGISTERED
-    # Nothing of the answer is read but its status: OIDCBCL-2.5/post
+    # Nothing of the answer is read but its status: OIDCBCL-2.5/form
     found = await server.outbound.post(uri, body, FetchRules((), 0, lane))
     return None if found.status in _TAKEN else found.status
 

@@ -109,6 +109,7 @@ def _frontchannel_faults(client: Client) -> Iterator[Fault]:
     if uri is None:
         return
     origin = _origin(uri)
+    # OIDCFCL-2/same-origin OIDCFCL-2/no-fragment
     if "#" in uri or origin is None or origin not in {_origin(each) for each in client.redirect_uris}:
         # It is framed here, so nobody else's site may be.
         yield Fault("frontchannel_logout_uri", "expected a URL without fragment on the origin of a redirect URI")

@@ -161,7 +161,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         Accepts.FORM,
     ),
     Route(
-        frozenset({"GET", "POST"}),
+        frozenset({"GET", "POST"}),  # OIDCRIL-2/get-and-post
         paths.END_SESSION,
         logout.respond,
         Cache.NO_STORE,

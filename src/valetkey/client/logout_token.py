@@ -78,7 +78,7 @@ class LogoutReceiver:
     def read(self, body: bytes) -> str:
         """Return the logout token of a form that was posted; raises ResponseRejected `invalid_request`."""
         try:
-            return parse_form(body).require(_PARAMETER, "OIDCBCL-2.5/logout-token")
+            return parse_form(body).require(_PARAMETER, "OIDCBCL-2.8/failed")
         except OAuthError as error:
             raise ResponseRejected("invalid_request", error.description) from None
 
@@ -90,7 +90,7 @@ class LogoutReceiver:
         """
         moment = self._verifier.clock() if now is None else now
         try:
-            # OIDCBCL-2.6/decrypt OIDCBCL-2.6/signature OIDCBCL-2.6/alg-none OIDCBCL-2.6/claims
+            # OIDCBCL-2.6/decrypt OIDCBCL-2.6/signature OIDCBCL-2.6/claims
             # OIDCBCL-2.6/sub-or-sid OIDCBCL-2.6/events OIDCBCL-2.6/nonce
             signed = logout_token if self.decrypter is None else opened_jwt(logout_token, self.decrypter)
             claims = self._verifier.verify(signed, keys, now=moment).claims
@@ -108,9 +108,10 @@ class LogoutReceiver:
 
 def logged_out() -> HttpResponse:
     """Return the answer to a logout token by which everything it names has ended (Back-Channel Logout, 2.8)."""
-    return HttpResponse(200, NO_STORE)
+    return HttpResponse(200, NO_STORE)  # OIDCBCL-2.8/succeeded
 
 
 def not_logged_out(description: str) -> HttpResponse:
     """Return the answer to what is no logout token for us (Back-Channel Logout, 2.8)."""
+    # OIDCBCL-2.8/failed
     return json_response(400, {"error": "invalid_request", "error_description": description}, NO_STORE)

@@ -17,11 +17,15 @@ MOST_OCTETS: Final = 4_096
 
 
 async def respond(request: HttpRequest, server: AuthorizationServer) -> Page:
-    """Answer with the frame for the origins of registered clients; the error page where nobody may watch."""
+    """Answer with the frame for the origins of registered clients; the error page where nobody may watch.
+
+    Its script answers "changed", "unchanged" or "error" to those origins alone.
+    """
     if not is_managed(server):
         return Page(ErrorPage(ErrorKind.NOT_FOUND, "not_found", 404))
     clients = await server.stores.clients.list()
     registered = {origin for client in clients if not client.disabled for origin in origins_of(client)}
+    # OIDCSM-3.2/origin OIDCSM-3.2/other-origins OIDCSM-3.2/changed OIDCSM-3.2/unchanged
     return Page(
         CheckSessionPage(state_cookie_name(server), _within(registered, _framing(request))),
         # Which origins stand in the header may depend on who asks.

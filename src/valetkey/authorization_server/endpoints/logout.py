@@ -98,10 +98,10 @@ async def _answered(request: HttpRequest, server: AuthorizationServer, fresh: Fr
     policy = server.policy if facts.client is None else server.policy_for(facts.client)
     decision = decide(facts, policy)
     if request.method == "POST" and _TOKEN in sent and present is not None:
-        return await _confirmed(sent, desk, present, decision.to)
+        return await _confirmed(sent, desk, present, decision.to)  # OIDCRIL-2/log-out
     match decision:
         case Over(to, needs_click):
-            # OIDCRIL-3/redirect
+            # OIDCRIL-3/after-notifying
             return await _left(desk, (), _Way(to, needs_click=needs_click)), ()
         case Ask(sessions, to):
             return await _question(desk, sessions, to), ()

@@ -38,6 +38,8 @@ DISPLAYS: Final = ("page", "popup", "touch")
 """All pages fit all of them; whatever else a client asks for, it gets such a page (OpenID Connect Core, 15.1)."""
 _CLAIMS_OF_A_TOKEN = ("iss", "aud", "exp", "iat", "auth_time", "acr", "amr", "sid", "nonce", "at_hash", "c_hash")
 
+_PROVING_METHODS = tuple(method.value for method in METHODS if method is not AuthenticationMethod.NONE)
+
 
 async def respond(request: HttpRequest, server: AuthorizationServer) -> HttpResponse:
     """Answer with what this issuer can do, derived from the tables that do it."""
@@ -64,14 +66,12 @@ def server_metadata(
         issuer=server.issuer.url,  # RFC8414-2/issuer OIDCD-3/issuer
         authorization_endpoint=endpoint(paths.AUTHORIZATION),
         token_endpoint=endpoint(paths.TOKEN),
-        device_authorization_endpoint=(
-            endpoint(paths.DEVICE_AUTHORIZATION) if DEVICE_CODE in server.policy.grant_types else None
-        ),
+        device_authorization_endpoint=_device_authorization_endpoint(server),
         userinfo_endpoint=endpoint(paths.USERINFO),
         introspection_endpoint=endpoint(paths.INTROSPECTION),
         revocation_endpoint=endpoint(paths.REVOCATION),
-        end_session_endpoint=endpoint(paths.END_SESSION),  # OIDCRIL-2.1/metadata
-        check_session_iframe=endpoint(paths.CHECK_SESSION) if is_managed(server) else None,  # OIDCSM-3.3/metadata
+        end_session_endpoint=endpoint(paths.END_SESSION),
+        check_session_iframe=endpoint(paths.CHECK_SESSION) if is_managed(server) else None,
         frontchannel_logout_supported=True,
         frontchannel_logout_session_supported=True,
         backchannel_logout_supported=True,
@@ -91,9 +91,7 @@ def server_metadata(
         userinfo_encryption_enc_values_supported=CONTENT_ENCRYPTION_NAMES,
         token_endpoint_auth_methods_supported=tuple(method.value for method in METHODS),
         token_endpoint_auth_signing_alg_values_supported=ASSERTION_ALGORITHMS,
-        introspection_endpoint_auth_methods_supported=tuple(
-            method.value for method in METHODS if method is not AuthenticationMethod.NONE
-        ),
+        introspection_endpoint_auth_methods_supported=_PROVING_METHODS,
         introspection_endpoint_auth_signing_alg_values_supported=ASSERTION_ALGORITHMS,
         introspection_signing_alg_values_supported=tuple(sorted(algorithms)),
         revocation_endpoint_auth_methods_supported=tuple(method.value for method in METHODS),
@@ -121,6 +119,11 @@ def _with_requests(document: ServerMetadata, server: AuthorizationServer) -> Ser
         display_values_supported=DISPLAYS,
         ui_locales_supported=server.ui_locales,
     )
+
+
+def _device_authorization_endpoint(server: AuthorizationServer) -> str | None:
+    is_offered = DEVICE_CODE in server.policy.grant_types
+    return server.issuer.endpoint(paths.DEVICE_AUTHORIZATION) if is_offered else None
 
 
 def _registration_endpoint(server: AuthorizationServer) -> str | None:

@@ -36,7 +36,7 @@ async def load(
         return Facts(asked, sessions, client, Hint.ABSENT, to=_address(asked, client, server))
     named = _client_id_of(asked.id_token_hint)
     if named is None or asked.client_id not in {None, named}:  # OIDCRIL-2/client-id
-        return Facts(asked, sessions, hint=Hint.REFUSED)
+        return Facts(asked, sessions, hint=Hint.REFUSED)  # OIDCRIL-4/aborted
     client = await _known(named, server)
     claims = None if client is None else await _claims(asked.id_token_hint, client, server, now)
     if client is None or claims is None:
@@ -63,7 +63,7 @@ async def _claims(
     hint: str, client: Client, server: AuthorizationServer, now: NumericDate
 ) -> Mapping[str, object] | None:
     try:
-        # It may have expired long ago: OIDCRIL-4/expired. That we issued it, its signature says: OIDCRIL-4/issuer
+        # It may have expired long ago: OIDCRIL-2/expired. That we issued it, its signature says: OIDCRIL-2/issuer
         keys = await hint_keys(hint, client, server, now)
         return hinted_claims(hint, client.client_id, server.issuer, keys, now)
     except (JoseError, OAuthError):

@@ -1,6 +1,7 @@
 // Tells the page of a client whether the login state has changed (OpenID Connect Session Management, 3.2).
 
-const name = document.documentElement.dataset.cookie;
+const { cookie: name, origins } = document.documentElement.dataset;
+const expected = new Set(origins.split(" ").filter(Boolean));
 
 function loginState() {
   const pairs = document.cookie.split("; ").filter((pair) => pair.startsWith(`${name}=`));
@@ -23,13 +24,12 @@ async function verdict(message, origin) {
   const state = loginState();
   if (!state) return "changed";
   // The origin is the browser's word for who asks: the state that another origin was given fits nobody else.
-  const expected = await hashed(`${message.slice(0, at)} ${origin} ${state} ${salt}`);
-  return expected === hash ? "unchanged" : "changed";
+  const own = await hashed(`${message.slice(0, at)} ${origin} ${state} ${salt}`);
+  return own === hash ? "unchanged" : "changed";
 }
 
 window.addEventListener("message", async (event) => {
-  // An origin of "null" is anybody's.
-  if (!event.source || event.source === window || !/^https?:/.test(event.origin)) return;
+  if (!event.source || event.source === window || !expected.has(event.origin)) return;
   const answer = typeof event.data === "string" ? await verdict(event.data, event.origin) : "error";
   event.source.postMessage(answer, event.origin);
 });

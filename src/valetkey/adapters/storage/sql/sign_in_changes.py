@@ -131,6 +131,7 @@ def steps(tenant: TenantId, change: SignInChange) -> tuple[Step, ...]:  # noqa: 
         case TouchSession(sid, now):
             return (Step(_TOUCH_SESSION, (tenant, sid, now)),)
         case EndSession(sid, now):
+            # OIDCBCL-2.7/refresh-tokens
             return (Step(_END_SESSION, (tenant, sid, now)), Step(_REVOKE_BOUND, (tenant, sid, now)))
         case OpenInteraction(interaction):
             return (Step(_OPEN_INTERACTION, _interaction(tenant, interaction)),)
