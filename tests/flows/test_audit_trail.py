@@ -53,7 +53,7 @@ async def test_claims_that_are_allowed_one_by_one_are_recorded_by_their_names() 
 
     found = {record.event: record.detail for record in await records(house)}
 
-    assert (found["consent.given"]["claims"], found["authorization.granted"]["claims"]) == ("birthdate", "birthdate")
+    assert found["consent.given"]["claims"] == found["authorization.granted"]["claims"] == "birthdate"
 
 
 async def test_a_refresh_and_a_use_write_nothing_and_a_replay_that_revokes_is_recorded_as_the_clients() -> None:

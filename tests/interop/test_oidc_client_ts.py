@@ -144,6 +144,13 @@ def test_any_origin_reads_the_public_documents(page: Page, dev: DevServer) -> No
             assert read(page, dev.report["links"][name])["status"] == 200
 
 
+# covers: HTP-07, USR-01
+def test_the_application_reads_why_userinfo_refused_it(page: Page, dev: DevServer) -> None:
+    visit(page, dev, ORIGIN)
+    refused = read(page, f"{dev.issuer}/userinfo", headers={"authorization": "Bearer vk_at_invented"})
+    assert (refused["status"], "invalid_token" in refused["text"]) == (401, True)
+
+
 # covers: HTP-07
 def test_an_unregistered_origin_reads_nothing_that_a_client_is_answered(page: Page, dev: DevServer) -> None:
     sign_in(page, dev)

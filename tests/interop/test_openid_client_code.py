@@ -1,5 +1,6 @@
 """npm openid-client 6 gets tokens by authorization code with PKCE, with every check of its own (OIDCC 3.1)."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -193,3 +194,26 @@ def test_prompt_none_with_a_session_and_a_remembered_consent_needs_no_page(dev: 
         sight = person.open(peer.call("begin", redirect_uri=CLIENTS[0][2], scope="openid email", prompt="none"))
         assert sight.status == 303
         assert peer.call("finish", url=sight.url)["claims"]["aud"] == "web"
+
+
+def test_single_claims_come_from_where_they_were_asked_for(dev: DevServer) -> None:
+    asked = {
+        "userinfo": {"email": {"essential": True}},
+        "id_token": {"name": None, "auth_time": {"essential": True}},
+    }
+    with openid_client(dev) as peer:
+        tokens = tokens_of(dev, peer, scope="openid", claims=json.dumps(asked))
+        subject = tokens["claims"]["sub"]
+        known = peer.call("userinfo", access_token=tokens["access_token"], subject=subject)
+        renewed = peer.call("refresh", refresh_token=tokens["refresh_token"])
+    assert known == {"sub": subject, "email": "alice@example.com"}
+    for claims in (tokens["claims"], renewed["claims"]):
+        assert claims["name"]
+        assert "email" not in claims
+        assert claims["auth_time"] <= claims["iat"]
+
+
+def test_a_request_about_somebody_else_is_refused_before_any_tokens(dev: DevServer) -> None:
+    claims = json.dumps({"id_token": {"sub": {"value": "somebody-else"}}})
+    with openid_client(dev) as peer, pytest.raises(PeerRefusal, match="login_required"):
+        tokens_of(dev, peer, claims=claims)
