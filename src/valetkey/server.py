@@ -25,6 +25,7 @@ from valetkey.adapters.keys.generation import KeyKeeper
 from valetkey.adapters.keys.pairwise_salt import SealedPairwiseSalt
 from valetkey.adapters.keys.sealing import Sealer
 from valetkey.adapters.keys.signer import LocalSigner
+from valetkey.adapters.logos import FetchedLogos
 from valetkey.adapters.logout_delivery import LogoutDelivery
 from valetkey.adapters.outbound.fetcher import GuardedFetcher
 from valetkey.adapters.passwords import Argon2Passwords
@@ -105,6 +106,7 @@ class TenantServers:
         self.outbound = GuardedFetcher(foundation.outbound, foundation.log)
         self._remote_keys = FetchedKeys(self.outbound, foundation.log)
         self._client_documents = FetchedDocuments(self.outbound)
+        self._logos = FetchedLogos(self.outbound, foundation.log)
         self.passwords = Argon2Passwords()
         self._slow_signatures = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="rsa")
         self._known: dict[str, AuthorizationServer] = {}
@@ -173,6 +175,7 @@ class TenantServers:
             event_feed=feed,
             passwords=self.passwords,
             outbound=self.outbound,
+            logos=self._logos,
             ui_locales=(SOURCE_LANGUAGE, *TRANSLATED),
             remote_keys=self._remote_keys,
             client_documents=self._client_documents,

@@ -20,6 +20,7 @@ from valetkey.adapters.keys.generation import generate_key
 from valetkey.adapters.keys.pairwise_salt import SealedPairwiseSalt
 from valetkey.adapters.keys.sealing import Sealer
 from valetkey.adapters.keys.signer import LocalSigner
+from valetkey.adapters.logos import FetchedLogos
 from valetkey.adapters.passwords import Argon2Passwords, hash_octets
 from valetkey.adapters.remote_keys import FetchedKeys
 from valetkey.adapters.statuses import PublishedStatusLists, ReservedStatuses
@@ -526,6 +527,7 @@ async def build_house(
         passwords=Argon2Passwords(1),
         client_documents=FetchedDocuments(outside),
         outbound=outside,
+        logos=FetchedLogos(outside, log),
         remote_keys=FetchedKeys(outside, log, clock=lambda: clock.now),
         sealed_secrets=SealedClientSecrets(_SEALER, tenant_id),
         sealed_factor_keys=SealedOneTimeCodeKeys(_SEALER, tenant_id),

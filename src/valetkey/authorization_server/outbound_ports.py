@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from valetkey.authorization_server.logo import Logo
     from valetkey.authorization_server.outbound import FetchedDocument, FetchRules, Lane, OutboundBody
     from valetkey.jose import JwkSet
     from valetkey.oauth.client_metadata import ClientMetadata
@@ -39,6 +40,22 @@ class RemoteKeys(Protocol):
 
         Raises `valetkey.jose.KeySourceUnavailable` when the source is down, slow or hostile.
         """
+        ...
+
+
+class Logos(Protocol):
+    """Images by which people recognise clients, fetched by the server and kept for a while."""
+
+    def is_known(self, uri: str, now: NumericDate) -> bool:
+        """Say whether `find` need not fetch."""
+        ...
+
+    def is_absent(self, uri: str, now: NumericDate) -> bool:
+        """Say whether it is known that there is no image that may be shown."""
+        ...
+
+    async def find(self, uri: str, lane: Lane, now: NumericDate) -> Logo | None:
+        """Return the image at an address; None where there is none that may be shown."""
         ...
 
 

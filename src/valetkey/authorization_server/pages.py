@@ -124,6 +124,8 @@ class ConsentPage:
     """What the person may read about the client."""
     pages_are_links: bool = True
     """Otherwise only their hosts are named."""
+    client_logo: str | None = None
+    """The path on our origin of the client's logo, the tenant's path included."""
 
 
 @dataclass(frozen=True, slots=True)

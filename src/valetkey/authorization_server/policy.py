@@ -100,9 +100,9 @@ class UnverifiedPagesRule(StrEnum):
     """How the pages are shown that a client names of which nobody knows who runs it (RFC 7591, 5)."""
 
     TEXT = "text"
-    """By their host alone: nothing of ours leads there."""
+    """By their host alone: nothing of ours leads there, and its logo is not shown."""
     LINKS = "links"
-    """As links, with a warning (OpenID Connect Registration, 2)."""
+    """As links with a warning, and with its logo (OpenID Connect Registration, 2)."""
 
 
 class ClientUrlRule(StrEnum):

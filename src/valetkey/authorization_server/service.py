@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from valetkey.authorization_server.introduction.document import absent_client
 from valetkey.authorization_server.key_rotation import KeySchedule
 from valetkey.authorization_server.model import Tenant
+from valetkey.authorization_server.outbound_ports import Logos
 from valetkey.authorization_server.policy import PROFILES, ClientUrlRule, Policy
 from valetkey.authorization_server.ports import (
     ClientDocuments,
@@ -56,6 +57,7 @@ class AuthorizationServer:
     event_feed: EventFeed
     passwords: PasswordHasher
     outbound: OutboundFetch
+    logos: Logos
     remote_keys: RemoteKeys
     client_documents: ClientDocuments
     sealed_secrets: SealedSecrets

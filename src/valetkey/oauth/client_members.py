@@ -225,7 +225,8 @@ CLIENT_MEMBERS: Final = (
     Member(
         "logo_uri",
         Shape.PAGE,
-        "Its logo; https. It is no part of a page here unless it was fetched: browsers never ask for it there.",
+        "Its logo on the consent page; https, PNG, JPEG or WebP of 64 kB at most. The server fetches it and serves it "
+        "itself: browsers never ask for it there.",
         '"https://shop.example.com/logo.png"',
     ),
     Member(

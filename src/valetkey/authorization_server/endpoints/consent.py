@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from valetkey.authorization_server import paths
@@ -29,6 +30,7 @@ from valetkey.authorization_server.browser import Form, form_token, is_form_toke
 from valetkey.authorization_server.client_pages import pages_of
 from valetkey.authorization_server.decision import AdvanceInteraction, Changes
 from valetkey.authorization_server.introduction.document import site_of
+from valetkey.authorization_server.logo import logo_path, logo_uri_of
 from valetkey.authorization_server.model import ConsentAnswer, Resource, StoredSession
 from valetkey.authorization_server.pages import (
     ConsentMemory,
@@ -47,9 +49,11 @@ if TYPE_CHECKING:
 
     from valetkey.authorization_server.authorization.loading import Desk
     from valetkey.authorization_server.fresh import Fresh
+    from valetkey.authorization_server.model import Client
     from valetkey.authorization_server.service import AuthorizationServer
     from valetkey.oauth.http import HttpRequest, HttpResponse
     from valetkey.oauth.parameters import Parameters
+    from valetkey.oauth.types import NumericDate
 
 
 async def respond(request: HttpRequest, server: AuthorizationServer) -> HttpResponse | Page:
@@ -80,7 +84,8 @@ async def _show(
     if not isinstance(desk.decision, NeedConsent):
         return back_to_authorize(desk.handle, server)
     catalogue = await server.stores.resources.list()
-    return Page(_page(desk, desk.decision.session, catalogue, server))
+    logo = _logo(desk.asked.client, server, fresh.now)
+    return Page(replace(_page(desk, desk.decision.session, catalogue, server), client_logo=logo))
 
 
 async def _post(
@@ -147,3 +152,9 @@ def _page(
         client_pages=pages_of(client),
         pages_are_links=not client.is_unverified or policy.unverified_pages is UnverifiedPagesRule.LINKS,
     )
+
+
+def _logo(client: Client, server: AuthorizationServer, now: NumericDate) -> str | None:
+    uri = logo_uri_of(client, server.policy_for(client))
+    shows = uri is not None and not server.logos.is_absent(uri, now)
+    return server.issuer.path + logo_path(client, uri) if uri is not None and shows else None
