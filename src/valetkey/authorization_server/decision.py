@@ -5,6 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from valetkey.authorization_server.browser_change import (
+    AdvanceInteraction,
+    BrowserChange,
+    FinishInteraction,
+    OpenBrowser,
+    OpenInteraction,
+    RotateBrowserHandle,
+)
 from valetkey.authorization_server.configuration_change import (
     BumpGeneration,
     ChangePassword,
@@ -42,10 +50,8 @@ from valetkey.authorization_server.known_access_tokens import (
 from valetkey.authorization_server.model import (
     Authorization,
     AuthorizationCode,
-    Browser,
     Consent,
     Generations,
-    Interaction,
     KeptReply,
     RefreshToken,
     Session,
@@ -89,13 +95,17 @@ __all__ = [
     "AddRegistrationToken",
     "AddSigningKey",
     "AddTenantSecret",
+    "AdvanceInteraction",
     "ApproveDeviceCode",
     "BumpGeneration",
     "ChangePassword",
     "DenyDeviceCode",
+    "FinishInteraction",
     "ForgetConsents",
     "KeepRegistration",
     "NotePairwiseToken",
+    "OpenBrowser",
+    "OpenInteraction",
     "PromoteSigningKey",
     "PutClient",
     "PutEndUser",
@@ -115,6 +125,7 @@ __all__ = [
     "ResealSecrets",
     "RetireSigningKey",
     "RevokeAccessToken",
+    "RotateBrowserHandle",
     "SetProvisioningRevision",
     "UseRegistrationToken",
 ]
@@ -168,31 +179,6 @@ class CountAttempt:
 
 
 @dataclass(frozen=True, slots=True)
-class AdvanceInteraction:
-    """Replaces the stored interaction; wins while it has `interaction.version - 1` and is unfinished."""
-
-    interaction: Interaction
-
-
-@dataclass(frozen=True, slots=True)
-class FinishInteraction:
-    """Ends an interaction; wins once."""
-
-    digest: TokenDigest
-    now: NumericDate
-
-
-@dataclass(frozen=True, slots=True)
-class RotateBrowserHandle:
-    """Gives a browser a new cookie handle (at each sign-in); wins while it still has `old_digest`."""
-
-    old_digest: TokenDigest
-    new_digest: TokenDigest
-    expires_at: NumericDate | None = None
-    """Until when the browser is remembered from now on; None leaves that as it is."""
-
-
-@dataclass(frozen=True, slots=True)
 class GrantAuthorization:
     """Stores an authorization and, where a code bought it, its code.
 
@@ -239,20 +225,6 @@ class AddRefreshToken:
 
 
 @dataclass(frozen=True, slots=True)
-class OpenBrowser:
-    """Stores a browser that got its first cookie."""
-
-    browser: Browser
-
-
-@dataclass(frozen=True, slots=True)
-class OpenInteraction:
-    """Stores a new interaction."""
-
-    interaction: Interaction
-
-
-@dataclass(frozen=True, slots=True)
 class TouchSession:
     """Moves `last_seen_at` forward; single sign-on and bound refreshes count as activity."""
 
@@ -296,22 +268,18 @@ Change = (
     | RotateRefreshToken
     | BurnJti
     | CountAttempt
-    | AdvanceInteraction
-    | FinishInteraction
-    | RotateBrowserHandle
     | GrantAuthorization
     | StartSession
     | RevokeAuthorization
     | SpendCode
     | AddRefreshToken
-    | OpenBrowser
-    | OpenInteraction
     | TouchSession
     | EndSession
     | RememberConsent
     | WithdrawConsent
     | ForgiveAttempts
     | AccessTokenChange
+    | BrowserChange
     | DeviceChange
     | StatusChange
     | LogoutChange
