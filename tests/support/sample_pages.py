@@ -246,6 +246,23 @@ _STRAINED = replace(
     ),
 )
 
+_EVERYONE = FormTarget("/logout", _HIDDEN)
+SIGN_OUT_ASKED = SignOutPage(
+    FormTarget("/logout", _HIDDEN),
+    "alice",
+    further_accounts=("alice.example@a-rather-long-host-name.example",),
+    staying_accounts=("bob", "carol"),
+    everyone_form=_EVERYONE,
+    client_name="Photo Prints",
+    redirect_host="prints.example",
+    is_unverified=True,
+)
+SIGNED_OUT_STRANGER = SignedOutPage(
+    way_on="https://prints.example/bye",
+    redirect_host="prints.example",
+    client_name="Photo Prints",
+    is_unverified=True,
+)
 SAMPLES: Mapping[str, AnyPage] = MappingProxyType(
     {
         "login": Page(LOGIN),
@@ -338,7 +355,11 @@ SAMPLES: Mapping[str, AnyPage] = MappingProxyType(
         "error-expired": Page(ErrorPage(ErrorKind.INTERACTION_EXPIRED, "interaction_expired")),
         "error-server": Page(ErrorPage(ErrorKind.SERVER_ERROR, "server_error", 500)),
         "sign-out": Page(SignOutPage(FormTarget("/logout", _HIDDEN), "alice")),
+        "sign-out-asked": Page(SIGN_OUT_ASKED),
+        "sign-out-refused": Page(replace(SIGN_OUT_ASKED, redirect_host="", is_address_refused=True)),
         "signed-out": Page(SignedOutPage()),
+        "signed-out-staying": Page(SignedOutPage(staying_accounts=("bob",), everyone_form=_EVERYONE)),
+        "signed-out-stranger": Page(SIGNED_OUT_STRANGER),
         "login-account": Page(LoginPage(FormTarget("/login", _HIDDEN), None, "")),
         "account": Page(ACCOUNT),
         "account-strained": Page(_STRAINED),
