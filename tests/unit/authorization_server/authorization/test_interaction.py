@@ -23,6 +23,7 @@ from valetkey.authorization_server.authorization.request import (
     Prompt,
     VerifiedAuthorizationRequest,
 )
+from valetkey.authorization_server.claims_request import ClaimsRequest, RequestedClaim
 from valetkey.authorization_server.decision import (
     FinishInteraction,
     GrantAuthorization,
@@ -299,12 +300,16 @@ def test_whose_identity_is_assured() -> None:
 
 
 def test_an_answer_narrows_the_request_to_what_was_shown() -> None:
-    interaction = answered(ASKED, WAITING, ALICE, ConsentAnswer.ALLOWED)
+    forged = replace(WAITING, parameters=(*WAITING.parameters, ("shown claims", "gender")))
+    asked = replace(ASKED, claims=ClaimsRequest((RequestedClaim("name"), RequestedClaim("birthdate"))))
+    interaction = answered(asked, forged, ALICE, ConsentAnswer.ALLOWED)
+    assert len(interaction.parameters) == 5
     assert dict(interaction.parameters) == {
         "client_id": "web",
         "scope": "albums.read openid",
         "resource": API,
         "shown redirect_uri": "https://web.example/callback",
+        "shown claims": "birthdate name",
     }
     assert (interaction.version, interaction.sid, interaction.answer) == (1, "session-1", ConsentAnswer.ALLOWED)
 
