@@ -43,6 +43,7 @@ MEANINGS: Final[dict[str, str]] = {
     "authorization.granted": "A client got an authorization code.",
     "authorization.refused": "An authorization request was refused, to the client or on an error page.",
     "authorization.revoked": "An authorization was revoked because a code or a refresh token was used twice.",
+    "client.key_missing": "A client has no key by which it could be told what it asked for; it was told nothing.",
     "client.logo_refused": "The logo of a client cannot be had, or is no image that is shown; `why` says it.",
     "client.registered": "A client registered itself; `admitted_by` is the id of the token that let it in.",
     "client.removed": "A client that had registered itself removed itself, with all that it was granted.",

@@ -207,7 +207,7 @@ async def test_where_no_key_is_found_nothing_is_told_and_nothing_is_used_up(
 
     assert response.status == 503
     assert b"id_token" not in response.body
-    assert house.log.of("client_key.missing")[0]["client_id"] == "mac"
+    assert house.log.of("client.key_missing")[0]["client_id"] == "mac"
     house.outside.publish_keys("https://mac.example/jwks", JwkSet((encryption_key("ECDH-ES+A256KW"),)))
     house.clock.advance(20)
     again = await house.redeem(code, "mac")

@@ -62,7 +62,7 @@ async def text_for(
             text, recipient, typ=typ, encryption=form.encryption_enc, content_type=content_type
         )
     except JoseError as error:
-        server.log.write("client_key.missing", client_id=client.client_id, why=error.code)
+        server.log.write("client.key_missing", client_id=client.client_id, why=error.code)
         raise NoClientKey("a key of the client") from None
 
 
