@@ -26,7 +26,7 @@ _GUARDS: Final = (
 async def respond(request: HttpRequest, server: AuthorizationServer) -> HttpResponse:
     """Answer with the image of the client that the last segment of the path names, or 404; raises Unavailable."""
     now = server.fresh().now
-    client = await server.stores.clients.find(ClientId(unquote(request.path.rpartition("/")[2])))
+    client = await server.find_client(ClientId(unquote(request.path.rpartition("/")[2])))
     uri = None if client is None or client.disabled else logo_uri_of(client, server.policy_for(client))
     if client is None or uri is None or not (server.logos.is_known(uri, now) or await _may(request, server, now)):
         return _nothing()
