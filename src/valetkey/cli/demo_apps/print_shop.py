@@ -111,7 +111,8 @@ class PrintShop:
 
     async def act(self, request: Request) -> Response:
         """Do at the API what the page offers."""
-        browser, action = await self._posted(request)
+        browser = self._browser(request)
+        action = await _asked_by(browser, request)
         try:
             away = await self._visits.act(browser, action) if browser is not None and action in ACTIONS else None
         except FlowError:
@@ -120,8 +121,8 @@ class PrintShop:
 
     async def sign_out(self, request: Request) -> Response:
         """Forget the visitor here, then sign out at the authorization server (RP-Initiated Logout)."""
-        browser, _ = await self._posted(request)
-        if browser is None or browser.visitor is None:
+        browser = self._browser(request)
+        if await _asked_by(browser, request) is None or browser is None or browser.visitor is None:
             return _see_other("/")
         visitor, browser.visitor = browser.visitor, None
         browser.tell("Signed out here; the browser goes on to the authorization server.")
@@ -168,17 +169,17 @@ class PrintShop:
         handle = self._browsers.keep(browser)
         response.set_cookie(COOKIE, handle, httponly=True, samesite="lax", secure=self._parties.is_https)
 
-    async def _posted(self, request: Request) -> tuple[Browser | None, str]:
-        """Return the browser whose own form this is, and what it asks for."""
-        browser = self._browser(request)
-        try:
-            form = parse_form(await request.body())
-        except OAuthError:
-            return None, ""
-        token = form.get("token") or ""
-        if browser is None or not hmac.compare_digest(token.encode(), browser.form_token.encode()):
-            return None, ""
-        return browser, form.get("action") or ""
+
+async def _asked_by(browser: Browser | None, request: Request) -> str | None:
+    """Return what the form of this browser's own page asks for; None for a form from anywhere else."""
+    try:
+        form = parse_form(await request.body())
+    except OAuthError:
+        return None
+    token = form.get("token") or ""
+    if browser is None or not hmac.compare_digest(token.encode(), browser.form_token.encode()):
+        return None
+    return form.get("action") or ""
 
 
 def _sent(answer: HttpResponse) -> Response:
