@@ -23,6 +23,7 @@ client: the client's counts before the tenant's.
 MEANINGS: Final[dict[str, str]] = {
     "grant_types": "The grant types that a token request may use.",
     "response_types": "The response types that an authorization request may ask for.",
+    "response_modes": "How the answer may come back to the client, where the response type allows it.",
     "assertion_lifetime": "How long a client assertion may live at most.",
     "code_lifetime": "How long an authorization code may be redeemed.",
     "access_token_lifetime": "How long an access token lives; its resource may say otherwise (15 minutes at most).",
