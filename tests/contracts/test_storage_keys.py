@@ -38,7 +38,7 @@ async def keys(stores: Stores) -> dict[str, SigningKey]:
     return {key.kid: key for key in await stores.signing_keys.list()}
 
 
-@pytest.mark.requirement("OIDCC-10.1.1/announce")
+@pytest.mark.requirement("OIDCC-10.2.1/coordinated")
 async def test_a_promoted_key_takes_the_place_of_the_active_one_of_its_algorithm(stores: Stores) -> None:
     assert await stores.commit(ROTATION)
     assert await stores.commit([PromoteSigningKey(NEXT.kid, later(2))])

@@ -72,7 +72,7 @@ def keeper(house: House, schedule: KeySchedule) -> KeyKeeper:
     return KeyKeeper(house.stores, DEFAULT_TENANT, SEALER, schedule)
 
 
-@pytest.mark.requirement("OIDCC-10.1.1/announce")
+@pytest.mark.requirement("OIDCC-10.2.1/coordinated")
 @pytest.mark.requirement("OIDCC-10.1.1/retain")
 @pytest.mark.requirement("OIDCC-10.2.1/max-age")
 @pytest.mark.parametrize("announce", [120, 600])

@@ -52,8 +52,8 @@ _HALVES = {
     "a session of a browser that is not known": """
         SELECT 1 FROM sessions AS s LEFT JOIN known_browsers AS k USING (tenant, browser_id, subject)
         WHERE k.subject IS NULL""",
-    "two active keys of one algorithm": """
-        SELECT 1 FROM signing_keys WHERE state = 'active' GROUP BY tenant, algorithm HAVING COUNT(*) > 1""",
+    "two active keys of one algorithm, or two that are announced": """
+        SELECT 1 FROM signing_keys WHERE state <> 'retired' GROUP BY tenant, algorithm, state HAVING COUNT(*) > 1""",
 }
 
 

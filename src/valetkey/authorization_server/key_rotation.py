@@ -116,10 +116,11 @@ def _changes(
             case KeyState.ANNOUNCED if not is_configured:
                 yield RemoveSigningKey(key.kid, KeyState.ANNOUNCED)
             case KeyState.ANNOUNCED if key.algorithm not in active or now >= promoted_at(key, schedule):
+                # OIDCC-10.2.1/coordinated
                 yield PromoteSigningKey(key.kid, now)
             case KeyState.ACTIVE if not is_configured and schedule.is_due(key, now):
                 yield RetireSigningKey(key.kid, now)
             case KeyState.RETIRED if now >= removed_at(key):
-                yield RemoveSigningKey(key.kid, KeyState.RETIRED)
+                yield RemoveSigningKey(key.kid, KeyState.RETIRED)  # OIDCC-10.1.1/retain
             case _:
                 pass

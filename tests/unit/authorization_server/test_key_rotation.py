@@ -54,7 +54,7 @@ def test_a_tenant_without_keys_needs_an_active_one_for_each_algorithm() -> None:
     assert plan((), schedule, NOW) == KeyPlan(needed, ())
 
 
-@pytest.mark.requirement("OIDCC-10.1.1/announce")
+@pytest.mark.requirement("OIDCC-10.2.1/coordinated")
 def test_the_successor_is_announced_before_its_turn_and_promoted_when_it_comes() -> None:
     assert plan((ACTIVE,), SCHEDULE, later(89 * DAY - 1)) == NOTHING
     needed = (NeededKey("ES256", KeyState.ANNOUNCED),)
@@ -152,7 +152,7 @@ def _made(keys: dict[str, SigningKey], change: KeyStep) -> None:
     pauses=st.lists(st.integers(1, 3 * DAY), min_size=5, max_size=60),
     algorithms=st.sampled_from([("ES256",), ("ES256", "RS256"), DEFAULT_ALGORITHMS]),
 )
-@pytest.mark.requirement("OIDCC-10.1.1/announce")
+@pytest.mark.requirement("OIDCC-10.2.1/coordinated")
 @pytest.mark.requirement("OIDCC-10.1.1/retain")
 def test_whenever_the_plan_is_made_every_good_token_finds_its_key(
     rotation: int, announce: int, pauses: list[int], algorithms: tuple[str, ...]

@@ -152,5 +152,5 @@ def _published(stored: Sequence[SigningKey]) -> Iterator[Jwk]:
         if is_signature(row.algorithm):
             yield replace(Jwk.parse_public(row.public_jwk), use="sig")  # OIDCD-3/use
         elif row.state is KeyState.ACTIVE:
-            # Nobody new shall choose one that is on its way out: OIDCC-10.2.1/decommission
+            # Nobody new shall choose one that is on its way out: OIDCC-10.2.1/retain
             yield replace(Jwk.parse_public(row.public_jwk), use="enc")
