@@ -64,7 +64,6 @@ async def test_a_logo_is_fetched_by_the_server_and_served_as_an_image(house: Hou
     page = await consent_of(house, client_id)
     assert page.client_logo is not None
     assert page.client_logo.startswith(f"/logos/{client_id}?v=")
-    assert house.outside.asked == []
     for _ in range(3):
         found = await logo(house, client_id)
         assert (found.status, found.header("content-type"), found.body) == (200, "image/png", image())
@@ -76,10 +75,12 @@ async def test_a_logo_is_fetched_by_the_server_and_served_as_an_image(house: Hou
 
 # covers: CON-08
 async def test_the_page_names_our_own_origin_alone(house: House) -> None:
+    house.outside.publish(LOGO, image(), media_type="image/png")
     page = await consent_of(house, await stranger(house))
     html = Renderer().render(
         Page(page), tenant=TENANT, issuer=Issuer("https://as.example"), accept_language="en", request_id="1"
     )
+    assert page.client_logo is not None
     assert f'src="{page.client_logo}" alt=""'.encode() in html.body
     assert b"logo.png" not in html.body
     assert "img-src 'self'" in str(html.header("content-security-policy"))

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 MOST_LOGOS: Final = 200
 """12.5 MB at most."""
 KEPT_SECONDS: Final = 86_400
+PATIENCE_SECONDS: Final = 2.0
+"""How long a page waits for one at most."""
 FAILED_SECONDS: Final = 600
 """How long nobody asks again for what could not be had."""
 
@@ -40,11 +42,6 @@ class FetchedLogos:
         kept = self._kept.get(uri)
         return kept is not None and now < kept.until
 
-    def is_absent(self, uri: str, now: NumericDate) -> bool:
-        """Say whether it is known that there is no image that may be shown."""
-        kept = self._kept.get(uri)
-        return kept is not None and kept.logo is None and now < kept.until
-
     async def find(self, uri: str, lane: Lane, now: NumericDate) -> Logo | None:
         """Return the image at an address; None where there is none that may be shown."""
         kept = self._kept.get(uri)
@@ -59,7 +56,7 @@ class FetchedLogos:
 
     async def _fetched(self, uri: str, lane: Lane) -> Logo | None:
         try:
-            found = await self._outbound.get(uri, FetchRules(MEDIA_TYPES, MOST_OCTETS, lane))
+            found = await self._outbound.get(uri, FetchRules(MEDIA_TYPES, MOST_OCTETS, lane, PATIENCE_SECONDS))
             return parse_logo(found.body)
         except (Unfetchable, UnfitLogo) as failure:
             self._log.write("client.logo_refused", logo_uri=uri.partition("?")[0], why=failure.detail)

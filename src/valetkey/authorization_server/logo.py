@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from valetkey.authorization_server import paths
+from valetkey.authorization_server.outbound import Lane
 from valetkey.authorization_server.policy import Policy, UnverifiedPagesRule
 
 if TYPE_CHECKING:
@@ -53,6 +54,11 @@ def logo_uri_of(client: Client, policy: Policy) -> str | None:
     described = {} if client.registration is None else client.registration.described
     uri = client.openid.pages.get("logo_uri", described.get("logo_uri"))
     return uri if isinstance(uri, str) and uri.startswith("https://") else None
+
+
+def lane_of(client: Client) -> Lane:
+    """Return in which lane the address of a client's logo is fetched."""
+    return Lane.STRANGERS if client.is_unverified else Lane.REGISTERED
 
 
 def logo_path(client: Client, uri: str) -> str:

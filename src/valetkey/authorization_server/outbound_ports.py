@@ -50,10 +50,6 @@ class Logos(Protocol):
         """Say whether `find` need not fetch."""
         ...
 
-    def is_absent(self, uri: str, now: NumericDate) -> bool:
-        """Say whether it is known that there is no image that may be shown."""
-        ...
-
     async def find(self, uri: str, lane: Lane, now: NumericDate) -> Logo | None:
         """Return the image at an address; None where there is none that may be shown."""
         ...

@@ -30,7 +30,7 @@ from valetkey.authorization_server.browser import Form, form_token, is_form_toke
 from valetkey.authorization_server.client_pages import pages_of
 from valetkey.authorization_server.decision import AdvanceInteraction, Changes
 from valetkey.authorization_server.introduction.document import site_of
-from valetkey.authorization_server.logo import logo_path, logo_uri_of
+from valetkey.authorization_server.logo import lane_of, logo_path, logo_uri_of
 from valetkey.authorization_server.model import ConsentAnswer, Resource, StoredSession
 from valetkey.authorization_server.pages import (
     ConsentMemory,
@@ -84,7 +84,7 @@ async def _show(
     if not isinstance(desk.decision, NeedConsent):
         return back_to_authorize(desk.handle, server)
     catalogue = await server.stores.resources.list()
-    logo = _logo(desk.asked.client, server, fresh.now)
+    logo = await _logo(desk.asked.client, server, fresh.now)
     return Page(replace(_page(desk, desk.decision.session, catalogue, server), client_logo=logo))
 
 
@@ -154,7 +154,9 @@ def _page(
     )
 
 
-def _logo(client: Client, server: AuthorizationServer, now: NumericDate) -> str | None:
+async def _logo(client: Client, server: AuthorizationServer, now: NumericDate) -> str | None:
+    """Return the path of the logo that there is: a page without one is better than a page with a broken one."""
     uri = logo_uri_of(client, server.policy_for(client))
-    shows = uri is not None and not server.logos.is_absent(uri, now)
-    return server.issuer.path + logo_path(client, uri) if uri is not None and shows else None
+    if uri is None or await server.logos.find(uri, lane_of(client), now) is None:
+        return None
+    return server.issuer.path + logo_path(client, uri)

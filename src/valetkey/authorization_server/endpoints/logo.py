@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
 from valetkey.authorization_server.budgets import Budget, counted, network_of, wait_for
-from valetkey.authorization_server.logo import logo_uri_of
-from valetkey.authorization_server.outbound import Lane
+from valetkey.authorization_server.logo import lane_of, logo_uri_of
 from valetkey.oauth.http import HttpResponse, json_response
 from valetkey.oauth.types import ClientId
 
@@ -30,8 +29,7 @@ async def respond(request: HttpRequest, server: AuthorizationServer) -> HttpResp
     uri = None if client is None or client.disabled else logo_uri_of(client, server.policy_for(client))
     if client is None or uri is None or not (server.logos.is_known(uri, now) or await _may(request, server, now)):
         return _nothing()
-    lane = Lane.STRANGERS if client.is_unverified else Lane.REGISTERED
-    logo = await server.logos.find(uri, lane, now)
+    logo = await server.logos.find(uri, lane_of(client), now)
     if logo is None:
         return _nothing()
     return HttpResponse(200, (("content-type", logo.media_type), *_GUARDS), logo.octets)
