@@ -185,3 +185,20 @@ async def test_an_account_that_was_signed_out_meanwhile_is_not_chosen(house: Hou
     # Bob signed out everywhere: alice alone is left, and nothing is to be chosen any more.
     found = consent_page(await visitor.submit(page.form, {"account": page.accounts[0].choice}))
     assert found.account_name == "alice"
+
+
+# --- who proves again who they are -------------------------------------------------------------------------
+
+
+async def test_the_sign_in_page_names_who_is_to_prove_it_again(house: House, visitor: Visitor) -> None:
+    page = await visitor.authorize(prompt="select_account login")
+    assert login_page(await visitor.choose(page, "alice")).username == "alice"
+    alone = Visitor(house, "198.51.100.9")
+    assert login_page(await alone.authorize()).username == ""
+    await alone.sign_in(await alone.authorize())
+    assert login_page(await alone.authorize(prompt="login")).username == "alice"
+    assert login_page(await alone.authorize(prompt="login", login_hint="bob")).username == "bob"
+    other = await alone.submit(
+        select_account_page(await alone.authorize(prompt="select_account")).form, {"account": "another"}
+    )
+    assert login_page(other).username == ""

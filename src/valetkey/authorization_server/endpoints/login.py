@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from valetkey.authorization_server import paths
 from valetkey.authorization_server.audit import by_end_user
+from valetkey.authorization_server.authorization.accounts import accounts_of
 from valetkey.authorization_server.authorization.door import Door, door_of
 from valetkey.authorization_server.authorization.interaction import open_interaction, other_browser
 from valetkey.authorization_server.authorization.loading import (
@@ -25,6 +26,7 @@ from valetkey.authorization_server.browser import (
     find_browser,
     form_token,
     is_form_token,
+    live_sessions,
     next_handle,
     presented_handle,
     remembered_until,
@@ -76,7 +78,20 @@ async def _show(
         return back_to_authorize(handle or "", server)
     if not door.needs_login:
         return back_to_authorize(door.handle, server)
-    return Page(_page(door, server, door.asked.login_hint if door.asked is not None else ""))
+    return Page(_page(door, server, await _expected_username(door, server, fresh)))
+
+
+async def _expected_username(door: Door, server: AuthorizationServer, fresh: Fresh) -> str:
+    """Return what the field holds at first: whom the client hints at, else who is to prove again who they are."""
+    if door.asked is not None and door.asked.login_hint:
+        return door.asked.login_hint
+    interaction = door.interaction
+    if interaction.account_choice is not None:
+        return ""
+    sessions = await live_sessions(door.browser, server, fresh.now)
+    chosen = [stored for stored in sessions if interaction.sid in {None, stored.session.sid}]
+    accounts = accounts_of(chosen)
+    return accounts[0].end_user.username if len(accounts) == 1 else ""
 
 
 async def _post(
