@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 
 from support.exchanging import exchanged, gateway
 from support.feeding import feeding_house, revocations
-from support.house import API, NOW, VERIFIER, House, build_house, claims_of, clients, document, end_users
+from support.house import API, ISSUER, NOW, VERIFIER, House, build_house, claims_of, clients, document, end_users
 from support.introspecting import ALBUMS_API, told
 from support.knowing import make_pairwise, pairwise
 from support.visitor import Visitor, returned
@@ -22,8 +23,11 @@ from valetkey.authorization_server.decision import (
     RemoveEndUser,
     WithdrawConsent,
 )
+from valetkey.authorization_server.logout_token import mint_logout_token
 from valetkey.authorization_server.model import AccessTokenFormat, PasswordHash
 from valetkey.authorization_server.openid_client import OpenIdMetadata, SubjectType
+from valetkey.authorization_server.pages import Page, SignedOutPage
+from valetkey.authorization_server.revocation.logouts import DueLogout
 from valetkey.authorization_server.subject_identifier import session_for, subject_for
 from valetkey.oauth.access_token import access_token_from_claims
 from valetkey.oauth.security_event import RevokedKind
@@ -117,6 +121,45 @@ async def test_the_session_has_one_name_in_every_id_token_of_a_client() -> None:
     sids = {claims_of(document(await house.redeem(code))["id_token"])["sid"] for code in codes}
     (session,) = await visitor.sessions()
     assert sids == {await session_for(pairwise(), session.session.sid, house.server)}
+
+
+async def test_a_sign_out_is_told_by_the_sid_that_the_client_knows() -> None:
+    """In the frame and in the logout token alike: the ID Token's, or the client could not find whom it means."""
+    house = await build_house(profile="OPENID")
+    told_by: dict[str, Any] = {
+        "frontchannel_logout_uri": "https://web.example/out",
+        "frontchannel_logout_session_required": True,
+        "backchannel_logout_uri": "https://web.example/logout",
+    }
+    client = pairwise(**told_by)
+    await house.commit(PutClient(client))
+    visitor = Visitor(house)
+    hint = document(await house.redeem((await visitor.granted())["code"]))["id_token"]
+    (stored,) = await visitor.sessions()
+    session, sid = stored.session, claims_of(hint)["sid"]
+
+    page = await visitor.visit("/logout?" + urlencode({"id_token_hint": hint}))
+
+    assert isinstance(page, Page)
+    assert isinstance(page.view, SignedOutPage)
+    (frame,) = page.view.frames
+    assert dict(parse_qsl(urlsplit(frame).query)) == {"iss": ISSUER.url, "sid": sid}
+    due = DueLogout(house.server.tenant.tenant_id, session.sid, client.client_id, session.subject, 0)
+    logout = claims_of(await mint_logout_token(due, client, house.server, NOW))
+    assert (logout["sub"], logout["sid"]) == (claims_of(hint)["sub"], sid)
+    assert sid != session.sid
+
+
+async def test_a_hint_signs_out_the_very_session_that_it_names() -> None:
+    house = await build_house(profile="OPENID")
+    await make_pairwise(house, "web")
+    visitor = Visitor(house)
+    hint = document(await house.redeem((await visitor.granted())["code"]))["id_token"]
+    await visitor.sign_in(await visitor.authorize(prompt="login"), "bob")
+
+    await visitor.visit("/logout?" + urlencode({"id_token_hint": hint}))
+
+    assert [one.end_user.username for one in await visitor.sessions()] == ["bob"]
 
 
 @pytest.mark.requirement("OIDCC-8/pairwise")

@@ -39,6 +39,18 @@ async def session_for(client: Client, sid: SessionId, server: AuthorizationServe
     return SessionId(told)
 
 
+async def session_behind(
+    client: Client, told: SessionId, among: Iterable[SessionId], server: AuthorizationServer
+) -> SessionId | None:
+    """Return the session that a client knows as `told`; to a pairwise one, None where it is none `among` these."""
+    if client.openid.subject_type is SubjectType.PUBLIC:
+        return told
+    for sid in among:
+        if await session_for(client, sid, server) == told:
+            return sid
+    return None
+
+
 async def subject_behind(
     client: Client, told: Subject, among: Iterable[Subject], server: AuthorizationServer
 ) -> Subject | None:

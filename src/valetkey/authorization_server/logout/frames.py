@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode
 
+from valetkey.authorization_server.subject_identifier import session_for
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -25,7 +27,7 @@ async def frames_of(ended: Iterable[StoredSession], server: AuthorizationServer)
         for client_id in await server.stores.authorizations.signed_in_by(sid, subject):
             client = await server.find_client(client_id)
             if client is not None and not client.disabled:
-                address = frame_of(client.openid, server.issuer, sid)
+                address = frame_of(client.openid, server.issuer, await session_for(client, sid, server))
                 found |= {} if address is None else {address: None}
     return tuple(found)[:MOST_FRAMES]
 

@@ -8,7 +8,7 @@ from valetkey.authorization_server.authorization.id_token_hint import hint_keys,
 from valetkey.authorization_server.authorization.request import loopback_port
 from valetkey.authorization_server.browser import live_sessions
 from valetkey.authorization_server.logout.judging import Facts, Hint, Hinted
-from valetkey.authorization_server.subject_identifier import subject_behind
+from valetkey.authorization_server.subject_identifier import session_behind, subject_behind
 from valetkey.jose import JoseError, jwt
 from valetkey.oauth import redirect_uri
 from valetkey.oauth.errors import OAuthError
@@ -79,6 +79,8 @@ async def _hinted(
 ) -> Hinted:
     told, sid = Subject(str(claims["sub"])), claims.get("sid")
     subject = await subject_behind(client, told, (one.session.subject for one in sessions), server)
+    if isinstance(sid, str):
+        sid = await session_behind(client, SessionId(sid), (one.session.sid for one in sessions), server)
     if not isinstance(sid, str):
         return Hinted(subject, None, is_over=False)
     stored = await server.stores.browsers.session(SessionId(sid))
