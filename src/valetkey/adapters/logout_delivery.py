@@ -11,13 +11,12 @@ from valetkey.authorization_server.audit import ActorKind, Origin
 from valetkey.authorization_server.client_text import NoClientKey
 from valetkey.authorization_server.logout_token import tell
 from valetkey.authorization_server.outbound import Unfetchable
-from valetkey.authorization_server.revocation.logouts import TRIES, AbandonLogout, CloseLogout, claim
+from valetkey.authorization_server.revocation.logouts import TRIES, AbandonLogout, CloseLogout, DueLogouts, claim
 from valetkey.oauth.errors import Unavailable
 
 if TYPE_CHECKING:
-    from valetkey.adapters.storage import Storage
     from valetkey.authorization_server.model import Client
-    from valetkey.authorization_server.ports import EventLog, FreshSource
+    from valetkey.authorization_server.ports import EventLog, FreshSource, Stores
     from valetkey.authorization_server.revocation.logouts import DueLogout
     from valetkey.authorization_server.service import AuthorizationServer
     from valetkey.oauth.types import ClientId, NumericDate, SessionId, TenantId
@@ -28,6 +27,14 @@ AT_ONCE: Final = 12
 AT_ONCE_OF_ONE: Final = 3
 """Of one client: a slow one does not keep the others waiting."""
 _PARTING_SECONDS: Final = 1.0
+
+
+class Storage(DueLogouts, Protocol):
+    """What is due in all tenants, and where it is claimed and closed."""
+
+    def stores(self, tenant_id: TenantId) -> Stores:
+        """Return the stores of one tenant."""
+        ...
 
 
 class Servers(Protocol):

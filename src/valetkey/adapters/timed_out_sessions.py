@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from valetkey.authorization_server.audit import ActorKind, Origin
 from valetkey.authorization_server.decision import EndSession
@@ -13,13 +13,26 @@ from valetkey.oauth.errors import Unavailable
 from valetkey.oauth.types import NumericDate
 
 if TYPE_CHECKING:
-    from valetkey.adapters.storage import Storage
     from valetkey.authorization_server.model import Tenant
-    from valetkey.authorization_server.ports import EventLog, FreshSource
+    from valetkey.authorization_server.ports import EventLog, FreshSource, Stores, Tenants
+    from valetkey.oauth.types import TenantId
 
 SWEEP_SECONDS: Final = 60.0
 AT_ONCE: Final = 100
 """Sessions of one commit."""
+
+
+class Storage(Protocol):
+    """Every tenant and what it keeps."""
+
+    @property
+    def tenants(self) -> Tenants:
+        """All tenants."""
+        ...
+
+    def stores(self, tenant_id: TenantId) -> Stores:
+        """Return the stores of one tenant."""
+        ...
 
 
 async def end_timed_out(storage: Storage, tenant: Tenant, fresh_source: FreshSource) -> int:
