@@ -94,6 +94,26 @@ async def test_everything_that_was_registered_is_told_back(house: House) -> None
     }
 
 
+@pytest.mark.requirement("OIDCD-3/dynamic-response-types")
+@pytest.mark.requirement("OIDCD-3/dynamic-grant-types")
+@pytest.mark.requirement("OIDCD-3/no-unsigned-assertion")
+async def test_discovery_says_what_can_be_registered(house: House) -> None:
+    found = document(await house.get("/.well-known/openid-configuration"))
+    assert found["registration_endpoint"] == "https://as.example/register"
+    assert {"code", "id_token", "id_token token"} <= set(found["response_types_supported"])
+    assert {"authorization_code", "implicit"} <= set(found["grant_types_supported"])
+    algorithms = found["token_endpoint_auth_signing_alg_values_supported"]
+    assert "RS256" in algorithms
+    assert "none" not in algorithms
+    for response_type in found["response_types_supported"]:
+        grant_types = ["authorization_code", "implicit"] if "code" in response_type.split() else ["implicit"]
+        answer = await registered(house, response_types=[response_type], grant_types=grant_types)
+        assert answer["response_types"] == [response_type]
+    for method in found["token_endpoint_auth_methods_supported"]:
+        answer = await registered(house, token_endpoint_auth_method=method, token_endpoint_auth_signing_alg=None)
+        assert answer["token_endpoint_auth_method"] == method
+
+
 @pytest.mark.requirement("OIDCR-2/response-types")
 async def test_what_was_left_out_is_told_with_its_default(house: House) -> None:
     answer = document(await house.speak("POST", "/register", {"redirect_uris": CALLBACKS[:1]}))

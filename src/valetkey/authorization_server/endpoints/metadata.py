@@ -79,9 +79,10 @@ def server_metadata(
         jwks_uri=endpoint(paths.JWKS),
         registration_endpoint=_registration_endpoint(server),
         scopes_supported=tuple(sorted(END_USER_SCOPES.union(scopes))),  # OIDCD-3/openid-scope
-        response_types_supported=tuple(sorted(server.policy.response_types)),  # RFC8414-2/response-types-supported
+        # RFC8414-2/response-types-supported OIDCD-3/dynamic-response-types
+        response_types_supported=tuple(sorted(server.policy.response_types)),
         response_modes_supported=_response_modes(server.policy),
-        grant_types_supported=GrantTable(server.further_grants).names(server.policy),
+        grant_types_supported=GrantTable(server.further_grants).names(server.policy),  # OIDCD-3/dynamic-grant-types
         subject_types_supported=tuple(kind.value for kind in SubjectType),  # OIDCC-8/advertised
         id_token_signing_alg_values_supported=(*sorted(algorithms), *MAC_ALGORITHMS),  # OIDCD-3/rs256
         id_token_encryption_alg_values_supported=ENCRYPTION_ALGORITHMS,
@@ -90,7 +91,7 @@ def server_metadata(
         userinfo_encryption_alg_values_supported=ENCRYPTION_ALGORITHMS,
         userinfo_encryption_enc_values_supported=CONTENT_ENCRYPTION_NAMES,
         token_endpoint_auth_methods_supported=tuple(method.value for method in METHODS),
-        token_endpoint_auth_signing_alg_values_supported=ASSERTION_ALGORITHMS,
+        token_endpoint_auth_signing_alg_values_supported=ASSERTION_ALGORITHMS,  # OIDCD-3/no-unsigned-assertion
         introspection_endpoint_auth_methods_supported=_PROVING_METHODS,
         introspection_endpoint_auth_signing_alg_values_supported=ASSERTION_ALGORITHMS,
         introspection_signing_alg_values_supported=tuple(sorted(algorithms)),
