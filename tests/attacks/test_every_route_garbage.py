@@ -20,7 +20,7 @@ NAMES = (
     "refresh_token", "scope", "resource", "audience", "subject_token", "subject_token_type", "actor_token",
     "actor_token_type", "requested_token_type", "assertion", "username", "password", "token", "user_code", "csrf",
     "interaction", "answer", "response_type", "redirect_uri", "state", "code_challenge", "prompt", "max_age",
-    "id_token_hint", "access_token", "done", "act", "target", "ui_locales",
+    "id_token_hint", "access_token", "done", "act", "target", "ui_locales", "request", "request_uri", "acr_values",
 )  # fmt: skip
 ODD_CLAIMS = jwt.sign({"iss": "x", "sub": "y", "aud": [], "exp": 1e18, "jti": {}}, Jwk.generate("ES256"), typ="JWT")
 VALUES = (
