@@ -8,8 +8,8 @@ import pytest
 from support.house import House, build_house, clients, document, encode_form
 from support.visitor import Answer, Visitor, location_of, returned, sign_out_page
 from valetkey.authorization_server.decision import PutClient
-from valetkey.authorization_server.endpoints.check_session import MOST_OCTETS
-from valetkey.authorization_server.pages import CheckSessionPage, ErrorPage, Page
+from valetkey.authorization_server.endpoints.session_frame import MOST_OCTETS
+from valetkey.authorization_server.pages import ErrorPage, Page, SessionFramePage
 from valetkey.jose.encoding import b64url_encode
 from valetkey.oauth.types import ClientId, Issuer
 
@@ -125,7 +125,7 @@ async def test_metadata_names_the_frame_and_every_way_of_logout(house: House) ->
 async def _framed_by(house: House, referer: str | None = None) -> tuple[str, ...]:
     found: Answer = await house.send("GET", "/session", headers={"referer": referer} if referer else None)
     assert isinstance(found, Page)
-    assert isinstance(found.view, CheckSessionPage)
+    assert isinstance(found.view, SessionFramePage)
     assert found.view.cookie_name == STATE
     return found.view.framed_by
 

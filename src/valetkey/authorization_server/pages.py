@@ -249,7 +249,7 @@ class SignedOutPage:
 
 
 @dataclass(frozen=True, slots=True)
-class CheckSessionPage:
+class SessionFramePage:
     """The frame that tells a client's page whether the login state has changed (Session Management, 3.2)."""
 
     cookie_name: str
@@ -328,6 +328,6 @@ View = (
     | FormPostPage
     | SignOutPage
     | SignedOutPage
-    | CheckSessionPage
+    | SessionFramePage
     | AccountPage
 )

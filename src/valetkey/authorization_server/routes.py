@@ -10,7 +10,6 @@ from valetkey.authorization_server import paths
 from valetkey.authorization_server.endpoints import (
     account,
     authorize,
-    check_session,
     client_configuration,
     consent,
     device,
@@ -26,6 +25,7 @@ from valetkey.authorization_server.endpoints import (
     revocation,
     revocation_events,
     select_account,
+    session_frame,
     status_list,
     token,
     userinfo,
@@ -174,7 +174,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route(
         frozenset({"GET"}),
         paths.CHECK_SESSION,
-        check_session.respond,
+        session_frame.respond,
         Cache.NO_STORE,
         Cors.NONE,
         Csrf.SAFE,

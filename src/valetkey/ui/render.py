@@ -13,7 +13,6 @@ from valetkey.authorization_server.pages import (
     AccountNotice,
     AccountPage,
     AccountProblem,
-    CheckSessionPage,
     ConsentPage,
     DeviceAnswerPage,
     DeviceCodePage,
@@ -26,6 +25,7 @@ from valetkey.authorization_server.pages import (
     LeavingPage,
     LoginPage,
     LoginProblem,
+    SessionFramePage,
     SignedOutPage,
     SignOutPage,
 )
@@ -197,7 +197,7 @@ def _shape(view: AnyView, language: Language) -> _Shape:  # noqa: C901, PLR0912 
             return _Shape("sign_out.html", {}, redirect_source=view.form.redirect_source)
         case SignedOutPage():
             return _Shape("signed_out.html", {}, frames=view.frames)
-        case CheckSessionPage():
+        case SessionFramePage():
             return _Shape("check_session.html", {}, framed_by=view.framed_by)
         case AccountPage():
             return _account_shape(view)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from valetkey.authorization_server.browser_state import is_managed, state_cookie_name
 from valetkey.authorization_server.cors import origin_of, origins_of
-from valetkey.authorization_server.pages import CheckSessionPage, ErrorKind, ErrorPage, Page
+from valetkey.authorization_server.pages import ErrorKind, ErrorPage, Page, SessionFramePage
 
 if TYPE_CHECKING:
     from valetkey.authorization_server.service import AuthorizationServer
@@ -27,7 +27,7 @@ async def respond(request: HttpRequest, server: AuthorizationServer) -> Page:
     registered = {origin for client in clients if not client.disabled for origin in origins_of(client)}
     # OIDCSM-3.2/origin OIDCSM-3.2/other-origins OIDCSM-3.2/changed OIDCSM-3.2/unchanged
     return Page(
-        CheckSessionPage(state_cookie_name(server), _within(registered, _framing(request))),
+        SessionFramePage(state_cookie_name(server), _within(registered, _framing(request))),
         # Which origins stand in the header may depend on who asks.
         (("vary", "referer"),),
     )
