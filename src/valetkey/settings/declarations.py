@@ -63,10 +63,7 @@ def read_declarations(
         CLIENTS,
         sources,
         declared.client_of,
-        lambda found: (
-            *_client_faults(found, known, further),
-            *client_key_faults(found.client, algorithms),
-        ),
+        lambda found: (*_client_faults(found, known, further), *client_key_faults(found.client, algorithms)),
     )
     users = _all(USERS, sources, declared.end_user_of, end_user_faults)
     resources = _all(

@@ -330,6 +330,25 @@ def test_a_client_secret_below_thirty_two_characters_is_refused(config: Path) ->
     ]
 
 
+def test_a_secret_that_is_a_key_is_as_long_as_its_algorithm_wants_it(config: Path) -> None:
+    signed = 'id_token_signed_response_alg = "HS512"\n'
+    assert faults(config, SOUND + CLIENT + REDIRECT + signed) == [
+        "valetkey.toml: clients[shop].secret_file: HS512 needs a secret of at least 64 bytes, which is its key"
+    ]
+    _private(config.parent / "shop.secret", "s" * 64)
+    config.write_text(SOUND + CLIENT + REDIRECT + signed)
+    assert load(config, {}, {}).declarations.clients[0].client.id_token_signed_response_alg == "HS512"
+
+
+@pytest.mark.parametrize(
+    "member", ['userinfo_signed_response_alg = "HS256"', 'id_token_encrypted_response_alg = "A128KW"']
+)
+def test_a_digest_is_no_key(config: Path, member: str) -> None:
+    digest = CLIENT.replace('secret_file = "shop.secret"', f'secret = "sha256:{"0" * 64}"')
+    (line,) = faults(config, SOUND + digest + REDIRECT + member + "\n")
+    assert "needs the secret itself, which is its key, not its digest" in line
+
+
 def test_a_client_secret_in_the_file_itself_must_be_a_digest(config: Path) -> None:
     text = SOUND + CLIENT.replace("secret_file", "secret").replace("shop.secret", "s" * 40) + REDIRECT
 
