@@ -32,6 +32,7 @@ MEANINGS: Final[dict[str, str]] = {
     "authorization_lifetime": "When an authorization ends, however often it is refreshed.",
     "replay_window": "How long a superseded refresh token gets its reply again, while the successor is unused.",
     "interaction_lifetime": "How long a request waits for its end-user to sign in and consent.",
+    "request_object_lifetime": "How long a request object is good at most that is answered once (`jti`).",
     "device_code_lifetime": "How long a device waits for the end-user who was shown its code.",
     "device_polling_interval": "How long a device waits between two polls, unless it was told to slow down.",
     "session_idle_lifetime": "How long a browser's session may rest.",
