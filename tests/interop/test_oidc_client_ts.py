@@ -1,69 +1,26 @@
 """npm oidc-client-ts in real Chromium: sign-in, UserInfo, renewal, logout, and CORS by the browser itself."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page
 
-from support.chromium import chromium
 from support.dev_server import DevServer
-from support.require import require
+from support.single_page import applications_at, leave, open_application
 
 pytestmark = [pytest.mark.interop, pytest.mark.browser]
 
 ORIGIN = "http://localhost:5173"
 STRANGER = "http://localhost:5174"
 PATIENCE = 30_000
-FOLDER = Path(__file__).parent / "spa"
-
-
-@contextmanager
-def file_server(library: Path) -> Iterator[int]:
-    """Serve the application's three files to every path and yield the port."""
-    files = {
-        "/oidc-client-ts.js": (library, "text/javascript"),
-        "/app.js": (FOLDER / "app.js", "text/javascript"),
-    }
-
-    class Files(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            path, kind = files.get(self.path, (FOLDER / "index.html", "text/html"))
-            content = path.read_bytes()
-            self.send_response(200)
-            self.send_header("content-type", f"{kind}; charset=utf-8")
-            self.send_header("content-length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Files) as server:
-        thread = Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        try:
-            yield server.server_port
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium for which the application's origins lead to the file server: no test claims a port of its own.
-
-    Nothing is intercepted, so that preflights and their answers are the browser's and the server's own.
-    """
-    library = require("npm-clients") / "oidc-client-ts/dist/browser/oidc-client-ts.min.js"
-    with file_server(library) as port:
-        rules = ", ".join(f"MAP {origin.removeprefix('http://')} 127.0.0.1:{port}" for origin in (ORIGIN, STRANGER))
-        with chromium(f"--host-resolver-rules={rules}") as started:
-            yield started
+    """Chromium for which the application is at two origins, of which one is registered."""
+    with applications_at(ORIGIN, STRANGER) as started:
+        yield started
 
 
 @pytest.fixture
@@ -77,20 +34,13 @@ def page(browser: Browser, dev: DevServer) -> Iterator[Page]:
 
 
 def visit(page: Page, dev: DevServer, origin: str) -> None:
-    page.goto(f"{origin}/")
     settings = {
         "authority": dev.issuer,
         "client_id": "spa",
         "scope": "openid profile email offline_access albums.read",
         "resource": dev.api,
     }
-    page.evaluate("(settings) => sessionStorage.setItem('settings', JSON.stringify(settings))", settings)
-    page.reload()
-
-
-def leave(page: Page, call: str) -> None:
-    """Make a call that navigates: what it promises never comes, because its page is gone."""
-    page.evaluate(f"() => {{ {call}; }}")
+    open_application(page, origin, settings)
 
 
 def sign_in(page: Page, dev: DevServer, *, press: str = "consent-allow") -> None:

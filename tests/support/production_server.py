@@ -201,10 +201,18 @@ class ProductionServer:
 
 @contextmanager
 def running_production(
-    folder: Path, *, workers: int = 1, drain_delay: int = 0, environ: Mapping[str, str] | None = None
+    folder: Path,
+    *,
+    workers: int = 1,
+    drain_delay: int = 0,
+    environ: Mapping[str, str] | None = None,
+    further: str = "",
 ) -> Iterator[ProductionServer]:
-    """Start the program as an operator does, with further variables, and stop it by SIGTERM in the end."""
-    yield from _running(_written(folder, workers, drain_delay, [sys.executable, "-m", "valetkey"], environ or {}))
+    """Start the program as an operator does, with further variables and lines; stop it by SIGTERM in the end."""
+    server = _written(folder, workers, drain_delay, [sys.executable, "-m", "valetkey"], environ or {})
+    with server.config.open("a") as config:
+        config.write(further)
+    yield from _running(server)
 
 
 @contextmanager
