@@ -8,8 +8,8 @@ import pytest
 
 from support.exchanging import exchanged, gateway
 from support.feeding import feeding_house, revocations
-from support.house import API, ISSUER, NOW, VERIFIER, House, build_house, claims_of, clients, document, end_users
-from support.introspecting import ALBUMS_API, told
+from support.house import API, ISSUER, NOW, House, build_house, claims_of, clients, document, end_users
+from support.introspecting import ALBUMS_API, give_back, told
 from support.knowing import make_pairwise, pairwise
 from support.visitor import Visitor, returned
 from valetkey.authorization_server.decision import (
@@ -284,6 +284,19 @@ async def test_a_pairwise_token_is_exchanged_for_one_with_the_public_name(house:
     assert (await told(house, token))["active"] is True
 
 
-async def test_the_code_of_a_pairwise_client_is_redeemed_as_any(house: House) -> None:
-    response = await house.redeem(await house.code(), code_verifier=VERIFIER)
-    assert response.status == 200
+async def test_a_client_gives_a_token_back_that_bears_its_own_name(house: House) -> None:
+    answer = await house.tokens()
+    assert (await give_back(house, answer["access_token"])).status == 200
+    assert dead(await heard(house), answer["access_token"])
+    assert (await told(house, answer["access_token"])) == {"active": False}
+
+
+async def test_a_token_whose_client_has_become_a_pairwise_one_is_over(house: House) -> None:
+    """It names the end-user as its client must not know them any more."""
+    answer = await house.tokens("spa")
+    await make_pairwise(house, "spa")
+    assert (await house.bearer(answer["access_token"])).status == 401
+    refreshed = document(await house.refresh(answer["refresh_token"], "spa"))
+    assert claims_of(refreshed["access_token"])["sub"] == await subject_for(
+        pairwise("spa"), ALICE.subject, house.server
+    )
