@@ -38,6 +38,7 @@ MEANINGS: Final[dict[str, str]] = {
     "session_idle_lifetime": "How long a browser's session may rest.",
     "session_lifetime": "When a session ends, however much it is used.",
     "consent_lifetime": "How long a consent is remembered.",
+    "acr_levels": "What `acr` can say of a sign-in, from weak to strong.",
     "registration_interval": "How long one network waits for its next registration, once it registered many.",
     "most_registrations_at_once": "How many clients one network may register before it has to wait.",
     "most_registrations": "How many clients that registered themselves a tenant keeps at once.",
@@ -87,6 +88,8 @@ def _value(name: str, value: object) -> str:
             return _duration(value)
         case frozenset():
             return codes(sorted(value))
+        case tuple():
+            return codes([level.name for level in value])
         case _:
             raise TypeError(f"no words for {value!r}")
 
