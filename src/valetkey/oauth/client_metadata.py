@@ -51,7 +51,7 @@ class ClientMetadata:
     openid: Mapping[str, object] = field(default_factory=dict)
     """Those of `CLIENT_MEMBERS` that were sent, but for the addresses of pages; lists are tuples."""
     described: Mapping[str, object] = field(default_factory=dict)
-    """What people may read and nothing depends on; its addresses are never fetched, and never a link.
+    """What people may read and nothing depends on; what pages do with its addresses, the profile says.
 
     `client_uri`, `logo_uri`, `policy_uri`, `tos_uri`, `contacts`, `software_id`, `software_version`, and what has a
     language, such as `client_name#de`.
