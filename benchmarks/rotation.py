@@ -43,6 +43,10 @@ AGAIN_ONE_IN = 10
 _UNAVAILABLE = 503
 LIVES = 300
 """Seconds of an access token."""
+AHEAD = 30
+"""Seconds before its end at which it is judged again."""
+ANNOUNCED_APART = 60.0
+"""Seconds between the announcements of two algorithms."""
 AT_ONCE_EVERY = 15.0
 """Seconds: who meets an unknown `kid` asks for the keys again after 10 at the soonest."""
 FURTHER = """
@@ -77,9 +81,13 @@ class Watch:
     behind: int = 0
     """Moments at which no connection was free."""
 
-    def has_more_than(self, before: Mapping[str, int]) -> bool:
-        """Say whether each algorithm has signed with more keys than before."""
-        return all(len(self.kids[name]) > seen for name, seen in before.items())
+    def __str__(self) -> str:
+        """What is told while it runs."""
+        return f"{self.tokens} tokens, {dict(self.refused)} refused, {dict(self.unsaid)} not judged"
+
+    def has_more_than(self, name: str, seen: int) -> bool:
+        """Say whether more keys of an algorithm than were seen have signed."""
+        return len(self.kids[name]) > seen
 
     def saw(self, token: str) -> None:
         """Note which key signed a token."""
@@ -112,8 +120,12 @@ class Guards:
         return ResourceServer(issuer=issuer, resource=resource, keys=keys, algorithms=[RESOURCES[resource]])
 
     async def judge(self, token: str, resource: str, when: str) -> None:
-        """Let one of the guards judge a token that is good."""
+        """Let one of the guards judge a token that is good; where we come too late for that, nothing was seen."""
         self._turn += 1
+        expires_at = jwt.peek(token).claims["exp"]
+        if not isinstance(expires_at, int) or time.time() > expires_at - 2:
+            self._watch.unsaid["too late"] += 1
+            return
         outcome = await self._guards[resource][self._turn % 2].decide([f"Bearer {token}"], Rule())
         self._watch.judged += 1
         if isinstance(outcome, Deny) and outcome.status == _UNAVAILABLE:
@@ -149,7 +161,7 @@ async def load(port: int, watch: Watch, guards: Guards, over: asyncio.Event) -> 
         watch.saw(token)
         await guards.judge(token, resource, "at once")
         if watch.tokens % AGAIN_ONE_IN == 0:
-            kept.append((time.monotonic() + LIVES - 5, token, resource))
+            kept.append((time.monotonic() + LIVES - AHEAD, token, resource))
 
     began, count = time.monotonic(), 0
     names = list(RESOURCES)
@@ -185,14 +197,18 @@ async def rotate(config: Path, *flags: str) -> None:
 
 
 async def planned(config: Path, watch: Watch, rotations: int) -> None:
-    """Announce the next keys and wait until tokens are signed with them, again and again."""
-    for number in range(rotations):
-        before = {name: len(kids) for name, kids in watch.kids.items()}
-        await rotate(config)
-        await until(partial(watch.has_more_than, before))
-        print(
-            f"rotation {number + 1}: {watch.tokens} tokens, {sum(watch.refused.values())} refused", file=sys.stderr
-        )
+    """Announce the next key of each algorithm and wait until it signs, again and again, the algorithms in turn."""
+    names = list(watch.kids)
+
+    async def of_one(name: str, place: int) -> None:
+        await asyncio.sleep(place * ANNOUNCED_APART)
+        for _ in range(place, rotations, len(names)):
+            seen = len(watch.kids[name])
+            await rotate(config, "--algorithm", name)
+            await until(partial(watch.has_more_than, name, seen))
+            print(f"planned, {name}: {watch}", file=sys.stderr)
+
+    await asyncio.gather(*(of_one(name, place) for place, name in enumerate(names)))
 
 
 async def at_once(config: Path, watch: Watch, rotations: int) -> None:
@@ -200,9 +216,7 @@ async def at_once(config: Path, watch: Watch, rotations: int) -> None:
     for number in range(rotations):
         await asyncio.sleep(AT_ONCE_EVERY)
         await rotate(config, "--now")
-        print(
-            f"at once {number + 1}: {watch.tokens} tokens, {sum(watch.refused.values())} refused", file=sys.stderr
-        )
+        print(f"at once {number + 1}: {watch}", file=sys.stderr)
 
 
 def prepared(folder: Path, announce: int) -> tuple[list[str], int]:
@@ -263,11 +277,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rotations", type=int, default=12)
     parser.add_argument("--announce", type=int, default=120, help="seconds for which a planned key is announced")
+    parser.add_argument("--only", choices=["at once", "planned"], help="rotate in this way only")
     parser.add_argument("--output", type=Path)
     parser.add_argument("--smoke", action="store_true", help="two rotations at once, whose figures say little")
     given = parser.parse_args()
     before = load_average()
-    ways = {"at once": 2} if given.smoke else {"at once": given.rotations, "planned": given.rotations}
+    ways = {"at once": 2} if given.smoke else dict.fromkeys(("at once", "planned"), given.rotations)
+    if given.only is not None:
+        ways = {given.only: given.rotations}
     runs: Mapping[str, dict[str, object]] = {
         way: uvloop.run(run(way, rotations, given.announce)) for way, rotations in ways.items()
     }
