@@ -51,6 +51,7 @@ from valetkey.authorization_server.service import AuthorizationServer
 from valetkey.oauth.errors import Unavailable
 from valetkey.oauth.http import NO_STORE, HttpResponse, json_response
 from valetkey.oauth.types import DEFAULT_TENANT, Issuer, NumericDate
+from valetkey.ui.factor_image import image_route
 from valetkey.ui.languages import SOURCE_LANGUAGE, TRANSLATED
 from valetkey.ui.render import Renderer
 from valetkey.ui.routes import asset_routes
@@ -301,7 +302,7 @@ class RunningServer:
         return Application(
             Parts(
                 issuer=foundation.issuer,
-                routes=RouteTable((*ROUTES, *asset_routes(), *further), foundation.issuer),
+                routes=RouteTable((*ROUTES, *asset_routes(), image_route(), *further), foundation.issuer),
                 servers=self.servers,
                 renderer=self.renderer,
                 preflight=preflight,

@@ -11,7 +11,6 @@ from valetkey.authorization_server.routes import Cache, Cors, Csrf, Endpoint, Fa
 from valetkey.oauth.http import HttpRequest, HttpResponse
 from valetkey.ui.accent import Colour, accent_stylesheet
 from valetkey.ui.assets import Asset, load_manifest, media_type
-from valetkey.ui.factor_image import image_route
 
 _GUARDS: Final = (("x-content-type-options", "nosniff"), ("cross-origin-resource-policy", "same-origin"))
 
@@ -44,10 +43,10 @@ async def serve_accent(request: HttpRequest, server: object) -> HttpResponse | P
 
 
 def asset_routes() -> tuple[Route, ...]:
-    """Return a row for each packaged file, and those of what is drawn: accent style sheets and QR codes."""
+    """Return a row for each packaged file and one for the accent style sheets."""
     manifest = load_manifest()
     rows = [_row(asset.path, ServeAsset(asset)) for asset in manifest.assets.values()]
-    return (*rows, _row(manifest.accent_path, serve_accent), image_route())
+    return (*rows, _row(manifest.accent_path, serve_accent))
 
 
 def _row(path: str, endpoint: Endpoint) -> Route:

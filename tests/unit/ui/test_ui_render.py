@@ -27,7 +27,7 @@ from valetkey.ui.words import CLIENT_WORDS, ERROR_WORDS, LINK_WORDS, MEMORY_WORD
 RENDERER = Renderer()
 HOSTILE = "<script>alert('x')</script>\"'&{{ 7*7 }}%s%(a)s"
 DASH = "\N{EN DASH}"
-VOID = {"meta", "link", "input", "use"}
+VOID = {"meta", "link", "input", "img", "use"}
 HTTPS = Issuer("https://login.example/t/north")
 
 
@@ -264,7 +264,9 @@ def test_the_consent_form_has_its_stable_ids_and_denying_is_as_easy_as_allowing(
     allow, deny = page.with_id("consent-allow"), page.with_id("consent-deny")
     assert (allow["name"], allow["value"]) == ("answer", "allowed")
     assert (deny["name"], deny["value"]) == ("answer", "denied")
-    assert len(page.named("form")) == 1
+    # The other one is for who is not the person named.
+    assert len(page.named("form")) == 2
+    assert page.with_id("consent-another")["value"] == "another"
 
 
 def test_consent_says_who_asks_for_what_in_words_and_what_stays_hidden() -> None:
