@@ -18,7 +18,7 @@ from faults.key_keeper import SCHEDULE
 from support.database_faults import faults_of
 from support.failpoints import Moment
 from support.lines import Question
-from support.production_server import running_mortal
+from support.production_server import running_mortal, running_production
 from support.serve import SECRET
 from valetkey.adapters.storage.sqlite.connection import open_reader, open_writer
 from valetkey.adapters.storage.sqlite.migrate import upgrade
@@ -134,3 +134,22 @@ def test_a_server_that_is_killed_in_a_rotation_goes_on_where_it_stood(
     published = {key["kid"] for key in server.ask_any(Question("GET", "/jwks.json")).document["keys"]}
     assert jwt.peek(token_of(server)).header["kid"] in published
     assert change == "RemoveSigningKey" or jwt.peek(before).header["kid"] in published
+
+
+def test_of_two_workers_one_promotes_a_key_whose_time_has_come_and_both_sign_with_it(tmp_path: Path) -> None:
+    with running_production(tmp_path, workers=2) as server:
+        (announced,) = server.operator.done("key", "rotate", "--algorithm", "ES256")
+        with closing(open_writer(str(server.database))) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute(AGED["PromoteSigningKey"], (DAY,))
+            connection.execute("UPDATE configurations SET version = version + 1")
+            connection.execute("COMMIT")
+
+        def promoted() -> list[str]:
+            return [line for line in server.running.log.read_text().splitlines() if '"key.promoted"' in line]
+
+        server.running.until(lambda: bool(promoted()))
+        question = Question.form("/token", {"grant_type": "client_credentials"}, ("machine", SECRET))
+        signed = {jwt.peek(reply.document["access_token"]).header["kid"] for reply in server.ask(question)}
+        assert signed == {announced["kid"]}
+        assert [json.loads(line)["kid"] for line in promoted()] == [announced["kid"]]

@@ -12,6 +12,7 @@ from support.house import HouseLog
 from valetkey.adapters.storage.sqlite.migrate import upgrade
 from valetkey.authorization_server.decision import PutTenant
 from valetkey.authorization_server.key_algorithms import DEFAULT_ALGORITHMS
+from valetkey.authorization_server.key_rotation import KeySchedule
 from valetkey.authorization_server.model import Tenant
 from valetkey.authorization_server.routes import ROUTES
 from valetkey.oauth.http import HttpResponse
@@ -102,3 +103,35 @@ def test_two_rows_for_one_path_are_refused_at_start(tmp_path: Path) -> None:
 
     with pytest.raises(ValueError, match="two rows claim the path"):
         asyncio.run(start())
+
+
+async def test_the_algorithms_of_the_settings_are_those_of_the_keys_and_of_discovery(tmp_path: Path) -> None:
+    schedule = KeySchedule(("ES256", "RS256", "ES384", "ECDH-ES"))
+    async with open_server(replace(foundation(tmp_path), keys=schedule)) as opened:
+        await opened.storage.stores(DEFAULT_TENANT).commit((PutTenant(DEFAULT),))
+        server = await opened.servers.find("default")
+        assert server is not None
+        assert await server.signer.algorithms() == {"ES256", "RS256", "ES384"}
+        assert await server.signer.decryption_algorithms() == {"ECDH-ES"}
+        assert server.key_schedule == schedule
+
+
+async def test_what_the_key_before_has_sealed_opens_as_long_as_it_is_named(tmp_path: Path) -> None:
+    # covers: FLT-16
+    other = bytes(range(100, 132))
+    async with open_server(foundation(tmp_path)) as opened:
+        await opened.storage.stores(DEFAULT_TENANT).commit((PutTenant(DEFAULT),))
+        assert why(await opened.health.ready()) == (200, "ready")
+    renewed = foundation(tmp_path, other)
+    async with open_server(replace(renewed, previous_key_encryption_key=bytes(range(32)))) as opened:
+        assert why(await opened.health.ready()) == (200, "ready")
+    async with open_server(renewed) as opened:
+        assert why(await opened.health.ready()) == (503, "keys")
+
+
+async def test_every_enabled_tenant_has_its_keys_kept(running: RunningServer) -> None:
+    stores = running.storage.stores(ACME.tenant_id)
+    await stores.commit((PutTenant(ACME), PutTenant(replace(ACME, tenant_id=TenantId("off"), disabled=True))))
+    await running.servers.keep_keys()
+    assert len(await stores.signing_keys.list()) == len(DEFAULT_ALGORITHMS)
+    assert await running.storage.stores(TenantId("off")).signing_keys.list() == ()
