@@ -20,8 +20,14 @@ WITHOUT_ORIGIN = {
     # Budgets of attempts and places in status lists: nothing that anybody would ask about.
     ("authorization_server/client_authentication/__init__.py", "_budgets(credentials, request, now)"),
     ("authorization_server/introduction/introducing.py", "counted(budgets, now)"),
+    ("authorization_server/endpoints/logo.py", "counted(budgets, now)"),
+    ("authorization_server/endpoints/registration.py", "counted(budgets, now)"),
+    ("authorization_server/authorization/entering.py", "counted(budgets, expected.now)"),
     ("adapters/statuses.py", "[AssignStatusBlock(block)]"),
     ("adapters/statuses.py", "[change]"),
+    # Tries to tell a client of a session whose end is recorded, and the last word of one that was taken.
+    ("adapters/logout_delivery.py", "[claim(due, now)]"),
+    ("adapters/logout_delivery.py", "[CloseLogout(due.sid, due.client_id)]"),
     # A question: whether a higher revision was applied.
     ("administration/provisioning.py", "(guard,)"),
 }

@@ -116,7 +116,8 @@ class LogoutDelivery:
     async def _try(self, due: DueLogout) -> None:
         try:
             now = self._fresh().now
-            if await self._storage.stores(due.tenant_id).commit([claim(due, now)]):
+            stores = self._storage.stores(due.tenant_id)
+            if await stores.commit([claim(due, now)]):
                 await (self._tell(due, now) if due.tries < TRIES else self._abandon(due, "nobody lived to tell"))
         except Unavailable as outage:
             self._log.write("logout.postponed", client_id=due.client_id, sid=due.sid, why=outage.what)
@@ -144,7 +145,8 @@ class LogoutDelivery:
         if why:
             await self._postpone(due, why)
             return
-        await self._storage.stores(due.tenant_id).commit([CloseLogout(due.sid, due.client_id)])
+        stores = self._storage.stores(due.tenant_id)
+        await stores.commit([CloseLogout(due.sid, due.client_id)])
         self._log.write("logout.told", client_id=due.client_id, sid=due.sid, tries=due.tries + 1)
 
     async def _postpone(self, due: DueLogout, why: str) -> None:
