@@ -24,11 +24,15 @@ if TYPE_CHECKING:
 
 _SHA_2: Final = (
     ("256", "sha256"),
+    ("256K", "sha256"),
     ("384", "sha384"),
     ("512", "sha512"),
     ("Ed25519", "sha512"),
     ("EdDSA", "sha512"),
 )
+_ED448: Final = "Ed448"
+_ED448_OCTETS: Final = 114
+"""Of SHAKE256, with which its signatures are made (RFC 8032, 5.2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,5 +120,9 @@ def id_token_claims(issue: EndUserIssue, issuer: Issuer, lifetime: Seconds, now:
 def left_half_hash(text: str, algorithm: str) -> str:
     """Return `at_hash` or `c_hash`: the left half of the hash that `algorithm` uses (Core, 3.3.2.11)."""
     name = next((hashed for ending, hashed in _SHA_2 if algorithm.endswith(ending)), "sha512")
-    octets = hashlib.new(name, text.encode("ascii")).digest()
+    octets = (
+        hashlib.shake_256(text.encode("ascii")).digest(_ED448_OCTETS)
+        if algorithm == _ED448
+        else hashlib.new(name, text.encode("ascii")).digest()
+    )
     return b64url_encode(octets[: len(octets) // 2])

@@ -158,7 +158,16 @@ def test_what_is_not_known_is_left_out() -> None:
 
 @pytest.mark.parametrize(
     ("algorithm", "length"),
-    [("RS256", 22), ("ES256", 22), ("PS384", 32), ("ES512", 43), ("Ed25519", 43), ("EdDSA", 43)],
+    [
+        ("RS256", 22),
+        ("ES256", 22),
+        ("PS384", 32),
+        ("ES512", 43),
+        ("ES256K", 22),
+        ("Ed25519", 43),
+        ("EdDSA", 43),
+        ("Ed448", 76),
+    ],
 )
 def test_at_hash_is_the_left_half_of_the_algorithms_hash(algorithm: str, length: int) -> None:
     assert len(left_half_hash("token", algorithm)) == length
