@@ -74,7 +74,7 @@ async def respond(request: HttpRequest, server: AuthorizationServer) -> HttpResp
             raise
     except PageRefusal as refusal:
         server.log.write(
-            "one_time_code.refused",
+            "code.refused",
             request_id=request.request_id,
             requirement=refusal.error.requirement,
             page=refusal.kind,
@@ -133,7 +133,7 @@ async def _attempt(
     # Counted before it is compared: guesses are counted, not only failures.
     if not await stores.commit(counted(budgets, fresh.now), origin):
         wait = max(1, await wait_for(budgets, stores, fresh.now))
-        _log(server, request, "one_time_code.throttled", subject)
+        _log(server, request, "code.throttled", subject)
         too_many = replace(page, problem=CodeProblem.TOO_MANY_ATTEMPTS, retry_after=wait)
         return Page(too_many, (("retry-after", str(wait)),))
     wrong = Page(replace(page, problem=CodeProblem.WRONG_CODE))
@@ -143,11 +143,11 @@ async def _attempt(
     key = server.sealed_factor_keys.open(factor)
     step = step_of(form.get("code") or "", key, factor.last_step, fresh.now)
     if step is None:
-        _log(server, request, "one_time_code.failed", subject)
+        _log(server, request, "code.failed", subject)
         return wrong
     proof = Proof(session.session.sid, factor.factor_id, step, budgets)
     done = await commit_in_rounds(server, lambda: _stepped_up(desk.handle, proof, request, server, fresh), origin)
-    _log(server, request, "one_time_code.failed" if done is None else "one_time_code.succeeded", subject)
+    _log(server, request, "code.failed" if done is None else "code.succeeded", subject)
     return wrong if done is None else done
 
 

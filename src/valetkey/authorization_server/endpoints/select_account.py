@@ -51,7 +51,7 @@ async def respond(request: HttpRequest, server: AuthorizationServer) -> HttpResp
         return await commit_in_rounds(server, lambda: _post(form, request, server, fresh), origin)
     except PageRefusal as refusal:
         server.log.write(
-            "select_account.refused",
+            "accounts.refused",
             request_id=request.request_id,
             requirement=refusal.error.requirement,
             page=refusal.kind,
