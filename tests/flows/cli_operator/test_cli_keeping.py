@@ -184,7 +184,7 @@ def test_a_user_is_added_listed_shown_changed_and_removed(operator: Operator) ->
 
     assert (added["username"], added["roles"], added["has_password"]) == ("Ada", ["admin"], True)
     assert (changed["disabled"], changed["roles"], changed["subject"]) == (True, [], added["subject"])
-    assert listed == [changed]
+    assert listed == [changed | {"second_factor": False}]
     assert removed == {"username": "ADA", "removed": True}
     assert operator.done("user", "list") == []
 

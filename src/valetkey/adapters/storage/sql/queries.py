@@ -76,8 +76,9 @@ LIST_SESSIONS_OF_SUBJECT = (
     "ORDER BY s.auth_time DESC, s.created_at DESC, s.sid"
 )
 TIMED_OUT_SESSIONS = (
-    "SELECT sid FROM sessions WHERE tenant = $1 AND ended_at IS NULL AND (last_seen_at <= $2 OR created_at <= $3) "
-    "ORDER BY sid LIMIT $4"
+    # By either lifetime, each by an index of its own: together they would read every session of the tenant.
+    "SELECT sid FROM sessions WHERE tenant = $1 AND ended_at IS NULL AND last_seen_at <= $2 UNION "
+    "SELECT sid FROM sessions WHERE tenant = $1 AND ended_at IS NULL AND created_at <= $3 ORDER BY sid LIMIT $4"
 )
 IS_KNOWN_BROWSER = "SELECT 1 FROM known_browsers WHERE tenant = $1 AND browser_id = $2 AND subject = $3"
 FIND_INTERACTION = f"SELECT {_INTERACTION} FROM interactions WHERE tenant = $1 AND digest = $2"
@@ -114,8 +115,9 @@ LIST_AUTHORIZATIONS = (
     "WHERE a.tenant = $1 AND a.subject = $2 AND a.revoked_at IS NULL ORDER BY a.created_at, a.authorization_id"
 )
 SIGNED_IN_BY_SESSION = (
-    "SELECT DISTINCT client_id FROM authorizations WHERE tenant = $1 AND subject = $2 AND sid = $3 "
-    "AND ' ' || scope || ' ' LIKE '% openid %' ORDER BY client_id"
+    # Each client once for each of its authorizations: sorted here, all of the tenant's would be read.
+    "SELECT client_id FROM authorizations WHERE tenant = $1 AND subject = $2 AND sid = $3 "
+    "AND ' ' || scope || ' ' LIKE '% openid %'"
 )
 FIND_CODE = (
     f"SELECT {AUTHORIZATION}, {_CODE} FROM codes AS c "

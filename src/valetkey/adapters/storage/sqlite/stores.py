@@ -285,7 +285,9 @@ class SqliteAuthorizations:
 
     async def signed_in_by(self, sid: SessionId, subject: Subject) -> Sequence[ClientId]:
         """The clients that a session of the end-user signed in by OpenID Connect, by name."""
-        return [row[0] for row in self._engine.rows(queries.SIGNED_IN_BY_SESSION, self._tenant, subject, sid)]
+        return sorted(
+            {row[0] for row in self._engine.rows(queries.SIGNED_IN_BY_SESSION, self._tenant, subject, sid)}
+        )
 
 
 @dataclass(frozen=True, slots=True)
