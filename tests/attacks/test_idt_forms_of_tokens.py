@@ -179,6 +179,24 @@ async def test_what_could_not_be_told_safely_is_refused_at_the_door(
     assert await refused(open_house, **changes) == (400, "invalid_client_metadata")
 
 
+@pytest.mark.parametrize(
+    "redirect_uris",
+    [
+        # Any application can have a scheme of its own, whatever host it writes behind it.
+        ["com.evil.app://web.example/cb"],
+        ["https://web.example/cb", "com.evil.app:/cb"],
+        ["https://web.example/cb", "com.evil.app://web.example/cb"],
+    ],
+    ids=str,
+)
+@pytest.mark.requirement("OIDCC-8.1/several-hosts")
+async def test_an_application_with_a_scheme_of_its_own_joins_the_sector_of_no_site(
+    open_house: House, redirect_uris: list[str]
+) -> None:
+    changes = {"subject_type": "pairwise", "application_type": "native", "redirect_uris": redirect_uris}
+    assert await refused(open_house, **changes) == (400, "invalid_client_metadata")
+
+
 async def test_a_stranger_cannot_have_us_encrypt_to_a_private_or_a_weak_key(open_house: House) -> None:
     private = encryption_key("ECDH-ES").as_private_dict()
     small = {"kty": "RSA", "alg": "RSA-OAEP", "e": "AQAB", "n": "x" * 86}

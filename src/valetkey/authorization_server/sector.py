@@ -21,14 +21,21 @@ def sector_of(client: Client) -> str:
 
 
 def sector_hosts(client: Client) -> set[str]:
-    """Return the hosts that the sector may be, in lower case: more than one where the client has to say which."""
+    """Return the hosts that the sector may be, in lower case: more than one where the client has to say which.
+
+    An "" among them stands for an application's own scheme, which leads to no host.
+    """
     stated = client.openid.sector_identifier_uri
     uris = client.redirect_uris if stated is None else (stated,)  # OIDCC-8.1/sector
-    return {host for uri in uris if (host := _host(uri))}
+    hosts = {_host(uri) for uri in uris}
+    # Beside a site's redirect URI it is somebody else's, until a document of the site says otherwise.
+    return set() if hosts == {""} else hosts
 
 
-def _host(uri: str) -> str | None:
+def _host(uri: str) -> str:
     try:
-        return urlsplit(uri).hostname
+        parts = urlsplit(uri)
     except ValueError:
-        return None
+        return ""
+    # Any application may write any host behind a scheme of its own.
+    return (parts.hostname or "") if parts.scheme in {"https", "http"} else ""
