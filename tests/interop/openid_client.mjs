@@ -1,5 +1,5 @@
 // openid-client 6 as an application would use it, with every check that it offers switched on.
-import { CompactEncrypt, importJWK } from 'jose';
+import { CompactEncrypt, createRemoteJWKSet, importJWK, jwtVerify } from 'jose';
 import * as client from 'openid-client';
 
 import { answer } from './peer.mjs';
@@ -126,6 +126,16 @@ await answer({
   async refresh({ refresh_token, ...parameters }) {
     const tokens = await client.refreshTokenGrant(config, refresh_token, parameters);
     return { ...tokens, claims: tokens.claims() ?? null };
+  },
+
+  end_session: (parameters) => client.buildEndSessionUrl(config, parameters).href,
+
+  // As a relying party judges a logout token (OpenID Connect Back-Channel Logout, 2.6), by the keys of the server.
+  async logged_out({ token, issuer, audience, jwks_uri, algorithm }) {
+    const keys = createRemoteJWKSet(new URL(jwks_uri));
+    const rules = { issuer, audience, typ: 'logout+jwt', algorithms: [algorithm], maxTokenAge: '2 minutes' };
+    const requiredClaims = ['iss', 'aud', 'iat', 'exp', 'jti', 'events', 'sid'];
+    return (await jwtVerify(token, keys, { ...rules, requiredClaims })).payload;
   },
 
   userinfo: ({ access_token, subject }) => client.fetchUserInfo(config, access_token, subject),
