@@ -42,6 +42,8 @@ DOCS: dict[str, Shot] = {
     "login-dark": Shot("login", "dark", 960, 720),
     "login-phone": Shot("login-wrong", width=PHONE, height=720),
     "login-de": Shot("login", width=960, height=720, language="de"),
+    "select-account": Shot("select-account", width=960, height=720),
+    "one-time-code": Shot("one-time-code", width=960, height=760),
     "consent": Shot("consent", width=960, height=_WINDOW),
     "consent-dark": Shot("consent", "dark", 960, _WINDOW),
     "device-code": Shot("device-link", width=960, height=760),
