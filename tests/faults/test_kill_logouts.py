@@ -39,6 +39,24 @@ class Stage:
             database.execute("UPDATE logouts SET due_at = 0")
             database.commit()
 
+    def postponed(self) -> int:
+        """Return how many tries came to nothing: a machine with too much to do does not answer in time."""
+        return self.server.running.log.read_text().count("logout.postponed")
+
+    def until_told(self) -> None:
+        """Wait until nothing is left to tell; the pause after a try that came to nothing is cut short."""
+        seen = self.postponed()
+
+        def is_done() -> bool:
+            nonlocal seen
+            count = self.postponed()
+            if count > seen:
+                seen = count
+                self.hasten()
+            return self.left() == 0
+
+        self.server.running.until(is_done)
+
     def told(self) -> Counter[object]:
         """Return how often each logout was told, by the `jti` of its token."""
         return Counter(jwt.peek(token).claims["jti"] for token in self.party.posted)
@@ -68,9 +86,7 @@ def test_each_logout_is_told_once_by_however_many_workers(stage: Stage) -> None:
     stage.server.running.until(lambda: stage.left() == 0)
     told = stage.told()
     assert len(told) == 6
-    # Where the machine was too busy to answer in time, it was tried again, later and with a word in the log.
-    postponed = stage.server.running.log.read_text().count("logout.postponed")
-    assert told.total() <= 6 + postponed
+    assert told.total() <= 6 + stage.postponed()
 
 
 # covers: FLT-18, LGO-06
@@ -88,5 +104,6 @@ def test_who_is_killed_while_it_tells_leaves_it_to_who_follows(tmp_path: Path) -
         server.start()
         # What it had claimed is nobody else's for a while.
         stage.hasten()
-        server.running.until(lambda: stage.left() == 0)
-        assert list(stage.told().values()) == [2]
+        stage.until_told()
+        (times,) = stage.told().values()
+        assert 2 <= times <= 2 + stage.postponed()
