@@ -94,17 +94,20 @@ class KnownStatusList:
     def told(self, claims: Mapping[str, object], etag: str | None, now: int) -> KnownStatusList:
         """Return what is known after a list token whose signature and issuer were verified.
 
-        One about another list, an older one than is known, or a malformed one is a failure.
+        One about another list, an older one that says something else, or a malformed one is a failure.
         """
         if claims.get("sub") != self.uri:
             return self.failed("the answer is about another list", now)  # TSL-8.3/subject
         issued_at, expires_at = _whole(claims.get("iat")), _whole(claims.get("exp"))
-        if issued_at is None or issued_at < self.issued_at:
-            return self.failed("the answer is older than what is known", now)
         try:
             statuses = StatusList.parse(claims.get("status_list"))
         except MalformedStatusList as error:
             return self.failed(str(error), now)
+        if issued_at is not None and issued_at < self.issued_at and statuses == self.statuses:
+            # Another process of the issuer signed the same list before: nothing changed.
+            return self.unchanged(now)
+        if issued_at is None or issued_at < self.issued_at:
+            return self.failed("the answer is older than what is known", now)
         ttl = min(max(_whole(claims.get("ttl")) or LONGEST_TTL, 1), LONGEST_TTL)
         known = replace(self, statuses=statuses, etag=etag, ttl=ttl, issued_at=issued_at, expires_at=expires_at)
         return known.unchanged(now)

@@ -246,6 +246,19 @@ async def test_an_older_list_does_not_bring_the_dead_back(published: Published) 
     denied(await published.ask(guard), 503)
 
 
+async def test_the_same_list_signed_before_by_another_process_of_the_issuer_confirms_what_is_known(
+    published: Published,
+) -> None:
+    guard = published.guard()
+    assert isinstance(await published.ask(guard), Allow)
+    published.changes = {"iat": NOW - 20, "exp": NOW + 40}
+    for _ in range(4):
+        published.now += 5
+        assert isinstance(await published.ask(guard), Allow)
+        denied(await published.ask(guard, REVOKED), 401)
+    assert len(published.fetched) == 5
+
+
 async def test_an_unchanged_list_is_confirmed_by_304_but_never_beyond_its_own_end(published: Published) -> None:
     published.headers = {"etag": '"1"'}
     guard = published.guard()
