@@ -225,8 +225,8 @@ CLIENT_MEMBERS: Final = (
     Member(
         "logo_uri",
         Shape.PAGE,
-        "Its logo on the consent page; https, PNG, JPEG or WebP of 64 kB at most. The server fetches it and serves it "
-        "itself: browsers never ask for it there.",
+        "Its logo on the consent page; https, PNG, JPEG or WebP of 64 kB at most. The server fetches it and serves "
+        "it itself: browsers never ask for it there.",
         '"https://shop.example.com/logo.png"',
     ),
     Member(
