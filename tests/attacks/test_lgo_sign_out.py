@@ -1,10 +1,14 @@
 """Signing people out against their will, sending them elsewhere by it, and what is left afterwards."""
 
+from dataclasses import replace
+
 import pytest
 
-from support.house import House, build_house, document
-from support.visitor import Visitor, error_page, location_of, login_page, returned, sign_out_page
+from support.house import ISSUER, MAC_SECRET, NOW, House, build_house, clients, document
+from support.visitor import Visitor, error_page, login_page, returned, sign_out_page
+from valetkey.authorization_server.decision import PutClient
 from valetkey.authorization_server.pages import ErrorKind, Page, SignedOutPage
+from valetkey.jose import Jwk, jwt
 
 
 @pytest.fixture
@@ -75,6 +79,19 @@ async def test_afterwards_every_session_cookie_and_bound_token_is_dead(house: Ho
     assert (await house.bearer(tokens["access_token"])).status == 401
     assert returned(await stolen.authorize(prompt="none"))["error"] == "login_required"
     assert not await stolen.sessions()
+
+
+# covers: LGO-01
+async def test_a_client_that_signed_nobody_in_ends_nothing_by_a_hint_of_its_own_making() -> None:
+    """Whoever has a secret can write under it that somebody signed in: that proves nothing of the browser."""
+    house = await build_house(profile="OPENID")
+    visitor = Visitor(house)
+    await visitor.granted()
+    await house.commit(PutClient(replace(clients()["mac"], id_token_signed_response_alg="HS256")))
+    claims = {"iss": ISSUER.url, "sub": "sub-alice", "aud": "mac", "exp": NOW + 60, "iat": NOW}
+    forged = jwt.sign(claims, Jwk.from_secret(MAC_SECRET.encode(), algorithm="HS256"), typ="JWT")
+    assert sign_out_page(await visitor.get(f"/logout?id_token_hint={forged}")).account_name == "alice"
+    assert "code" in returned(await visitor.authorize())
 
 
 async def test_a_code_of_a_session_that_ended_buys_nothing(house: House, visitor: Visitor) -> None:

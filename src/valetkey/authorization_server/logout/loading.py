@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from valetkey.authorization_server.authorization.id_token_hint import hint_keys, hinted_claims
 from valetkey.authorization_server.authorization.request import loopback_port
 from valetkey.authorization_server.browser import live_sessions
+from valetkey.authorization_server.client_algorithms import is_symmetric
 from valetkey.authorization_server.logout.judging import Facts, Hint, Hinted
 from valetkey.authorization_server.subject_identifier import session_behind, subject_behind
 from valetkey.jose import JoseError, jwt
@@ -42,6 +43,8 @@ async def load(
     if client is None or claims is None:
         return Facts(asked, sessions, hint=Hint.REFUSED)
     hinted = await _hinted(claims, client, sessions, present, server)
+    if not await _is_credible(hinted, client, sessions, server):
+        return Facts(asked, sessions, client, Hint.ABSENT, to=_address(asked, client, server))
     return Facts(asked, sessions, client, Hint.VERIFIED, hinted, _address(asked, client, server))
 
 
@@ -68,6 +71,21 @@ async def _claims(
         return hinted_claims(hint, client.client_id, server.issuer, keys, now)
     except (JoseError, OAuthError):
         return None
+
+
+async def _is_credible(
+    hinted: Hinted, client: Client, sessions: tuple[StoredSession, ...], server: AuthorizationServer
+) -> bool:
+    """Say whether a hint can be ours: under its own secret a client can write whom it likes.
+
+    It is, where the client has signed in by a session that would end.
+    """
+    if not is_symmetric(client.id_token_signed_response_alg):
+        return True
+    meant = [one.session for one in sessions if hinted.sid == one.session.sid]
+    meant = meant or [one.session for one in sessions if hinted.subject == one.session.subject]
+    found = [await server.stores.authorizations.signed_in_by(one.sid, one.subject) for one in meant]
+    return not meant or any(client.client_id in by for by in found)
 
 
 async def _hinted(
