@@ -2,7 +2,7 @@
 
     python benchmarks/rotation.py [--smoke] [--rotations N] [--announce SECONDS] [--output FILE]
 
-A real server (`valetkey serve`, two workers, SQLite) is asked for 200 tokens a second, of ES256 and RS256 in turn.
+A real server (`valetkey serve`, two workers, SQLite) is asked for 200 tokens a second, of ES256, RS256, Ed25519.
 Each token is judged by one of two guards at once, and one in ten again shortly before it expires; their keys come
 from the published JWK Set alone, as everybody's do. Meanwhile `valetkey key rotate` replaces all keys: *planned*,
 they were announced before; *at once*, the next key signs before anybody could know it. A refusal ends the run with
@@ -38,14 +38,18 @@ if TYPE_CHECKING:
 
 RATE = 200
 CONNECTIONS = 32
-RESOURCES = {"https://api.example.com": "ES256", "https://rsa.example.com": "RS256"}
+RESOURCES = {
+    "https://api.example.com": "ES256",
+    "https://rsa.example.com": "RS256",
+    "https://edwards.example.com": "Ed25519",
+}
 AGAIN_ONE_IN = 10
 _UNAVAILABLE = 503
 LIVES = 300
 """Seconds of an access token."""
 AHEAD = 30
 """Seconds before its end at which it is judged again."""
-ANNOUNCED_APART = 60.0
+ANNOUNCED_APART = 40.0
 """Seconds between the announcements of two algorithms."""
 AT_ONCE_EVERY = 15.0
 """Seconds: who meets an unknown `kid` asks for the keys again after 10 at the soonest."""
@@ -56,8 +60,14 @@ name = "API of another signature"
 scopes = {{ "b.read" = "Read" }}
 signing_alg = "RS256"
 
+[[resources]]
+identifier = "https://edwards.example.com"
+name = "API of a third signature"
+scopes = {{ "c.read" = "Read" }}
+signing_alg = "Ed25519"
+
 [keys]
-algorithms = ["ES256", "RS256"]
+algorithms = ["ES256", "RS256", "Ed25519"]
 rotation_days = 0
 announce_seconds = {announce}
 """
@@ -225,9 +235,9 @@ def prepared(folder: Path, announce: int) -> tuple[list[str], int]:
     config = Path(command[-1])
     text = config.read_text().replace(
         'resources = ["https://api.example.com"]\n\n[[clients]]\nclient_id = "web"',
-        'resources = ["https://api.example.com", "https://rsa.example.com"]\n\n[[clients]]\nclient_id = "web"',
+        f'resources = {json.dumps(list(RESOURCES))}\n\n[[clients]]\nclient_id = "web"',
     )
-    text = text.replace('scope = "a.read"\nresources', 'scope = "a.read b.read"\nresources')
+    text = text.replace('scope = "a.read"\nresources', 'scope = "a.read b.read c.read"\nresources')
     config.write_text(text + FURTHER.format(announce=announce))
     return command, port
 
@@ -288,7 +298,12 @@ def main() -> int:
     runs: Mapping[str, dict[str, object]] = {
         way: uvloop.run(run(way, rotations, given.announce)) for way, rotations in ways.items()
     }
-    report = {"machine": conditions(before), "announce_seconds": given.announce, "runs": runs}
+    report = {
+        "machine": conditions(before),
+        "rounds": given.rotations,
+        "announce_seconds": given.announce,
+        "runs": runs,
+    }
     text = json.dumps(report, indent=1)
     print(text)
     if given.output is not None:
