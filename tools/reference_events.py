@@ -84,7 +84,7 @@ MEANINGS: Final[dict[str, str]] = {
     "login.refused": "The sign-in page could not go on: the request is unknown, over, or of another browser.",
     "login.succeeded": "An end-user signed in.",
     "login.throttled": "An account or an address has no attempt left for the moment.",
-    "logout.abandoned": "A client was never reached to be told of a logout; `why` says what became of the last try.",
+    "logout.abandoned": "A client was never reached to be told of a logout; `why` says how the last try ended.",
     "logout.completed": "A browser signed out.",
     "logout.postponed": "A client could not be told of a logout, and is told again later; `why` says why.",
     "logout.refused": "A sign-out was refused: its form was not ours.",

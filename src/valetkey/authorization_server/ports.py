@@ -130,9 +130,7 @@ class Browsers(Protocol):
         ...
 
     async def session(self, sid: SessionId) -> StoredSession | None: ...
-    async def timed_out(
-        self, unseen_since: NumericDate, begun_by: NumericDate, limit: int
-    ) -> Sequence[SessionId]:
+    async def timed_out(self, unseen_since: NumericDate, begun_by: NumericDate, limit: int) -> Sequence[SessionId]:
         """Return sessions that have not ended, yet were last seen or begun at these times or before."""
         ...
 

@@ -1,11 +1,11 @@
 import pytest
 
 from support.house import NOW, House, build_house
+from valetkey.authorization_server.acr_levels import SINGLE_FACTOR
 from valetkey.authorization_server.budgets import Budget, counted, wait_for
 from valetkey.authorization_server.decision import CountAttempt, ForgiveAttempts
 from valetkey.authorization_server.model import BrowserId
 from valetkey.authorization_server.user_authentication import METHODS
-from valetkey.authorization_server.acr_levels import SINGLE_FACTOR
 from valetkey.authorization_server.user_authentication.password import (
     METHOD,
     forgiven,
