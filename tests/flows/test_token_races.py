@@ -32,6 +32,8 @@ class Meeting:
         self.encrypt = self._signer.encrypt
         self.public_keys = self._signer.public_keys
         self.algorithms = self._signer.algorithms
+        self.decrypt = self._signer.decrypt
+        self.decryption_algorithms = self._signer.decryption_algorithms
 
     async def sign(self, claims: Mapping[str, object], *, typ: str, algorithm: str) -> str:
         self._left -= 1
@@ -96,6 +98,8 @@ class Interruption:
         self.encrypt = self._signer.encrypt
         self.public_keys = self._signer.public_keys
         self.algorithms = self._signer.algorithms
+        self.decrypt = self._signer.decrypt
+        self.decryption_algorithms = self._signer.decryption_algorithms
 
     async def sign(self, claims: Mapping[str, object], *, typ: str, algorithm: str) -> str:
         await self._house.commit(*self._changes)
