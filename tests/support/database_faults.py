@@ -53,7 +53,8 @@ _HALVES = {
         SELECT 1 FROM sessions AS s LEFT JOIN known_browsers AS k USING (tenant, browser_id, subject)
         WHERE k.subject IS NULL""",
     "two active keys of one algorithm, or two that are announced": """
-        SELECT 1 FROM signing_keys WHERE state <> 'retired' GROUP BY tenant, algorithm, state HAVING COUNT(*) > 1""",
+        SELECT 1 FROM signing_keys WHERE state <> 'retired'
+        GROUP BY tenant, algorithm, state HAVING COUNT(*) > 1""",
 }
 
 
