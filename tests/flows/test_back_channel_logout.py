@@ -8,7 +8,7 @@ import pytest
 
 from support.house import ISSUER, MAC_SECRET, NOW, House, build_house, claims_of, clients, document
 from support.visitor import Visitor
-from valetkey.adapters.logout_delivery import AT_ONCE_OF_ONE, LogoutDelivery
+from valetkey.adapters.logout_delivery import AT_ONCE, AT_ONCE_OF_ONE, LogoutDelivery
 from valetkey.adapters.storage.memory.storage import MemoryStorage
 from valetkey.authorization_server.audit import ActorKind, AuditQuestion
 from valetkey.authorization_server.decision import BumpGeneration, EndSession, PutClient
@@ -20,10 +20,11 @@ from valetkey.authorization_server.service import AuthorizationServer
 from valetkey.client import LogoutReceiver, ResponseRejected
 from valetkey.jose import Jwk, JwkSet, jwt
 from valetkey.jose.token_kinds import BACKCHANNEL_LOGOUT
-from valetkey.oauth.types import NumericDate, TokenDigest
+from valetkey.oauth.types import ClientId, NumericDate, TokenDigest
 
 OUT = "https://web.example/out"
 TAKEN = FetchedDocument(200, {})
+NEVER = OpenIdMetadata(backchannel_logout_uri="https://never.example/out")
 WEB = replace(clients()["web"], openid=OpenIdMetadata(backchannel_logout_uri=OUT))
 
 
@@ -59,14 +60,18 @@ class Scene:
 
 
 class Hanging:
-    """An OutboundFetch that is asked and never answers."""
+    """An OutboundFetch that is asked and never answers, but for the one address that is `answered`."""
 
-    def __init__(self) -> None:
+    def __init__(self, answered: str | None = None) -> None:
         self.asked = asyncio.Event()
+        self._answered = answered
 
     async def post(self, url: str, body: OutboundBody, rules: FetchRules) -> FetchedDocument:
-        del url, body, rules
-        self.asked.set()
+        del body, rules
+        if self._answered in {None, url}:
+            self.asked.set()
+        if self._answered == url:
+            return TAKEN
         await asyncio.Event().wait()
         raise AssertionError
 
@@ -212,6 +217,29 @@ async def test_a_slow_client_keeps_no_other_waiting(scene: Scene) -> None:
     await last.sign_out()
     tokens = [str(jwt.peek(token).claims["aud"]) for token in await scene.deliver()]
     assert sorted(tokens) == ["spa", *["web"] * AT_ONCE_OF_ONE]
+
+
+# covers: LGO-06
+async def test_strangers_that_never_answer_leave_room_for_a_client_that_somebody_vouches_for(scene: Scene) -> None:
+    registered = SelfRegistration(NOW, TokenDigest(b"r" * 32))
+    strangers = [ClientId(f"a-stranger-{number}") for number in range(AT_ONCE // AT_ONCE_OF_ONE + 1)]
+    for name in strangers:
+        await scene.house.commit(PutClient(replace(WEB, client_id=name, openid=NEVER, registration=registered)))
+    for _ in range(AT_ONCE_OF_ONE):
+        visitor = Visitor(scene.house)
+        for name in strangers:
+            await visitor.granted(name, redirect_uri=WEB.redirect_uris[0])
+        await visitor.sign_out()
+    await scene.visitor.granted()
+    await scene.visitor.sign_out()
+    outbound = Hanging(answered=OUT)
+    scene.house.server = replace(scene.house.server, outbound=outbound)  # type: ignore[arg-type]  # only asked to post
+    running = asyncio.create_task(scene.worker().run())
+    try:
+        await asyncio.wait_for(outbound.asked.wait(), 10)
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
 
 
 async def test_a_client_that_is_gone_or_wants_no_more_is_told_nothing(scene: Scene) -> None:

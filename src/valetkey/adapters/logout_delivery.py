@@ -26,6 +26,10 @@ TICK_SECONDS: Final = 1.0
 AT_ONCE: Final = 12
 AT_ONCE_OF_ONE: Final = 3
 """Of one client: a slow one does not keep the others waiting."""
+STRANGERS_AT_ONCE: Final = 8
+"""Of all clients that nobody vouches for: whoever can register one can register many that never answer."""
+_LOOKED_AT: Final = 240
+"""Of what is due, so that one finds who is told beyond those who have to wait."""
 _PARTING_SECONDS: Final = 1.0
 
 
@@ -69,6 +73,7 @@ class LogoutDelivery:
         self._under_way: set[asyncio.Task[None]] = set()
         self._claimed: set[tuple[TenantId, SessionId, ClientId]] = set()
         self._of_client: Counter[tuple[TenantId, ClientId]] = Counter()
+        self._of_strangers: set[asyncio.Task[None]] = set()
 
     def wake(self) -> None:
         """Look at once: something may be due."""
@@ -92,25 +97,39 @@ class LogoutDelivery:
         room = AT_ONCE - len(self._under_way)
         if room <= 0:
             return
-        for due in await self._storage.due_logouts(self._fresh().now, AT_ONCE_OF_ONE, AT_ONCE):
+        known: dict[tuple[TenantId, ClientId], bool] = {}
+        for due in await self._storage.due_logouts(self._fresh().now, AT_ONCE_OF_ONE, _LOOKED_AT):
             client = (due.tenant_id, due.client_id)
             # Its claim may not be written yet.
             is_begun = (due.tenant_id, due.sid, due.client_id) in self._claimed
-            if room and not is_begun and self._of_client[client] < AT_ONCE_OF_ONE:
-                room -= 1
-                self._claimed.add((due.tenant_id, due.sid, due.client_id))
-                self._of_client[client] += 1
-                task = asyncio.get_running_loop().create_task(self._try(due))
-                self._under_way.add(task)
-                task.add_done_callback(self._ended)
+            if is_begun or self._of_client[client] >= AT_ONCE_OF_ONE:
+                continue
+            if client not in known:
+                known[client] = await _is_strangers(due, self._servers)
+            if known[client] and len(self._of_strangers) >= STRANGERS_AT_ONCE:
+                continue
+            self._begin(due, is_strangers=known[client])
+            room -= 1
+            if not room:
+                return
 
     async def settled(self) -> None:
         """Return once nothing is under way."""
         while self._under_way:
             await asyncio.wait(tuple(self._under_way))
 
+    def _begin(self, due: DueLogout, *, is_strangers: bool) -> None:
+        self._claimed.add((due.tenant_id, due.sid, due.client_id))
+        self._of_client[due.tenant_id, due.client_id] += 1
+        task = asyncio.get_running_loop().create_task(self._try(due))
+        self._under_way.add(task)
+        if is_strangers:
+            self._of_strangers.add(task)
+        task.add_done_callback(self._ended)
+
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._under_way.discard(task)
+        self._of_strangers.discard(task)
         self.wake()
 
     async def _try(self, due: DueLogout) -> None:
@@ -176,3 +195,13 @@ class LogoutDelivery:
 
 def _wants_to_know(client: Client) -> bool:
     return not client.disabled and client.openid.backchannel_logout_uri is not None
+
+
+async def _is_strangers(due: DueLogout, servers: Servers) -> bool:
+    try:
+        server = await servers.find(due.tenant_id)
+        client = None if server is None else await server.find_client(due.client_id)
+    except Unavailable:
+        # Its own try finds that out again, and says so.
+        return False
+    return client is not None and client.is_unverified
