@@ -197,6 +197,17 @@ async def test_an_application_with_a_scheme_of_its_own_joins_the_sector_of_no_si
     assert await refused(open_house, **changes) == (400, "invalid_client_metadata")
 
 
+async def test_a_stranger_has_no_host_of_its_own_told_by_which_name_another_site_knows_somebody(
+    open_house: House,
+) -> None:
+    """Its answers would go to the site, whose names are its sector's, and each logout to somebody else."""
+    changes = {"subject_type": "pairwise", "redirect_uris": ["https://web.example/cb"]}
+    elsewhere = {"backchannel_logout_uri": "https://evil.example/out"}
+    assert await refused(open_house, **changes, **elsewhere) == (400, "invalid_client_metadata")
+    assert await registered(open_house, **changes, backchannel_logout_uri="https://web.example:8443/out")
+    assert await registered(open_house, **changes | {"subject_type": "public"}, **elsewhere)
+
+
 async def test_a_stranger_cannot_have_us_encrypt_to_a_private_or_a_weak_key(open_house: House) -> None:
     private = encryption_key("ECDH-ES").as_private_dict()
     small = {"kty": "RSA", "alg": "RSA-OAEP", "e": "AQAB", "n": "x" * 86}

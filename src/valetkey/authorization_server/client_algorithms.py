@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from valetkey.authorization_server.fault import Fault
 from valetkey.authorization_server.model import AuthenticationMethod
 from valetkey.authorization_server.openid_client import SubjectType
-from valetkey.authorization_server.sector import sector_hosts
+from valetkey.authorization_server.sector import is_near, sector_hosts
 from valetkey.jose.algorithms import CONTENT_ENCRYPTIONS, KEY_MANAGEMENT_ALGORITHMS, SIGNATURE_ALGORITHMS
 
 if TYPE_CHECKING:
@@ -164,3 +164,7 @@ def _sector_faults(client: Client) -> Iterator[Fault]:
         yield Fault("sector_identifier_uri", "pairwise subjects with redirect URIs on several hosts need it")
     elif not hosts:
         yield Fault("sector_identifier_uri", "pairwise subjects need it, or a redirect URI that has a host")
+    told = client.openid.backchannel_logout_uri
+    if told is not None and client.is_unverified and not is_near(client, told):
+        # Who names another site's redirect URI would be told there whom that site knows.
+        yield Fault("backchannel_logout_uri", "with pairwise subjects it is on a host of the redirect URIs")

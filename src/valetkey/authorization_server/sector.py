@@ -32,6 +32,13 @@ def sector_hosts(client: Client) -> set[str]:
     return set() if hosts == {""} else hosts
 
 
+def is_near(client: Client, uri: str) -> bool:
+    """Say whether `uri` is on a host of the client's sector or redirect URIs, or on one below such a host."""
+    own = {host for each in client.redirect_uris if (host := _host(each))} | sector_hosts(client)
+    host = _host(uri)
+    return any(host == each or host.endswith(f".{each}") for each in own if each)
+
+
 def _host(uri: str) -> str:
     try:
         parts = urlsplit(uri)
