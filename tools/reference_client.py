@@ -39,7 +39,8 @@ PACKAGE: Final = "valetkey.client"
 SECTIONS: Final = {
     "The client": ("oauth_client", "connection", "async_oauth_client", "async_connection"),
     "Who the client is": ("authentication",),
-    "Signing in": ("loopback", "async_loopback", "code_flow", "signed_in", "device", "id_token"),
+    "Signing in": ("loopback", "async_loopback", "code_flow", "signed_in", "device", "id_token", "step_up"),
+    "Signing out": ("signing_out", "logout_token", "signed_in_sessions"),
     "Tokens that are kept": (
         *("sources", "async_sources", "memory_store", "file_store", "kept_tokens"),
         *("httpx_auth", "bearer"),

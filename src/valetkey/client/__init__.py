@@ -34,6 +34,7 @@ from valetkey.client.introspection import Introspected
 from valetkey.client.logout_token import EndedSessions, LogoutReceiver, MemorySeenTokens, SeenTokens
 from valetkey.client.revocation import Kind
 from valetkey.client.signed_in import SignedIn
+from valetkey.client.signed_in_sessions import SignedInSessions
 from valetkey.client.step_up import StepUp, step_up_of
 from valetkey.client.token_exchange import Exchange, TokenType
 
@@ -85,6 +86,7 @@ __all__ = [
     "ServerUnreachable",
     "SignInNeeded",
     "SignedIn",
+    "SignedInSessions",
     "StartedCodeFlow",
     "StepUp",
     "StoreFailed",

@@ -7,12 +7,9 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from valetkey.client import MemoryTokenStore, StartedCodeFlow
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from valetkey.client import EndedSessions, MemoryTokenStore, SignedInSessions, StartedCodeFlow
 
 MOST_BROWSERS: Final = 200
 """The one that came longest ago is forgotten: the demonstration answers this computer only."""
@@ -38,9 +35,10 @@ class Visitor:
     store: MemoryTokenStore = field(repr=False)
 
     @property
-    def sid(self) -> str:
+    def sid(self) -> str | None:
         """The session at the authorization server."""
-        return str(self.claims.get("sid", ""))
+        sid = self.claims.get("sid")
+        return sid if isinstance(sid, str) else None
 
 
 class Browser:
@@ -76,6 +74,7 @@ class Browsers:
 
     def __init__(self) -> None:
         self._known: OrderedDict[str, Browser] = OrderedDict()
+        self._signed_in = SignedInSessions()
 
     def find(self, handle: str | None) -> Browser | None:
         """Return the browser of a cookie."""
@@ -84,16 +83,22 @@ class Browsers:
     def keep(self, browser: Browser) -> str:
         """Return a new handle for a browser: an older one is worth nothing from now on."""
         for handle in [handle for handle, known in self._known.items() if known is browser]:
-            del self._known[handle]
+            self._forget(handle)
         handle = secrets.token_urlsafe(32)
         self._known[handle] = browser
+        if browser.visitor is not None:
+            self._signed_in.add(handle, str(browser.visitor.claims["sub"]), browser.visitor.sid)
         while len(self._known) > MOST_BROWSERS:
-            self._known.popitem(last=False)
+            self._forget(next(iter(self._known)))
         return handle
 
-    def signed_in(self, subject: str | None, sid: str | None) -> Iterator[Browser]:
-        """Return the browsers that a logout token means: of a session, or of all sessions of somebody."""
-        for browser in list(self._known.values()):
-            visitor = browser.visitor
-            if visitor is not None and (visitor.sid == sid if sid else visitor.claims.get("sub") == subject):
-                yield browser
+    def sign_out(self, ended: EndedSessions, words: str) -> None:
+        """End every session that a logout token means, and say so on its page."""
+        for browser in map(self._known.get, self._signed_in.take(ended)):
+            if browser is not None and browser.visitor is not None:
+                browser.visitor = None
+                browser.tell(words)
+
+    def _forget(self, handle: str) -> None:
+        self._known.pop(handle, None)
+        self._signed_in.remove(handle)

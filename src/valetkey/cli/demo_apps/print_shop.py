@@ -151,9 +151,7 @@ class PrintShop:
         except FlowError:
             # Not its sender's fault: told so, the server tries again.
             return Response(status_code=HTTPStatus.SERVICE_UNAVAILABLE, headers={"cache-control": "no-store"})
-        for browser in self._browsers.signed_in(ended.subject, ended.sid):
-            browser.visitor = None
-            browser.tell("Signed out by a logout token of the authorization server.")
+        self._browsers.sign_out(ended, "Signed out by a logout token of the authorization server.")
         return _sent(logged_out())
 
     async def version(self, request: Request) -> Response:
