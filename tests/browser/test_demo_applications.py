@@ -102,6 +102,18 @@ def test_who_signs_out_at_the_server_side_application_is_signed_out_of_the_other
     expect(open_wall(context, dev).locator("#log")).to_contain_text("Not signed in: login_required.")
 
 
+def test_a_link_to_the_logout_frame_that_names_no_session_signs_nobody_out(
+    context: BrowserContext, dev: DevServer
+) -> None:
+    _, wall = both_signed_in(context, dev)
+    links = dev.report["links"]
+    planted = context.new_page()
+    planted.goto(f"{links['album_wall'].rstrip('/')}/frontchannel-logout?iss={dev.report['issuer']}")
+    wall.locator("#renew").click()
+    expect(wall.locator("#log")).to_contain_text("Renewed silently.")
+    expect(wall.locator("#log")).not_to_contain_text("Signed out by")
+
+
 def test_who_signs_out_in_the_browser_application_is_signed_out_on_the_server_of_the_other(
     context: BrowserContext, dev: DevServer
 ) -> None:

@@ -134,7 +134,8 @@ function watch() {
 }
 
 new BroadcastChannel("logout").addEventListener("message", ({ data }) => {
-  const isOurs = data.iss === server.issuer && (data.sid === null || data.sid === session?.claims.sid);
+  // Anybody can link to that page: only who knows the session ends it.
+  const isOurs = data.iss === server.issuer && data.sid === session?.claims.sid;
   if (isOurs) lose("Signed out by a front-channel logout.");
 });
 
