@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from valetkey.authorization_server import paths
-from valetkey.authorization_server.audit import by_end_user
 from valetkey.authorization_server.authorization.accounts import ANOTHER_ACCOUNT, asked_for_accounts
 from valetkey.authorization_server.authorization.claims_consent import claims_to_show
+from valetkey.authorization_server.authorization.desk_page import DeskPage, respond_at
 from valetkey.authorization_server.authorization.granting import is_bound, is_remembered
 from valetkey.authorization_server.authorization.interaction import (
     NeedAccount,
@@ -16,15 +16,10 @@ from valetkey.authorization_server.authorization.interaction import (
     answered,
 )
 from valetkey.authorization_server.authorization.loading import (
-    back_to_authorize,
     forged_form,
-    form_of,
     page_path,
-    query_of,
-    seated,
 )
 from valetkey.authorization_server.authorization.request import PageRefusal
-from valetkey.authorization_server.authorization.response import RedirectError
 from valetkey.authorization_server.authorization.rules import REFRESH
 from valetkey.authorization_server.browser import Form, form_token, is_form_token, short_digest
 from valetkey.authorization_server.client_pages import pages_of
@@ -41,7 +36,6 @@ from valetkey.authorization_server.pages import (
 )
 from valetkey.authorization_server.policy import UnverifiedPagesRule
 from valetkey.authorization_server.scope_words import in_words
-from valetkey.authorization_server.service import commit_in_rounds
 from valetkey.oauth.errors import ErrorCode, OAuthError
 
 if TYPE_CHECKING:
@@ -58,57 +52,35 @@ if TYPE_CHECKING:
 
 async def respond(request: HttpRequest, server: AuthorizationServer) -> HttpResponse | Page:
     """Show what a client asks for, or store the answer and return to the authorization endpoint."""
-    fresh = server.fresh()
-    try:
-        if request.method != "POST":
-            return await _show(query_of(request).get("interaction"), request, server, fresh)
-        form, origin = form_of(request), by_end_user(request, fresh)
-        return await commit_in_rounds(server, lambda: _post(form, request, server, fresh), origin)
-    except PageRefusal as refusal:
-        server.log.write(
-            "consent.refused",
-            request_id=request.request_id,
-            requirement=refusal.error.requirement,
-            page=refusal.kind,
-        )
-        return Page(refusal.page)
+    return await respond_at(_PAGE, request, server)
 
 
-async def _show(
-    handle: str | None, request: HttpRequest, server: AuthorizationServer, fresh: Fresh
-) -> HttpResponse | Page:
-    try:
-        desk = await seated(handle, request, server, fresh)
-    except RedirectError:
-        return back_to_authorize(handle or "", server)
+async def _show(desk: Desk, server: AuthorizationServer, fresh: Fresh) -> Page | None:
     if not isinstance(desk.decision, NeedConsent):
-        return back_to_authorize(desk.handle, server)
+        return None
     catalogue = await server.stores.resources.list()
     logo = await _logo(desk.asked.client, server, fresh.now)
     return Page(replace(_page(desk, desk.decision.session, catalogue, server), client_logo=logo))
 
 
-async def _post(
-    form: Parameters, request: HttpRequest, server: AuthorizationServer, fresh: Fresh
-) -> tuple[HttpResponse, Changes]:
-    handle = form.get("interaction") or ""
-    try:
-        desk = await seated(handle, request, server, fresh)
-    except RedirectError:
-        return back_to_authorize(handle, server), ()
+async def _take(desk: Desk, form: Parameters, server: AuthorizationServer, fresh: Fresh) -> Changes:
+    del server, fresh
     if isinstance(desk.decision, NeedAccount):
         # Somebody else signed in since the page was shown: whose answer it would be is no longer said.
         raise forged_form()
     if not isinstance(desk.decision, NeedConsent):
         # Answered before, by the first click of two, or nobody is signed in any more: nothing is taken from here.
-        return back_to_authorize(handle, server), ()
+        return ()
     session = desk.decision.session
     if not is_form_token(form.get("csrf"), desk.browser.browser, Form.CONSENT, *_bound_to(desk, session)):
         raise forged_form()
     if form.get("answer") == ANOTHER_ACCOUNT:
-        return back_to_authorize(handle, server), (AdvanceInteraction(asked_for_accounts(desk.interaction)),)
+        return (AdvanceInteraction(asked_for_accounts(desk.interaction)),)
     advanced = answered(desk.asked, desk.interaction, session, _answer(form.get("answer")))
-    return back_to_authorize(handle, server), (AdvanceInteraction(advanced),)
+    return (AdvanceInteraction(advanced),)
+
+
+_PAGE: Final = DeskPage("consent.refused", _show, _take)
 
 
 def _answer(text: str | None) -> ConsentAnswer:

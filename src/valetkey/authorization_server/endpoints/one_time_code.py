@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from valetkey.authorization_server import paths
 from valetkey.authorization_server.audit import by_end_user
 from valetkey.authorization_server.authorization.accounts import ANOTHER_ACCOUNT, asked_for_accounts
+from valetkey.authorization_server.authorization.desk_page import refused, shown
 from valetkey.authorization_server.authorization.interaction import NeedCode
 from valetkey.authorization_server.authorization.loading import (
     back_to_authorize,
@@ -63,7 +64,7 @@ async def respond(request: HttpRequest, server: AuthorizationServer) -> HttpResp
     fresh = server.fresh()
     try:
         if request.method != "POST":
-            return await _show(query_of(request).get("interaction"), request, server, fresh)
+            return await shown(_show, query_of(request).get("interaction"), request, server, fresh)
         form = form_of(request)
         try:
             return await _post(form, request, server, fresh)
@@ -73,25 +74,12 @@ async def respond(request: HttpRequest, server: AuthorizationServer) -> HttpResp
                 return back_to_authorize(form.get("interaction") or "", server)
             raise
     except PageRefusal as refusal:
-        server.log.write(
-            "code.refused",
-            request_id=request.request_id,
-            requirement=refusal.error.requirement,
-            page=refusal.kind,
-        )
-        return Page(refusal.page)
+        return refused("code.refused", refusal, request, server)
 
 
-async def _show(
-    handle: str | None, request: HttpRequest, server: AuthorizationServer, fresh: Fresh
-) -> HttpResponse | Page:
-    try:
-        desk = await seated(handle, request, server, fresh)
-    except RedirectError:
-        return back_to_authorize(handle or "", server)
-    if not isinstance(desk.decision, NeedCode):
-        return back_to_authorize(desk.handle, server)
-    return Page(_page(desk, desk.decision.session, server))
+async def _show(desk: Desk, server: AuthorizationServer, fresh: Fresh) -> Page | None:
+    del fresh
+    return Page(_page(desk, desk.decision.session, server)) if isinstance(desk.decision, NeedCode) else None
 
 
 async def _post(

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from valetkey.authorization_server import paths
-from valetkey.authorization_server.audit import by_end_user
 from valetkey.authorization_server.authorization.accounts import (
     ANOTHER_ACCOUNT,
     accounts_of,
@@ -13,22 +12,17 @@ from valetkey.authorization_server.authorization.accounts import (
     chosen_another,
     may_choose_again,
 )
+from valetkey.authorization_server.authorization.desk_page import DeskPage, respond_at
 from valetkey.authorization_server.authorization.interaction import NeedAccount
 from valetkey.authorization_server.authorization.loading import (
-    back_to_authorize,
     forged_form,
-    form_of,
     page_path,
-    query_of,
-    seated,
 )
 from valetkey.authorization_server.authorization.request import PageRefusal
-from valetkey.authorization_server.authorization.response import RedirectError
 from valetkey.authorization_server.browser import Form, form_token, is_form_token, live_sessions
 from valetkey.authorization_server.decision import AdvanceInteraction, Changes
 from valetkey.authorization_server.pages import ErrorKind, FormTarget, Page
 from valetkey.authorization_server.proof_pages import ChoosableAccount, SelectAccountPage
-from valetkey.authorization_server.service import commit_in_rounds
 from valetkey.oauth.errors import ErrorCode, OAuthError
 from valetkey.oauth.types import SessionId
 
@@ -43,58 +37,34 @@ if TYPE_CHECKING:
 
 async def respond(request: HttpRequest, server: AuthorizationServer) -> HttpResponse | Page:
     """Show who is signed in, or store the choice and return to the authorization endpoint."""
-    fresh = server.fresh()
-    try:
-        if request.method != "POST":
-            return await _show(query_of(request).get("interaction"), request, server, fresh)
-        form, origin = form_of(request), by_end_user(request, fresh)
-        return await commit_in_rounds(server, lambda: _post(form, request, server, fresh), origin)
-    except PageRefusal as refusal:
-        server.log.write(
-            "accounts.refused",
-            request_id=request.request_id,
-            requirement=refusal.error.requirement,
-            page=refusal.kind,
-        )
-        return Page(refusal.page)
+    return await respond_at(_PAGE, request, server)
 
 
-async def _show(
-    handle: str | None, request: HttpRequest, server: AuthorizationServer, fresh: Fresh
-) -> HttpResponse | Page:
-    try:
-        desk = await seated(handle, request, server, fresh)
-    except RedirectError:
-        return back_to_authorize(handle or "", server)
+async def _show(desk: Desk, server: AuthorizationServer, fresh: Fresh) -> Page | None:
     accounts = await _accounts(desk, server, fresh)
-    return Page(_page(desk, accounts, server, fresh)) if accounts else back_to_authorize(desk.handle, server)
+    return Page(_page(desk, accounts, server, fresh)) if accounts else None
 
 
-async def _post(
-    form: Parameters, request: HttpRequest, server: AuthorizationServer, fresh: Fresh
-) -> tuple[HttpResponse, Changes]:
-    handle = form.get("interaction") or ""
-    try:
-        desk = await seated(handle, request, server, fresh)
-    except RedirectError:
-        return back_to_authorize(handle, server), ()
+async def _take(desk: Desk, form: Parameters, server: AuthorizationServer, fresh: Fresh) -> Changes:
     accounts = await _accounts(desk, server, fresh)
     if not accounts:
         # Chosen before, by the first click of two, or nobody is signed in any more.
-        return back_to_authorize(handle, server), ()
+        return ()
     bound_to = desk.interaction.digest.hex()
     if not is_form_token(form.get("csrf"), desk.browser.browser, Form.SELECT_ACCOUNT, bound_to):
         raise forged_form()
     choice = form.get("account")
     if choice == ANOTHER_ACCOUNT:
-        return back_to_authorize(handle, server), (AdvanceInteraction(chosen_another(desk.interaction)),)
+        return (AdvanceInteraction(chosen_another(desk.interaction)),)
     if choice is None:
         error = OAuthError(ErrorCode.INVALID_REQUEST, "The form names no account.", "OIDCC-3.1.2.3/csrf")
         raise PageRefusal(ErrorKind.BAD_REQUEST, error)
     # One that was signed out meanwhile is chosen by nobody: the authorization endpoint asks again.
     is_there = any(stored.session.sid == choice for stored in accounts)
-    changes = (AdvanceInteraction(chosen(desk.interaction, SessionId(choice))),) if is_there else ()
-    return back_to_authorize(handle, server), changes
+    return (AdvanceInteraction(chosen(desk.interaction, SessionId(choice))),) if is_there else ()
+
+
+_PAGE: Final = DeskPage("accounts.refused", _show, _take)
 
 
 async def _accounts(desk: Desk, server: AuthorizationServer, fresh: Fresh) -> tuple[StoredSession, ...]:
