@@ -67,7 +67,7 @@ def both_signed_in(context: BrowserContext, dev: DevServer) -> tuple[Page, Page]
     return shop, wall
 
 
-def test_who_is_signed_in_at_one_application_is_signed_in_at_the_other(
+def test_who_is_signed_in_at_one_application_is_signed_in_at_the_other_and_both_renew_without_a_page(
     context: BrowserContext, dev: DevServer, watch: Watch
 ) -> None:
     shop, wall = both_signed_in(context, dev)
@@ -77,17 +77,13 @@ def test_who_is_signed_in_at_one_application_is_signed_in_at_the_other(
     expect(wall.locator("#albums li")).to_have_text(["Summer by the lake", "First snow"])
     # And again in a new tab, without a page and without a click.
     expect(open_wall(context, dev).locator("#log")).to_contain_text("Signed in without a page.")
-    assert watch.complaints == []
-    for page in (shop, wall):
-        assert page.evaluate("window.brokenPolicies") == []
-
-
-def test_both_applications_renew_without_a_page(context: BrowserContext, dev: DevServer) -> None:
-    shop, wall = both_signed_in(context, dev)
     shop.locator("#renew").click()
     expect(shop.locator("#log")).to_contain_text("Signed in without a page")
     wall.locator("#renew").click()
     expect(wall.locator("#log")).to_contain_text("Renewed silently.")
+    assert watch.complaints == []
+    for page in (shop, wall):
+        assert page.evaluate("window.brokenPolicies") == []
 
 
 def test_who_signs_out_at_the_server_side_application_is_signed_out_of_the_other(
@@ -180,18 +176,13 @@ def confirm_sign_out(page: Page) -> None:
             return
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_applications_fit_a_narrow_screen_and_everybody_can_use_them(
-    dev: DevServer, browser: Browser, scheme: str
-) -> None:
+def test_the_applications_fit_a_narrow_screen_and_everybody_can_use_them(dev: DevServer, browser: Browser) -> None:
     # axe comes as an inline script, which the applications' own policy forbids.
-    context = browser.new_context(
-        bypass_csp=True,
-        color_scheme="dark" if scheme == "dark" else "light",
-        viewport={"width": 320, "height": 640},
-    )
+    context = browser.new_context(bypass_csp=True, viewport={"width": 320, "height": 640})
     for page in both_signed_in(context, dev):
-        assert page.evaluate("document.documentElement.scrollWidth") <= 320
-        results = Axe().run(page)
-        assert results.violations_count == 0, results.generate_report()
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+            assert page.evaluate("document.documentElement.scrollWidth") <= 320
+            results = Axe().run(page)
+            assert results.violations_count == 0, results.generate_report()
     context.close()

@@ -50,9 +50,14 @@ def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ExampleProvid
 
 
 @pytest.fixture(scope="module", params=WAYS, ids=[f"{one}, {mode or 'default'}" for one, mode in WAYS])
-def party(provider: ExampleProvider, request: pytest.FixtureRequest) -> PlanParty:
+def party_by_mode(provider: ExampleProvider, request: pytest.FixtureRequest) -> PlanParty:
     response_type, mode = request.param
     return PlanParty(provider, response_type, mode).registered()
+
+
+@pytest.fixture(scope="module", params=RESPONSE_TYPES)
+def party(provider: ExampleProvider, request: pytest.FixtureRequest) -> PlanParty:
+    return PlanParty(provider, request.param).registered()
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +85,8 @@ def told_about_ada(party: PlanParty, response: Response, claims: dict[str, Any])
     return told
 
 
-def test_every_response_stands_where_it_belongs_and_is_what_was_asked_for(party: PlanParty) -> None:
+def test_every_response_stands_where_it_belongs_and_is_what_was_asked_for(party_by_mode: PlanParty) -> None:
+    party = party_by_mode
     response, claims = party.signed_in(party.provider.person())
     default = "query" if party.response_type == "code" else "fragment"
     assert response.place == ("form" if party.mode == "form_post" else default)
@@ -128,7 +134,8 @@ def test_a_request_without_nonce_is_for_those_alone_that_need_none(party: PlanPa
         party.claims_of(party.tokens(response)["id_token"], None)
 
 
-def test_prompt_none_brings_an_error_to_the_client_while_nobody_is_signed_in(party: PlanParty) -> None:
+def test_prompt_none_brings_an_error_to_the_client_while_nobody_is_signed_in(party_by_mode: PlanParty) -> None:
+    party = party_by_mode
     response = party.asked(party.provider.person(), prompt="none")
     assert response.members["error"] == "login_required"
 

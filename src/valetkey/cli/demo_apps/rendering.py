@@ -6,13 +6,13 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
+    from jinja2 import Environment
     from starlette.requests import Request
 
 _MEDIA_TYPES: Final = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
@@ -46,6 +46,9 @@ def _served(name: str) -> Callable[[Request], Coroutine[Any, Any, Response]]:
 
 @cache
 def _environment() -> Environment:
+    # A start does not wait for what the first page needs.
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415 - as said above
+
     return Environment(
         loader=PackageLoader("valetkey.cli.demo_apps", "pages"), autoescape=True, undefined=StrictUndefined
     )
