@@ -112,6 +112,8 @@ MEANINGS: Final[dict[str, str]] = {
 _NAME: Final = re.compile(r"[a-z]+\.[a-z_]+")
 # Where the name of an event is handed on to the one call that writes it.
 _HANDS_ON: Final = frozenset({"_log", "Told"})
+# Where it is handed on to a call in another module, with the fields that stand there.
+_ELSEWHERE: Final = dict.fromkeys(("DeskPage", "refused"), ("request_id", "requirement", "page"))
 _OUTCOMES: Final = ("applied", "superseded")
 
 Fields = tuple[str, ...]
@@ -143,7 +145,7 @@ def events_of(tree: ast.Module) -> Iterator[tuple[str, Fields]]:
         if _called(call) == "write" and call.args and isinstance(call.args[0], ast.Name):
             handed_on = _keywords(call)
     for call in calls:
-        fields = {"write": _keywords(call), "_line": _keys(call)}.get(_called(call))
+        fields = {"write": _keywords(call), "_line": _keys(call), **_ELSEWHERE}.get(_called(call))
         if fields is None and _called(call) in _HANDS_ON:
             fields = handed_on
         if fields is not None:
