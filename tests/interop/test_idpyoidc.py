@@ -8,11 +8,11 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import pytest
 from cryptojwt.exception import BadSignature  # type: ignore[import-untyped] # it carries no types
 from cryptojwt.jws.jws import factory  # type: ignore[import-untyped] # it carries no types
-from idpyoidc.client.oauth2.stand_alone_client import (  # type: ignore[import-untyped] # as above
+from idpyoidc.client.oauth2.stand_alone_client import (  # type: ignore[import-untyped] # it carries no types
     StandAloneClient,
     backchannel_logout,
 )
-from idpyoidc.exception import MessageException  # type: ignore[import-untyped] # as above
+from idpyoidc.exception import MessageException  # type: ignore[import-untyped] # it carries no types
 
 from support.logout_party import LogoutParty, logout_party
 from support.person import Person

@@ -89,7 +89,7 @@ def parse_logo(octets: bytes) -> Logo:
 
 def _png_size(octets: bytes) -> tuple[int, int] | None:
     found = octets[16:24]
-    return (int.from_bytes(found[:4]), int.from_bytes(found[4:])) if len(found) == 8 else None  # noqa: PLR2004
+    return (int.from_bytes(found[:4]), int.from_bytes(found[4:])) if len(found) == 8 else None  # noqa: PLR2004 - two of four octets
 
 
 def _jpeg_size(octets: bytes) -> tuple[int, int] | None:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from valetkey.authorization_server.client_pages import ClientPage
 
 # Part of every view: it stands in a file of its own because the views do not fit into one.
-from valetkey.authorization_server.form_target import FormTarget as FormTarget  # noqa: PLC0414 - as above
+from valetkey.authorization_server.form_target import FormTarget as FormTarget  # noqa: PLC0414 - offered from here too
 from valetkey.authorization_server.proof_pages import OneTimeCodePage, SecondFactorSection, SelectAccountPage
 
 

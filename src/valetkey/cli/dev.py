@@ -77,7 +77,7 @@ def _loopback(host: str) -> tuple[str, ...]:
 
 
 def _bind(hosts: tuple[str, ...], port: int) -> list[list[socket.socket]]:
-    from valetkey.adapters.serving.sockets import PortTakenError  # noqa: PLC0415 - as above
+    from valetkey.adapters.serving.sockets import PortTakenError  # noqa: PLC0415 - help does not need it
 
     try:
         return _bound(hosts, port)
@@ -92,7 +92,7 @@ def _bind(hosts: tuple[str, ...], port: int) -> list[list[socket.socket]]:
 
 
 def _bound(hosts: tuple[str, ...], port: int) -> list[list[socket.socket]]:
-    from valetkey.adapters.serving.sockets import bind, bind_next  # noqa: PLC0415 - as above
+    from valetkey.adapters.serving.sockets import bind, bind_next  # noqa: PLC0415 - help does not need it
 
     bound = [bind(hosts, port)]
     while len(bound) <= _COMPANIONS:

@@ -91,7 +91,7 @@ class LocalSigner:
 
     async def decrypt(self, jwe: str) -> bytes:
         """Return the plaintext of a compact JWE that was encrypted to one of our keys; raises InvalidToken."""
-        from valetkey.jose.jwe import Decrypter  # noqa: PLC0415 - as above
+        from valetkey.jose.jwe import Decrypter  # noqa: PLC0415 - most servers never decrypt
 
         own = (await self._current()).decrypting
         if not own:

@@ -51,7 +51,7 @@ class AlbumApi:
 
 
 def _trusted() -> Any:
-    import ssl  # noqa: PLC0415 - as above
+    import ssl  # noqa: PLC0415 - dear to import: only who calls pays
 
     # The throw-away authority of a local server over TLS is named by SSL_CERT_FILE.
     return ssl.create_default_context()

@@ -47,7 +47,7 @@ def _served(name: str) -> Callable[[Request], Coroutine[Any, Any, Response]]:
 @cache
 def _environment() -> Environment:
     # A start does not wait for what the first page needs.
-    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415 - as said above
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415 - dear to import
 
     return Environment(
         loader=PackageLoader("valetkey.cli.demo_apps", "pages"), autoescape=True, undefined=StrictUndefined

@@ -131,7 +131,7 @@ def test_what_a_browser_says_of_itself_is_no_evidence_of_an_object() -> None:
 def test_a_number_is_used_up_until_nothing_that_began_with_it_can_be_answered() -> None:
     use = used_up(parameters({"jti": "1", "exp": NOW + 10}), ClientId("web"), NOW)
     lifetime = OPENID.interaction_lifetime
-    assert use == BurnJti("request_object web", digest_of("1"), NOW + 10 + lifetime, NOW)  # type: ignore[arg-type]
+    assert use == BurnJti("request_object web", digest_of("1"), NOW + 10 + lifetime, NOW)  # type: ignore[arg-type]  # a text is the same to it
     without_end = used_up(parameters({"jti": "1"}), ClientId("web"), NOW)
     assert without_end is not None
     assert without_end.expires_at == NOW + OPENID.request_object_lifetime + lifetime
