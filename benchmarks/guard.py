@@ -161,7 +161,7 @@ def published(key: Jwk) -> dict[str, Any]:
 
 def pyjwt(key: Jwk, header: str) -> Callable[[], object]:
     """PyJWT, with what its users write around it."""
-    import jwt as peer  # noqa: PLC0415 - who measures others needs not have it
+    import jwt as peer  # noqa: PLC0415 - only who measures this peer has it installed
 
     keys = {key.kid: peer.PyJWK(published(key))}
     given: dict[str, Any] = {
@@ -185,8 +185,8 @@ def pyjwt(key: Jwk, header: str) -> Callable[[], object]:
 
 def joserfc(key: Jwk, header: str) -> Callable[[], object]:
     """joserfc, with what its users write around it."""
-    from joserfc import jwt as peer  # noqa: PLC0415 - who measures others needs not have it
-    from joserfc.jwk import KeySet  # noqa: PLC0415 - who measures others needs not have it
+    from joserfc import jwt as peer  # noqa: PLC0415 - only who measures this peer has it installed
+    from joserfc.jwk import KeySet  # noqa: PLC0415 - only who measures this peer has it installed
 
     keys = KeySet.import_key_set({"keys": [published(key)]})
     expected: dict[str, Any] = {name: {"essential": True} for name in REQUIRED}
@@ -208,12 +208,12 @@ def joserfc(key: Jwk, header: str) -> Callable[[], object]:
 def authlib(key: Jwk, header: str) -> Callable[[], object]:
     """Authlib's validator of RFC 9068 access tokens, as its resource protector calls it."""
     # A peer loads only when measured, and this one ships no types.
-    from authlib.oauth2 import rfc9068  # type: ignore[import-untyped]  # noqa: PLC0415 - optional peer without types
-    from joserfc.jwk import KeySet  # noqa: PLC0415 - who measures others needs not have it
+    from authlib.oauth2 import rfc9068  # type: ignore[import-untyped]  # noqa: PLC0415 - only who measures it has it; no types
+    from joserfc.jwk import KeySet  # noqa: PLC0415 - only who measures this peer has it installed
 
     keys = KeySet.import_key_set({"keys": [published(key)]})
 
-    class Validator(rfc9068.JWTBearerTokenValidator):  # type: ignore[misc]  # its base is Any: Authlib has no types
+    class Validator(rfc9068.JWTBearerTokenValidator):  # type: ignore[misc]  # Authlib has no types, so its base is Any
         def get_jwks(self) -> KeySet:
             return keys
 

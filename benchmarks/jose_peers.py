@@ -26,7 +26,7 @@ def _name(key: Jwk) -> str:
 
 def pyjwt(key: Jwk, claims: Claims) -> tuple[Operation, Operation]:
     """PyJWT."""
-    import jwt as peer  # noqa: PLC0415 - who measures others needs not have it
+    import jwt as peer  # noqa: PLC0415 - only who measures this peer has it installed
 
     name = _name(key)
     prepared, public = (peer.PyJWK(members) for members in _members(key, name))
@@ -42,8 +42,8 @@ def pyjwt(key: Jwk, claims: Claims) -> tuple[Operation, Operation]:
 
 def joserfc(key: Jwk, claims: Claims) -> tuple[Operation, Operation]:
     """Joserfc."""
-    from joserfc import jwt as peer  # noqa: PLC0415 - who measures others needs not have it
-    from joserfc.jwk import import_key  # noqa: PLC0415 - who measures others needs not have it
+    from joserfc import jwt as peer  # noqa: PLC0415 - only who measures this peer has it installed
+    from joserfc.jwk import import_key  # noqa: PLC0415 - only who measures this peer has it installed
 
     prepared, public = (import_key(members) for members in _members(key, key.algorithm))
     registry = peer.JWTClaimsRegistry(
@@ -105,15 +105,15 @@ SIGNERS: dict[str, Callable[[Jwk, Claims], tuple[Operation, Operation]]] = {
 
 
 def _joserfc_opens(key: Jwk, token: str, algorithm: str) -> Operation:
-    from joserfc import jwe as peer  # noqa: PLC0415 - who measures others needs not have it
-    from joserfc.jwk import import_key  # noqa: PLC0415 - who measures others needs not have it
+    from joserfc import jwe as peer  # noqa: PLC0415 - only who measures this peer has it installed
+    from joserfc.jwk import import_key  # noqa: PLC0415 - only who measures this peer has it installed
 
     prepared = import_key(_members(key, algorithm)[0])
     return lambda: peer.decrypt_compact(token, prepared, algorithms=[algorithm, "A256GCM"])
 
 
 def _jwcrypto_opens(key: Jwk, token: str, algorithm: str) -> Operation:
-    from jwcrypto import jwe as peer, jwk  # noqa: PLC0415, I001 - who measures others needs not have it
+    from jwcrypto import jwe as peer, jwk  # noqa: PLC0415, I001 - only who measures this peer has it installed
 
     prepared = jwk.JWK(**_members(key, algorithm)[0])
 
@@ -127,7 +127,7 @@ def _jwcrypto_opens(key: Jwk, token: str, algorithm: str) -> Operation:
 
 
 def _authlib_opens(key: Jwk, token: str, algorithm: str) -> Operation:
-    from authlib.jose import JsonWebEncryption, JsonWebKey  # noqa: PLC0415 - who measures others needs not have it
+    from authlib.jose import JsonWebEncryption, JsonWebKey  # noqa: PLC0415 - only who measures this peer has it installed
 
     prepared = JsonWebKey.import_key(_members(key, algorithm)[0])
     peer = JsonWebEncryption([algorithm, "A256GCM"])
