@@ -12,3 +12,8 @@ Clock: TypeAlias = Callable[[], int]
 def system_clock() -> int:
     """Returns the present time in whole seconds since 1970-01-01T00:00:00Z."""
     return int(time.time())
+
+
+def monotonic_microseconds() -> int:
+    """Returns microseconds that never go back, from a start of their own: to measure, not to tell the time."""
+    return time.monotonic_ns() // 1000

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 import re
+from base64 import urlsafe_b64encode
 from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv6Address, ip_address
@@ -54,7 +55,7 @@ class WhenDown(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:
-    """`count` units in `period` seconds, of which `burst` may be spent at once; raises ValueError for what cannot be.
+    """`count` units in `period` seconds, `burst` of them at once; raises ValueError for what cannot be counted.
 
     Over any stretch of time at most `burst` units pass, and one more for each `interval` microseconds of it.
     """
@@ -75,7 +76,8 @@ class RateLimit:
         """Refuse what cannot be counted, or could never refuse anything."""
         if not _NAME.fullmatch(self.name):
             raise ValueError(
-                f"{self.name!r} cannot name a limit: write at most 63 of a-z, 0-9, '_', '.' and '-', a letter or digit first."
+                f"{self.name!r} cannot name a limit: write at most 63 of a-z, 0-9, '_', '.' and '-', "
+                "a letter or digit first."
             )
         if not 1 <= self.period <= _YEAR:
             raise ValueError(f"Limit {self.name!r}: the period must be from 1s to 366d.")
@@ -107,7 +109,8 @@ class RateLimit:
         found = _RATE.fullmatch(rate)
         if found is None:
             raise ValueError(
-                f"Limit {name!r}: {rate!r} is no rate; write a count, a slash and a time, such as '100/1m', '5/s' or '1000/1d'."
+                f"Limit {name!r}: {rate!r} is no rate; write a count, a slash and a time, such as '100/1m', "
+                "'5/s' or '1000/1d'."
             )
         count, times, unit = int(found[1]), int(found[2] or 1), _UNITS[found[3]]
         return cls(name, count, times * unit, count if burst is None else burst, by, enforcement, when_down)
@@ -119,7 +122,7 @@ class RateLimit:
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """`cost` units of `limit`, to be spent from `bucket` (`bucket_of` names it); raises ValueError for a negative cost."""
+    """`cost` units of `limit`, to spend from `bucket` (`bucket_of` names it); raises ValueError if below zero."""
 
     limit: RateLimit
     bucket: str
@@ -163,3 +166,108 @@ class Limiter(Protocol):
     async def look(self, charges: Sequence[Charge]) -> tuple[Spent, ...]:
         """Return what `spend` would answer, and spend nothing; raises LimiterUnavailable."""
         ...
+
+
+def gcra(tat: int, now: int, limit: RateLimit, cost: int) -> tuple[int, int]:
+    """Judge `cost` units by the generic cell rate algorithm; return the next arrival time, and how long to wait.
+
+    `tat` is the theoretical arrival time, the moment at which the bucket is full again (0 for one never used), and
+    like `now` in whole microseconds of one clock. A wait of 0 or less lets the units pass: the time returned is
+    then what to keep, and otherwise the one to judge the next by. A bucket is never further from full than its burst, so
+    a clock that was set back, or a limit that was narrowed, locks nobody out for longer than an empty bucket takes.
+    """
+    tolerance = limit.tolerance
+    start = min(max(tat, now), now + tolerance)
+    following = start + cost * limit.interval
+    wait = following - now - tolerance
+    return (following, wait) if wait <= 0 else (start, wait)
+
+
+def spent_of(charge: Charge, tat: int, now: int, wait: int) -> Spent:
+    """Return what a limiter answers, of the arrival time that it keeps and the wait that `gcra` said."""
+    limit = charge.limit
+    debt = max(0, tat - now)
+    remaining = (limit.tolerance - debt) // limit.interval
+    if wait <= 0:
+        return Spent(charge, True, remaining, debt / _SECOND, 0.0)
+    never = charge.cost > limit.burst
+    return Spent(charge, False, remaining, debt / _SECOND, math.inf if never else wait / _SECOND)
+
+
+class Verdict(StrEnum):
+    """What the limits say of a request."""
+
+    WITHIN = "within"
+    LIMITED = "limited"
+    UNAVAILABLE = "unavailable"
+
+
+def judged(charges: Sequence[Charge], said: Sequence[Spent] | LimiterUnavailable) -> Verdict:
+    """Judge a request by what the limiter said of its `charges`, or by what each wants when it said nothing.
+
+    A shadow charge never decides. With the limiter down one enforced limit that is closed then is enough to refuse.
+    """
+    if isinstance(said, LimiterUnavailable):
+        is_closed = any(
+            charge.limit.enforcement is Enforcement.ENFORCED and charge.limit.when_down is WhenDown.CLOSED
+            for charge in charges
+        )
+        return Verdict.UNAVAILABLE if is_closed else Verdict.WITHIN
+    return Verdict.LIMITED if any(map(_refuses, said)) else Verdict.WITHIN
+
+
+def _refuses(spent: Spent) -> bool:
+    return not spent.within and spent.charge.limit.enforcement is Enforcement.ENFORCED
+
+
+def rate_limit_headers(spent: Sequence[Spent]) -> tuple[tuple[str, str], ...]:
+    """Return RateLimit-Policy and RateLimit, and Retry-After where a charge was refused and waiting helps.
+
+    Shadow limits are not told of. Retry-After names no moment at which a charge would be refused again, so it is
+    absent where one of them can never pass.
+    """
+    told = [each for each in spent if each.charge.limit.enforcement is Enforcement.ENFORCED]
+    if not told:
+        return ()
+    policies = ", ".join(
+        f'"{each.charge.limit.name}";q={each.charge.limit.count};w={each.charge.limit.period}' for each in told
+    )
+    # Seconds are rounded up: who waits as long as they are told finds what they were told.
+    states = ", ".join(
+        f'"{each.charge.limit.name}";r={each.remaining};t={math.ceil(each.reset_after)}' for each in told
+    )
+    wait = max((each.retry_after for each in told), default=0.0)
+    fields = (("ratelimit-policy", policies), ("ratelimit", states))
+    if wait <= 0 or math.isinf(wait):
+        return fields
+    return (*fields, ("retry-after", str(math.ceil(wait))))
+
+
+_IPV6_SITE_BITS = 64
+
+
+def address_bucket(address: str) -> str:
+    """Return whose requests those of `address` are: an IPv4 address, an IPv6 network of 64 bits, or the text.
+
+    Whoever has one IPv6 address has 2**64 of them. An IPv4 address written as an IPv6 one is that IPv4 address.
+    """
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    if not isinstance(parsed, IPv6Address):
+        return str(parsed)
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return f"{IPv6Address(int(parsed) >> _IPV6_SITE_BITS << _IPV6_SITE_BITS)}/{_IPV6_SITE_BITS}"
+
+
+def bucket_of(*identity: tuple[str, str]) -> str:
+    """Return the bucket of an identity: pairs of a kind and a value, such as ("client", "s6BhdRkqt3").
+
+    It is a digest of 22 characters whatever came in, and no two identities share one: every part is written with
+    its length. A kind must say who vouches for the value, so that an address never meets a client of that name.
+    """
+    text = "".join(f"{len(kind)}:{kind}{len(value)}:{value}" for kind, value in identity)
+    digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    return urlsafe_b64encode(digest)[:22].decode("ascii")

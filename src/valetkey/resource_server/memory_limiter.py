@@ -1,0 +1,115 @@
+"""A limiter for one process: what is spent is counted in memory, bounded, and safe across threads."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+from valetkey.jose.clock import monotonic_microseconds
+from valetkey.resource_server.limits import Charge, Enforcement, Spent, gcra, spent_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+_Key = tuple[str, str | int]
+DEFAULT_SIZE = 100_000
+_SHARED = 4_096
+_LOOKED_AT = 2
+_MOST = 10_000_000
+
+
+class MemoryLimiter:
+    """Counts at most `size` buckets; a bucket that is full again is forgotten, which changes nothing.
+
+    No bucket in use is ever dropped, so nobody wins back what they spent by filling the table with others. While it
+    is full, every newcomer counts in one of 4,096 shared buckets a limit, which one is drawn by a secret of the
+    process: newcomers may then be refused for what others spent, and those already counted notice nothing.
+    """
+
+    def __init__(self, *, size: int = DEFAULT_SIZE, clock: Callable[[], int] = monotonic_microseconds) -> None:
+        """Build it; `clock` returns microseconds that do not go back. Raises ValueError for a size out of range."""
+        if not 1 <= size <= _MOST:
+            raise ValueError(f"size must be from 1 to {_MOST:,} buckets")
+        self._size = size
+        self._clock = clock
+        self._times: OrderedDict[_Key, int] = OrderedDict()
+        self._shared: dict[_Key, int] = {}
+        self._lock = threading.Lock()
+
+    async def spend(self, charges: Sequence[Charge]) -> tuple[Spent, ...]:
+        """Spend all charges, or none where an enforced one is not within its limit."""
+        return self.spend_now(charges)
+
+    async def look(self, charges: Sequence[Charge]) -> tuple[Spent, ...]:
+        """Return what `spend` would answer, and spend nothing."""
+        return self.look_now(charges)
+
+    def spend_now(self, charges: Sequence[Charge]) -> tuple[Spent, ...]:
+        """Do as `spend` does, for callers that await nothing; a lock is held for as long as the sums take."""
+        now = self._clock()
+        with self._lock:
+            said, kept = self._judge(charges, now)
+            for key, tat in kept.items():
+                self._keep(key, tat, now)
+        return said
+
+    def look_now(self, charges: Sequence[Charge]) -> tuple[Spent, ...]:
+        """Do as `look` does, for callers that await nothing."""
+        now = self._clock()
+        with self._lock:
+            return self._judge(charges, now)[0]
+
+    def __len__(self) -> int:
+        """Return how many buckets are held."""
+        return len(self._times) + len(self._shared)
+
+    def _judge(self, charges: Sequence[Charge], now: int) -> tuple[tuple[Spent, ...], dict[_Key, int]]:
+        kept: dict[_Key, int] = {}
+        judged = []
+        is_refused = False
+        for charge in charges:
+            key = self._key_of(charge)
+            tat = kept.get(key)
+            following, wait = gcra(self._time_of(key) if tat is None else tat, now, charge.limit, charge.cost)
+            if wait <= 0:
+                kept[key] = following
+            elif charge.limit.enforcement is Enforcement.ENFORCED:
+                is_refused = True
+            judged.append((charge, key, following, wait))
+        if not is_refused:
+            return tuple(spent_of(charge, following, now, wait) for charge, _, following, wait in judged), kept
+        # Nothing is spent, so each tells what it had before.
+        return tuple(
+            spent_of(charge, gcra(self._time_of(key), now, charge.limit, 0)[0], now, wait)
+            for charge, key, _, wait in judged
+        ), {}
+
+    def _key_of(self, charge: Charge) -> _Key:
+        key: _Key = (charge.limit.name, charge.bucket)
+        if len(self._times) < self._size or key in self._times:
+            return key
+        # Python's hash of a text is keyed by a secret of the process: nobody can choose whom to sit with.
+        return (charge.limit.name, hash(charge.bucket) % _SHARED)
+
+    def _time_of(self, key: _Key) -> int:
+        return (self._shared if isinstance(key[1], int) else self._times).get(key, 0)
+
+    def _keep(self, key: _Key, tat: int, now: int) -> None:
+        if isinstance(key[1], int):
+            self._shared[key] = tat
+            self._forget_the_full(now)
+        elif key in self._times:
+            self._times[key] = tat
+        elif tat > now:
+            self._forget_the_full(now)
+            self._times[key] = tat
+
+    def _forget_the_full(self, now: int) -> None:
+        # Each newcomer pays for a look at two: the table shrinks as fast as it may, and no request pays for all.
+        for _ in range(min(_LOOKED_AT, len(self._times))):
+            key = next(iter(self._times))
+            if self._times[key] <= now:
+                del self._times[key]
+            else:
+                self._times.move_to_end(key)
