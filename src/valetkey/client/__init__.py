@@ -19,6 +19,7 @@ from valetkey.client.code_flow import CodeFlow, StartedCodeFlow
 from valetkey.client.device import DeviceAuthorization
 from valetkey.client.discovery import Server
 from valetkey.client.errors import (
+    ExchangeRefused,
     FlowError,
     ResponseRejected,
     ServerRefused,
@@ -28,7 +29,7 @@ from valetkey.client.errors import (
     TimedOut,
 )
 from valetkey.client.exchange import Party, TokenResponse, token_post
-from valetkey.client.flow import OutgoingRequest, TokenStore
+from valetkey.client.flow import AsyncTokenStore, OutgoingRequest, TokenStore
 from valetkey.client.id_token import verify_id_token
 from valetkey.client.introspection import Introspected
 from valetkey.client.logout_token import EndedSessions, LogoutReceiver, MemorySeenTokens, SeenTokens
@@ -40,12 +41,14 @@ from valetkey.client.token_exchange import Exchange, TokenType
 
 if TYPE_CHECKING:
     from valetkey.client.async_loopback import async_sign_in
+    from valetkey.client.async_narrowed_tokens import AsyncNarrowedTokens
     from valetkey.client.async_oauth_client import AsyncOAuthClient
     from valetkey.client.async_sources import AsyncKeptTokens, AsyncMachineTokens
     from valetkey.client.file_store import FileTokenStore
     from valetkey.client.httpx_auth import AsyncBearerAuth, BearerAuth
     from valetkey.client.loopback import sign_in
     from valetkey.client.memory_store import MemoryTokenStore
+    from valetkey.client.narrowed_tokens import NarrowedTokens
     from valetkey.client.oauth_client import OAuthClient
     from valetkey.client.sources import KeptTokens, MachineTokens
 
@@ -53,7 +56,9 @@ __all__ = [
     "AsyncBearerAuth",
     "AsyncKeptTokens",
     "AsyncMachineTokens",
+    "AsyncNarrowedTokens",
     "AsyncOAuthClient",
+    "AsyncTokenStore",
     "BearerAuth",
     "ClientAuthentication",
     "ClientSecretBasic",
@@ -64,6 +69,7 @@ __all__ = [
     "DeviceAuthorization",
     "EndedSessions",
     "Exchange",
+    "ExchangeRefused",
     "FileTokenStore",
     "FlowError",
     "Introspected",
@@ -73,6 +79,7 @@ __all__ = [
     "MachineTokens",
     "MemorySeenTokens",
     "MemoryTokenStore",
+    "NarrowedTokens",
     "NoAuthentication",
     "OAuthClient",
     "OutgoingRequest",
@@ -105,12 +112,14 @@ _SHELLS: Final = {
     "AsyncBearerAuth": "httpx_auth",
     "AsyncKeptTokens": "async_sources",
     "AsyncMachineTokens": "async_sources",
+    "AsyncNarrowedTokens": "async_narrowed_tokens",
     "AsyncOAuthClient": "async_oauth_client",
     "BearerAuth": "httpx_auth",
     "FileTokenStore": "file_store",
     "KeptTokens": "sources",
     "MachineTokens": "sources",
     "MemoryTokenStore": "memory_store",
+    "NarrowedTokens": "narrowed_tokens",
     "OAuthClient": "oauth_client",
     "async_sign_in": "async_loopback",
     "sign_in": "loopback",

@@ -10,7 +10,17 @@ from valetkey.client.connection import refuse_encoding, refuse_excess, response_
 from valetkey.client.discovery import discover, require_issuer
 from valetkey.client.errors import ServerUnreachable
 from valetkey.client.exchange import Party
-from valetkey.client.flow import DEADLINE_SECONDS, Draw, Load, Now, Send, Swap, Wait, is_loopback_url
+from valetkey.client.flow import (
+    DEADLINE_SECONDS,
+    AsyncTokenStore,
+    Draw,
+    Load,
+    Now,
+    Send,
+    Swap,
+    Wait,
+    is_loopback_url,
+)
 from valetkey.jose.clock import Clock, system_clock
 from valetkey.jose.entropy import random_octets
 
@@ -106,8 +116,12 @@ class AsyncConnection:
             case Draw(octets):
                 return random_octets(octets)
             case Load(store):
+                if isinstance(store, AsyncTokenStore):
+                    return await store.load_async()
                 return await asyncio.to_thread(store.load)
             case Swap(store, expected, document):
+                if isinstance(store, AsyncTokenStore):
+                    return await store.swap_async(expected, document)
                 return await asyncio.to_thread(store.swap, expected, document)
 
     async def _send(self, request: OutgoingRequest) -> HttpResponse:

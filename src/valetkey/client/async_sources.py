@@ -3,75 +3,57 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from copy import copy
+from typing import TYPE_CHECKING, Self
 
 from valetkey.client import renewal
-from valetkey.client.errors import ServerUnreachable
+from valetkey.client.async_shared_tokens import AsyncSharedTokens
+from valetkey.client.renewal import MOST_OWN_TOKENS
 from valetkey.jose.clock import Clock, system_clock
 from valetkey.oauth.types import Scope
 
 if TYPE_CHECKING:
     from valetkey.client.async_connection import AsyncConnection
     from valetkey.client.exchange import TokenResponse
-    from valetkey.client.flow import TokenStore
+    from valetkey.client.flow import AnyTokenStore
     from valetkey.client.kept_tokens import TokenSet
 
 
 class AsyncMachineTokens:
     """The access token of a client that acts for itself, kept in memory; however many ask, one request is sent.
 
-    Renewed shortly before its end, at a moment that is drawn for each. While the server cannot be reached the
-    present one serves as long as it lives.
+    Renewed by a task of its own shortly before its end, at a moment that is drawn for each. Whatever fails, the
+    present one serves as long as it lives, and nothing is asked for a while, longer each time.
     """
 
     def __init__(
         self, client: AsyncConnection, scope: str = "", *, resource: str | None = None, clock: Clock = system_clock
     ) -> None:
-        self._client, self._resource, self._clock = client, resource, clock
-        self._scope = Scope.parse(scope)
-        self._kept: TokenSet | None = None
-        self._flight: asyncio.Task[TokenSet] | None = None
+        self._shared = AsyncSharedTokens(client, most=MOST_OWN_TOKENS, clock=clock)
+        self._asked = (Scope.parse(scope), resource)
+
+    def asking(self, scope: str = "", *, resource: str | None = None) -> Self:
+        """Return the source for another scope or resource of the same client; all share one memory."""
+        other = copy(self)
+        other._asked = (Scope.parse(scope), resource)  # noqa: SLF001 - its own
+        return other
 
     async def access_token(self) -> str:
         """Return a token that is good for a while; raises FlowError where there is none."""
         return await self._token(None)
 
     async def renewed(self, refused: str) -> str:
-        """Return another token than `refused`, which an API did not take."""
+        """Return another token than `refused`, which an API did not take, at most once in a few seconds."""
         return await self._token(refused)
 
+    async def settle(self) -> None:
+        """Wait until what is being fetched in the background is there or has failed."""
+        await self._shared.settle()
+
     async def _token(self, refused: str | None) -> str:
-        kept, now = self._kept, self._clock()
-        is_usable = kept is not None and kept.access_token != refused and kept.is_alive(now)
-        # While one task fetches the next, the others go on with the present one as long as it lives.
-        if kept is not None and is_usable and (kept.is_fresh(now) or self._flight is not None):
-            return kept.access_token
-        if self._flight is None:
-            self._flight = asyncio.get_running_loop().create_task(self._fetched(refused))
-            self._flight.add_done_callback(self._landed)
-        # No caller's cancellation ends what others wait for.
-        found = (await asyncio.shield(self._flight)).access_token
-        if found == refused:
-            raise ServerUnreachable("The server is away, and the token that it gave before is refused.")
-        return found
-
-    def _landed(self, flight: asyncio.Task[TokenSet]) -> None:
-        self._flight = None
-        if not flight.cancelled():
-            # Looked at here, because all who waited may have been cancelled.
-            flight.exception()
-
-    async def _fetched(self, refused: str | None) -> TokenSet:
-        kept = self._kept
-        try:
-            self._kept = await self._client.run(renewal.own_tokens, self._scope, self._resource)
-        except ServerUnreachable:
-            now = self._clock()
-            if kept is None or kept.access_token == refused or not kept.is_alive(now):
-                raise
-            self._kept = replace(kept, renew_at=now + renewal.RETRY_SECONDS)
-        return self._kept
+        scope, resource = self._asked
+        fetch = renewal.fetching_own(scope, resource)
+        return (await self._shared.token(self._asked, fetch, refused)).access_token
 
 
 class AsyncKeptTokens:
@@ -81,7 +63,7 @@ class AsyncKeptTokens:
     token near its end one refreshes it; the others go on with the old one, or wait for the new.
     """
 
-    def __init__(self, client: AsyncConnection, store: TokenStore) -> None:
+    def __init__(self, client: AsyncConnection, store: AnyTokenStore) -> None:
         self._client, self._store = client, store
         self._flights: set[asyncio.Task[TokenSet]] = set()
 

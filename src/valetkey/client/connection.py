@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
 
 from valetkey.client.authentication import NoAuthentication, Registration
 from valetkey.client.discovery import discover, require_issuer
-from valetkey.client.errors import ServerUnreachable
+from valetkey.client.errors import ServerUnreachable, StoreFailed
 from valetkey.client.exchange import Party
 from valetkey.client.flow import (
     DEADLINE_SECONDS,
     MAXIMUM_OCTETS,
+    AsyncTokenStore,
     Draw,
     Load,
     Now,
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     import httpx2
 
     from valetkey.client.authentication import ClientAuthentication
-    from valetkey.client.flow import Effect, Flow, OutgoingRequest
+    from valetkey.client.flow import AnyTokenStore, Effect, Flow, OutgoingRequest, TokenStore
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -118,9 +119,9 @@ class Connection:
             case Draw(octets):
                 return random_octets(octets)
             case Load(store):
-                return store.load()
+                return _synchronous(store).load()
             case Swap(store, expected, document):
-                return store.swap(expected, document)
+                return _synchronous(store).swap(expected, document)
 
     def _send(self, request: OutgoingRequest) -> HttpResponse:
         http = self._opened()
@@ -158,6 +159,12 @@ class Connection:
                 except (OSError, ValueError) as error:
                     raise ServerUnreachable(f"No connection can be made ({type(error).__name__}).") from error
             return self._http
+
+
+def _synchronous(store: AnyTokenStore) -> TokenStore:
+    if isinstance(store, AsyncTokenStore):
+        raise StoreFailed("This store is for an asynchronous client.")
+    return store
 
 
 def refuse_encoding(headers: httpx2.Headers) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, TypeVar, runtime_checkable
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
@@ -32,6 +32,22 @@ class TokenStore(Protocol):
     def swap(self, expected: bytes | None, document: bytes) -> bool:
         """Replace the document if it still is `expected`, in one step; say whether it was."""
         ...
+
+
+@runtime_checkable
+class AsyncTokenStore(Protocol):
+    """As TokenStore, for a store that lives on an event loop: only an asynchronous client can use it."""
+
+    async def load_async(self) -> bytes | None:
+        """Return the document, None where none was kept yet."""
+        ...
+
+    async def swap_async(self, expected: bytes | None, document: bytes) -> bool:
+        """Replace the document if it still is `expected`, in one step; say whether it was."""
+        ...
+
+
+AnyTokenStore: TypeAlias = TokenStore | AsyncTokenStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +97,14 @@ class Draw:
 class Load:
     """Answered by the document of the store, or None."""
 
-    store: TokenStore
+    store: AnyTokenStore
 
 
 @dataclass(frozen=True, slots=True)
 class Swap:
     """Answered by whether the document was the expected one and is replaced."""
 
-    store: TokenStore
+    store: AnyTokenStore
     expected: bytes | None = field(repr=False)
     document: bytes = field(repr=False)
 

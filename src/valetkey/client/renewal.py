@@ -18,14 +18,18 @@ from valetkey.client.kept_tokens import Kept, TokenSet, revision_of
 from valetkey.client.revocation import revoke
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from valetkey.client.exchange import Party, TokenResponse
-    from valetkey.client.flow import Flow, TokenStore
+    from valetkey.client.flow import AnyTokenStore, Flow
     from valetkey.oauth.types import Scope
 
 CLAIM_SECONDS: Final = 15
 """For how long one program may be renewing; longer than one exchange can take."""
 RETRY_SECONDS: Final = 5
 """For how long a token that lives is used after a refresh for which the server could not be reached."""
+MOST_OWN_TOKENS: Final = 100
+"""For how many scopes and resources a client that acts for itself keeps tokens."""
 PAUSE_SECONDS: Final = 0.1
 """How often the others look."""
 
@@ -37,7 +41,12 @@ def own_tokens(party: Party, scope: Scope, resource: str | None) -> Flow[TokenSe
     return TokenSet.received(tokens, moment)
 
 
-def keep(party: Party, store: TokenStore, tokens: TokenResponse) -> Flow[TokenSet]:
+def fetching_own(scope: Scope, resource: str | None) -> Callable[[Party], Flow[TokenSet]]:
+    """Return the flow that asks for such tokens, to be run when they are needed."""
+    return lambda party: own_tokens(party, scope, resource)
+
+
+def keep(party: Party, store: AnyTokenStore, tokens: TokenResponse) -> Flow[TokenSet]:
     """Keep the tokens of a sign-in, whatever was kept before."""
     moment = yield from this_moment()
     received = TokenSet.received(tokens, moment)
@@ -48,13 +57,13 @@ def keep(party: Party, store: TokenStore, tokens: TokenResponse) -> Flow[TokenSe
             return received
 
 
-def kept(party: Party, store: TokenStore) -> Flow[TokenSet]:
+def kept(party: Party, store: AnyTokenStore) -> Flow[TokenSet]:
     """Return the kept tokens as they are; raises SignInNeeded where there are none."""
     found, _ = yield from _load(party, store)
     return _tokens_of(found)
 
 
-def renew(party: Party, store: TokenStore, refused: str | None = None) -> Flow[TokenSet]:
+def renew(party: Party, store: AnyTokenStore, refused: str | None = None) -> Flow[TokenSet]:
     """Return tokens that are fresh, refreshed at most once by all who ask; `refused` is a token that no API takes.
 
     While another program renews, or the server cannot be reached, the present token is returned as long as it
@@ -86,7 +95,7 @@ def renew(party: Party, store: TokenStore, refused: str | None = None) -> Flow[T
             return renewed
 
 
-def forget(party: Party, store: TokenStore) -> Flow[None]:
+def forget(party: Party, store: AnyTokenStore) -> Flow[None]:
     """Give the refresh token back, then keep nothing (RFC 7009).
 
     Raises ServerUnreachable where it could not be given back: it is kept then, to try again.
@@ -104,7 +113,7 @@ def forget(party: Party, store: TokenStore) -> Flow[None]:
             return
 
 
-def _refreshed(party: Party, store: TokenStore, claim: Kept, alive: TokenSet | None) -> Flow[TokenSet | None]:
+def _refreshed(party: Party, store: AnyTokenStore, claim: Kept, alive: TokenSet | None) -> Flow[TokenSet | None]:
     """Use the claim; None where another program took it over meanwhile, so that what it kept counts."""
     old = _tokens_of(claim)
     moment = yield from this_moment()
@@ -135,13 +144,13 @@ def _refreshed(party: Party, store: TokenStore, claim: Kept, alive: TokenSet | N
     return renewed if won else None
 
 
-def _release(store: TokenStore, left: Kept, claim: Kept) -> Flow[None]:
+def _release(store: AnyTokenStore, left: Kept, claim: Kept) -> Flow[None]:
     """Let others renew again."""
     moment = yield from this_moment()
     yield Swap(store, claim.document(), left.with_tokens(left.tokens, moment).document())
 
 
-def _load(party: Party, store: TokenStore) -> Flow[tuple[Kept, bytes | None]]:
+def _load(party: Party, store: AnyTokenStore) -> Flow[tuple[Kept, bytes | None]]:
     document: bytes | None = yield Load(store)
     return Kept.parse(document, party.server.issuer, party.client.client_id), document
 
