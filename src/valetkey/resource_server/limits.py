@@ -9,11 +9,13 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from base64 import urlsafe_b64encode
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from typing import TYPE_CHECKING, Protocol
+
+import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -134,8 +136,7 @@ class Charge:
             raise ValueError("The cost of a request cannot be negative.")
 
 
-@dataclass(frozen=True, slots=True)
-class Spent:
+class Spent(msgspec.Struct, frozen=True):  # a dataclass costs seven times as much to make, on each request
     """What became of a charge: was it within its limit, how much is left, and when there is more (in seconds).
 
     `reset_after` counts to the full bucket, `retry_after` to the moment at which this charge would pass: 0 where it
@@ -173,13 +174,15 @@ def gcra(tat: int, now: int, limit: RateLimit, cost: int) -> tuple[int, int]:
 
     `tat` is the theoretical arrival time, the moment at which the bucket is full again (0 for one never used), and
     like `now` in whole microseconds of one clock. A wait of 0 or less lets the units pass: the time returned is
-    then what to keep, and otherwise the one to judge the next by. A bucket is never further from full than its burst, so
-    a clock that was set back, or a limit that was narrowed, locks nobody out for longer than an empty bucket takes.
+    then what to keep, and otherwise the one to judge the next by. A bucket is never further from full than its
+    burst, so a clock that was set back, or a limit that was narrowed, locks nobody out for longer than that.
     """
-    tolerance = limit.tolerance
-    start = min(max(tat, now), now + tolerance)
+    latest = now + limit.tolerance
+    start = tat if tat > now else now  # noqa: FURB136 - max() takes three times as long
+    if start > latest:  # noqa: PLR1730 - so does min()
+        start = latest
     following = start + cost * limit.interval
-    wait = following - now - tolerance
+    wait = following - latest
     return (following, wait) if wait <= 0 else (start, wait)
 
 
@@ -246,6 +249,7 @@ def rate_limit_headers(spent: Sequence[Spent]) -> tuple[tuple[str, str], ...]:
 _IPV6_SITE_BITS = 64
 
 
+@lru_cache(maxsize=16_384)
 def address_bucket(address: str) -> str:
     """Return whose requests those of `address` are: an IPv4 address, an IPv6 network of 64 bits, or the text.
 
@@ -265,9 +269,8 @@ def address_bucket(address: str) -> str:
 def bucket_of(*identity: tuple[str, str]) -> str:
     """Return the bucket of an identity: pairs of a kind and a value, such as ("client", "s6BhdRkqt3").
 
-    It is a digest of 22 characters whatever came in, and no two identities share one: every part is written with
+    It is a digest of 32 characters whatever came in, and no two identities share one: every part is written with
     its length. A kind must say who vouches for the value, so that an address never meets a client of that name.
     """
-    text = "".join(f"{len(kind)}:{kind}{len(value)}:{value}" for kind, value in identity)
-    digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-    return urlsafe_b64encode(digest)[:22].decode("ascii")
+    text = "".join([f"{len(kind)}:{kind}{len(value)}:{value}" for kind, value in identity])
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
