@@ -26,7 +26,7 @@ from machine import conditions, load_average
 from valetkey.jose import AsyncRemoteJwkSet, Jwk, JwkSet, Verifier, jwt
 from valetkey.jose.remote import FetchAnswer
 from valetkey.oauth.status_list import MEDIA_TYPE, StatusList, StatusReference
-from valetkey.resource_server import Allow, ResourceServer, RevocationSources, Rule, StatusFollower
+from valetkey.resource_server import Allow, RequestView, ResourceServer, RevocationSources, Rule, StatusFollower
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -117,13 +117,20 @@ def asynchronous(call: Callable[[], Awaitable[object]]) -> Callable[[int], Await
 
 def allowed_by(server: ResourceServer, token: str) -> Callable[[], Awaitable[object]]:
     """Return the judgement of a request with this token; it must pass."""
-    header, rule = [f"Bearer {token}"], Rule.requiring(SCOPE)
+    request, rule = _request(token), Rule.requiring(SCOPE)
 
     async def decide() -> None:
-        if not isinstance(await server.decide(header, rule), Allow):
+        if not isinstance(await server.decide(request, rule), Allow):
             raise TypeError("the guard refuses a good token")
 
     return decide
+
+
+def _request(token: str) -> RequestView:
+    # With as many headers as a browser or a common HTTP library sends: they are searched for each request.
+    others = ("host", "user-agent", "accept", "accept-encoding", "accept-language", "connection", "x-request-id")
+    headers = [(name.encode(), b"something of usual length") for name in others]
+    return RequestView("GET", "/orders/7", [*headers, (b"authorization", f"Bearer {token}".encode())])
 
 
 def ours(issuer: Issuer, algorithm: str) -> dict[str, Callable[[int], Awaitable[float]]]:
@@ -136,11 +143,11 @@ def ours(issuer: Issuer, algorithm: str) -> dict[str, Callable[[int], Awaitable[
     statuses = StatusFollower(ISSUER, held, algorithms=[algorithm], fetch=issuer.fetch_list)
     reference = StatusReference(STATUS_LIST_URI, 4_711)
     given: dict[str, Any] = {"issuer": ISSUER, "resource": RESOURCE, "algorithms": [algorithm]}
-    following = ResourceServer(**given, keys=remote, revocations=RevocationSources(statuses))
+    following = ResourceServer.of_issuer(**given, keys=remote, revocations=RevocationSources(statuses))
     return {
         "verification": synchronous(lambda: verifier.verify(plain, keys)),
-        "guard, keys held": asynchronous(allowed_by(ResourceServer(**given, keys=held), plain)),
-        "guard, keys remote": asynchronous(allowed_by(ResourceServer(**given, keys=remote), plain)),
+        "guard, keys held": asynchronous(allowed_by(ResourceServer.of_issuer(**given, keys=held), plain)),
+        "guard, keys remote": asynchronous(allowed_by(ResourceServer.of_issuer(**given, keys=remote), plain)),
         "guard, keys remote, status list": asynchronous(allowed_by(following, with_status)),
         "revocation look-up": asynchronous(lambda: statuses.is_revoked(reference)),
     }

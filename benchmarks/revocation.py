@@ -33,15 +33,16 @@ from valetkey.resource_server import (
     Allow,
     Deny,
     FeedCredentials,
+    RequestView,
     ResourceServer,
     RevocationFeed,
     RevocationSources,
     Rule,
     StatusFollower,
 )
-from valetkey.resource_server.enforce import ALGORITHMS
 from valetkey.resource_server.feed import FeedState
 from valetkey.resource_server.revocation_view import KnownStatusList, RevokedTokens
+from valetkey.resource_server.trusted_issuer import ALGORITHMS
 
 RESOURCE = "https://api.example.com"
 GUARDS = 10
@@ -65,16 +66,16 @@ async def token(client: httpx2.AsyncClient) -> str:
 async def one_round(client: httpx2.AsyncClient, guard: ResourceServer, way: str) -> float:
     """Return the seconds from the answer of a revocation to the first refusal, at a random moment."""
     bought = await token(client)
-    header = [f"Bearer {bought}"]
+    request = RequestView(headers=[(b"authorization", f"Bearer {bought}".encode())])
     moment = time.perf_counter() + random.uniform(*PATIENCE[way])  # noqa: S311 - guards nothing
     while time.perf_counter() < moment:
-        if not isinstance(await guard.decide(header, Rule()), Allow):
+        if not isinstance(await guard.decide(request, Rule()), Allow):
             raise RuntimeError("a living token was refused")  # noqa: TRY004 - no wrong type, a wrong measurement
         await asyncio.sleep(PAUSE[way])
     (await client.post("/revoke", data={"token": bought})).raise_for_status()
     began = time.perf_counter()
     while True:
-        outcome = await guard.decide(header, Rule())
+        outcome = await guard.decide(request, Rule())
         if isinstance(outcome, Deny) and outcome.status == 401:  # noqa: PLR2004 - refused, and not for an outage
             return time.perf_counter() - began
         if time.perf_counter() > began + DEADLINE:
@@ -93,7 +94,7 @@ async def delays(port: int, rounds: int, way: str) -> list[float]:
             feed = RevocationFeed(issuer, FeedCredentials("api", SECRET), keys, algorithms=ALGORITHMS)
             lists = StatusFollower(issuer, keys, algorithms=ALGORITHMS)
             sources = RevocationSources(lists, feed if way == "feed" else None)
-            guard = ResourceServer(issuer=issuer, resource=RESOURCE, keys=keys, revocations=sources)
+            guard = ResourceServer.of_issuer(issuer=issuer, resource=RESOURCE, keys=keys, revocations=sources)
             try:
                 return [await one_round(client, guard, way) for _ in range(count)]
             finally:
@@ -156,11 +157,11 @@ async def costs(rounds: int) -> dict[str, float]:
     known = KnownStatusList(uri, 3_600).told({"sub": uri, "iat": now, "status_list": statuses.claim()}, None, now)
     issuer, keys = "https://as.example.com", _Held(JwkSet((key.public(),)))
     feed = told_feed(issuer, keys, now)
-    by_list = ResourceServer(
+    by_list = ResourceServer.of_issuer(
         issuer=issuer, resource=RESOURCE, keys=keys, revocations=RevocationSources(_Fresh(known))
     )
     sources = RevocationSources(_Fresh(known), feed)
-    by_feed = ResourceServer(issuer=issuer, resource=RESOURCE, keys=keys, revocations=sources)
+    by_feed = ResourceServer.of_issuer(issuer=issuer, resource=RESOURCE, keys=keys, revocations=sources)
     claims: dict[str, object] = {
         "iss": issuer, "sub": "a", "aud": RESOURCE, "exp": now + 3_600, "iat": now,
         "jti": "j", "client_id": "a", "scope": "a.read", "authorization_id": "a", "gen": [0, 0, 0, 0],
@@ -172,10 +173,10 @@ async def costs(rounds: int) -> dict[str, float]:
     measured: dict[str, list[float]] = {name: [] for name in ("without", "list", "feed", "in_list", "in_feed")}
     for _ in range(rounds):
         for name, text, guard in ways:
-            header = [f"Bearer {text}"]
+            request = RequestView(headers=[(b"authorization", f"Bearer {text}".encode())])
             began = time.process_time()
             for _ in range(CALLS):
-                await guard.decide(header, Rule())
+                await guard.decide(request, Rule())
             measured[name].append((time.process_time() - began) / CALLS * 1e6)
         began = time.process_time()
         for _ in range(CALLS * 10):

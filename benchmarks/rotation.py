@@ -31,7 +31,7 @@ from machine import conditions, load_average
 from subjects import BASIC, prepare_ours, running
 
 from valetkey.jose import AsyncRemoteJwkSet, RemoteJwkSet, jwt
-from valetkey.resource_server import Allow, Deny, ResourceServer, Rule
+from valetkey.resource_server import Allow, AllowAnonymous, RequestView, ResourceServer, Rule, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -127,7 +127,9 @@ class Guards:
             self._fetched[number] = known.fetched_at
 
         keys = AsyncRemoteJwkSet(f"{issuer}/jwks.json", report=count)
-        return ResourceServer(issuer=issuer, resource=resource, keys=keys, algorithms=[RESOURCES[resource]])
+        return ResourceServer.of_issuer(
+            issuer=issuer, resource=resource, keys=keys, algorithms=[RESOURCES[resource]]
+        )
 
     async def judge(self, token: str, resource: str, when: str) -> None:
         """Let one of the guards judge a token that is good; where we come too late for that, nothing was seen."""
@@ -136,11 +138,12 @@ class Guards:
         if not isinstance(expires_at, int) or time.time() > expires_at - 2:
             self._watch.unsaid["too late"] += 1
             return
-        outcome = await self._guards[resource][self._turn % 2].decide([f"Bearer {token}"], Rule())
+        request = RequestView(headers=[(b"authorization", f"Bearer {token}".encode())])
+        outcome = await self._guards[resource][self._turn % 2].decide(request, Rule())
         self._watch.judged += 1
-        if isinstance(outcome, Deny) and outcome.status == _UNAVAILABLE:
+        if isinstance(outcome, Unavailable):
             self._watch.unsaid[when] += 1
-        elif not isinstance(outcome, Allow):
+        elif not isinstance(outcome, Allow | AllowAnonymous):
             self._watch.refused[f"{when}: {outcome.status}"] += 1
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import httpx2
 import pytest
 
+from support.asking import bearing
 from support.exchanging import exchanged, gateway
 from support.feeding import FEED, feeding_house
 from support.house import API, ISSUER, NOW, SECRET, House, claims_of, end_users
@@ -32,9 +33,9 @@ from valetkey.resource_server import (
     RevocationSources,
     Rule,
 )
-from valetkey.resource_server.enforce import ALGORITHMS, published_with
 from valetkey.resource_server.feed import CURRENT_SECONDS
 from valetkey.resource_server.revocation_view import StatusUnavailable
+from valetkey.resource_server.trusted_issuer import ALGORITHMS, published_with
 
 READ = Rule.requiring("albums.read")
 PATIENT = Rule.requiring("albums.read", insecure_stale_seconds=60)
@@ -123,11 +124,11 @@ async def feed(house: House, wire: Wire) -> AsyncIterator[RevocationFeed]:
 @pytest.fixture
 def api(house: House, feed: RevocationFeed, lists: Lists) -> ResourceServer:
     sources = RevocationSources(lists, feed)
-    return ResourceServer(issuer=ISSUER.url, resource=API, keys=HouseKeys(house), revocations=sources)
+    return ResourceServer.of_issuer(issuer=ISSUER.url, resource=API, keys=HouseKeys(house), revocations=sources)
 
 
 async def status(api: ResourceServer, token: str, rule: Rule = READ) -> int:
-    outcome = await api.decide([f"Bearer {token}"], rule)
+    outcome = await api.decide(bearing(token), rule)
     return outcome.status if isinstance(outcome, Deny) else 200
 
 

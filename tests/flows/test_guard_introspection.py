@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import httpx2
 import pytest
 
+from support.asking import bearing
 from support.house import API, ISSUER, SECRET, House
 from support.introspecting import give_back, introspecting_house
 from valetkey.authorization_server.decision import BumpGeneration
@@ -78,11 +79,13 @@ async def introspection(house: House, wire: Wire) -> AsyncIterator[RemoteIntrosp
 
 @pytest.fixture
 def api(house: House, introspection: RemoteIntrospection) -> ResourceServer:
-    return ResourceServer(issuer=ISSUER.url, resource=API, keys=HouseKeys(house), introspection=introspection)
+    return ResourceServer.of_issuer(
+        issuer=ISSUER.url, resource=API, keys=HouseKeys(house), introspection=introspection
+    )
 
 
 async def status(api: ResourceServer, token: str, rule: Rule = READ) -> int:
-    outcome = await api.decide([f"Bearer {token}"], rule)
+    outcome = await api.decide(bearing(token), rule)
     return outcome.status if isinstance(outcome, Deny) else 200
 
 
@@ -90,7 +93,7 @@ async def test_an_opaque_token_opens_the_api_with_one_question_for_ten_seconds(
     house: House, wire: Wire, api: ResourceServer
 ) -> None:
     token = (await house.tokens())["access_token"]
-    outcome = await api.decide([f"Bearer {token}"], READ)
+    outcome = await api.decide(bearing(token), READ)
     assert isinstance(outcome, Allow)
     assert (outcome.token.subject, outcome.token.claims["username"]) == ("sub-alice", "alice")
     house.clock.advance(9)
@@ -116,7 +119,7 @@ async def test_one_who_asks_every_time_learns_of_it_at_once(house: House, wire: 
         f"{ISSUER.url}/introspect", "albums-api", SECRET, longest_belief=0, transport=wire,
         clock=lambda: house.clock.now,
     )  # fmt: skip
-    api = ResourceServer(issuer=ISSUER.url, resource=API, keys=HouseKeys(house), introspection=careful)
+    api = ResourceServer.of_issuer(issuer=ISSUER.url, resource=API, keys=HouseKeys(house), introspection=careful)
     token = (await house.tokens())["access_token"]
     assert await status(api, token) == 200
     await house.commit(BumpGeneration("subject", "sub-alice"))
@@ -157,7 +160,7 @@ async def test_an_issuer_out_of_reach_is_503_and_a_believed_answer_lasts_no_long
 # covers: GTW-07
 async def test_wrong_credentials_of_the_api_are_its_own_fault(house: House, wire: Wire) -> None:
     wrong = RemoteIntrospection(f"{ISSUER.url}/introspect", "albums-api", "wrong" * 10, transport=wire)
-    api = ResourceServer(issuer=ISSUER.url, resource=API, keys=HouseKeys(house), introspection=wrong)
+    api = ResourceServer.of_issuer(issuer=ISSUER.url, resource=API, keys=HouseKeys(house), introspection=wrong)
     assert await status(api, (await house.tokens())["access_token"]) == 503
     await wrong.aclose()
 

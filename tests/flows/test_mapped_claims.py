@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from support.asking import bearing
 from support.house import API, OTHER_API, House, build_house, claims_of, clients, document, end_users, resources
 from support.introspecting import ALBUMS_API, give_back, introspecting_house, told
 from valetkey.authorization_server.claim_rule import ClaimRule
@@ -170,7 +171,7 @@ def decrypter_of(key: Jwk = KEY) -> Decrypter:
 
 def api_of(house: House, key: Jwk = KEY) -> ResourceServer:
     keys = DecryptingKeys(HouseKeys(house), decrypter_of(key))
-    return ResourceServer(
+    return ResourceServer.of_issuer(
         issuer=house.server.issuer.url, resource=API, keys=keys, revocations=RevocationSources(NoStatus())
     )
 
@@ -197,7 +198,7 @@ async def test_a_resource_server_with_an_encryption_key_gets_tokens_that_only_it
     assert (header["alg"], header["enc"], header["cty"], header["typ"]) == (
         "ECDH-ES+A256KW", "A256GCM", "JWT", "at+jwt",
     )  # fmt: skip
-    decision = await api_of(house).decide([f"Bearer {token}"], READ)
+    decision = await api_of(house).decide(bearing(token), READ)
     assert isinstance(decision, Allow)
     assert decision.token.claims["roles"] == ["editor"]
 
@@ -208,8 +209,8 @@ async def test_a_guard_with_another_key_and_one_that_gets_only_a_signature_refus
     other = Jwk.generate("ECDH-ES+A256KW", kid="albums-1", curve="P-256")
     signed = jwt.opened_jwt(token, decrypter_of())
 
-    wrong_key = await api_of(house, other).decide([f"Bearer {token}"], READ)
-    only_signed = await api_of(house).decide([f"Bearer {signed}"], READ)
+    wrong_key = await api_of(house, other).decide(bearing(token), READ)
+    only_signed = await api_of(house).decide(bearing(signed), READ)
 
     assert isinstance(wrong_key, Deny)
     assert isinstance(only_signed, Deny)
@@ -222,7 +223,7 @@ async def test_what_a_stranger_encrypted_is_refused_because_nobody_of_ours_signe
     claims = dict(jwt.peek(jwt.opened_jwt(token, decrypter_of())).claims)
     forged = jwt.sign_then_encrypt(claims, Jwk.generate("ES256", kid="x"), KEY.public(), typ="at+jwt")
 
-    assert isinstance(await api_of(house).decide([f"Bearer {forged}"], READ), Deny)
+    assert isinstance(await api_of(house).decide(bearing(forged), READ), Deny)
     with pytest.raises(InvalidToken):
         await DecryptingKeys(HouseKeys(house), decrypter_of()).verify(
             Verifier.access_token(issuer=house.server.issuer.url, audience=API, algorithms=["ES256"]), forged

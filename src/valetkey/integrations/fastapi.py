@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from fastapi import HTTPException, Request
 
 from valetkey.integrations.starlette import Guard as StarletteGuard
-from valetkey.resource_server import AccessToken, Allow, Rule
+from valetkey.resource_server import AccessToken, Allow, AllowAnonymous, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -34,6 +34,8 @@ class Guard(StarletteGuard):
             outcome = await self.decide(request, rule)
             if isinstance(outcome, Allow):
                 return outcome.token
+            if isinstance(outcome, AllowAnonymous):
+                raise AssertionError("a dependency that yields a token has no public rule")  # noqa: TRY004 - our own
             raise HTTPException(outcome.status, detail=outcome.document(), headers=dict(outcome.headers))
 
         return dependency

@@ -14,15 +14,17 @@ from valetkey.jose import AsyncRemoteJwkSet
 from valetkey.oauth.types import Issuer
 from valetkey.resource_server import (
     Allow,
+    AllowAnonymous,
     DecryptingKeys,
+    RequestView,
     ResourceServer,
     RevocationFeed,
     RevocationSources,
     Rule,
     StatusFollower,
 )
-from valetkey.resource_server.enforce import ALGORITHMS, published_with
 from valetkey.resource_server.metadata import metadata_path, resource_metadata
+from valetkey.resource_server.trusted_issuer import ALGORITHMS, published_with
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Sequence
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 
     from valetkey.jose.jwe import Decrypter
     from valetkey.oauth.access_token import AccessToken
-    from valetkey.resource_server import Deny, FeedCredentials
+    from valetkey.resource_server import Decision, Deny, FeedCredentials
     from valetkey.resource_server.introspection import Introspection
     from valetkey.resource_server.keys import KeySource
 
@@ -75,7 +77,7 @@ class Guard:
             None if credentials is None else RevocationFeed(issuer, credentials, source, algorithms=published)
         )
         """The feed that is followed; `outage` says why it cannot be believed at the moment."""
-        self.resource_server = ResourceServer(
+        self.resource_server = ResourceServer.of_issuer(
             issuer=issuer,
             resource=resource,
             keys=source if decrypter is None else DecryptingKeys(source, decrypter),
@@ -95,9 +97,9 @@ class Guard:
         guard._scopes = set()  # noqa: SLF001 - its own
         return guard
 
-    async def decide(self, request: Request, rule: Rule) -> Allow | Deny:
+    async def decide(self, request: Request, rule: Rule) -> Decision:
         """Judge one request."""
-        return await self.resource_server.decide(request.headers.getlist("authorization"), rule)
+        return await self.resource_server.decide(view_of(request), rule)
 
     def requires(
         self,
@@ -123,9 +125,9 @@ class Guard:
             @functools.wraps(endpoint)
             async def guarded(request: Request) -> Response:
                 outcome = await self.decide(request, rule)
-                if not isinstance(outcome, Allow):
+                if not isinstance(outcome, Allow | AllowAnonymous):
                     return denial(outcome)
-                request.state.access_token = outcome.token
+                request.state.access_token = outcome.token if isinstance(outcome, Allow) else None
                 answer = await endpoint(request) if is_async else await run_in_threadpool(endpoint, request)
                 return answer if isinstance(answer, Response) else JSONResponse(answer)
 
@@ -146,6 +148,13 @@ class Guard:
             )
 
         return [Route(metadata_path(server.resource), metadata, methods=["GET"])]
+
+
+def view_of(request: Request) -> RequestView:
+    """Return what a guard reads of a request; its address is that of the peer."""
+    scope = request.scope
+    client = scope.get("client")
+    return RequestView(scope["method"], "/", scope["headers"], "", "" if client is None else client[0])
 
 
 def denial(deny: Deny) -> Response:

@@ -83,6 +83,21 @@ def _client_assertion(claims: Claims) -> None:
         raise ClaimInvalid("A client assertion is for one audience.", "aud")
 
 
+def _client_token(claims: Claims) -> None:
+    if require_text(claims, "sub") != claims.get("iss"):
+        raise ClaimInvalid("The issuer and the subject of a client's own token are both the client.", "sub")
+    require_text(claims, "jti")
+    if type(claims.get("scope", "")) is not str:
+        raise ClaimInvalid("The claim 'scope' is not a string.", "scope")
+
+
+def _identity_assertion(claims: Claims) -> None:
+    for name in ("sub", "client_id", "jti", "credential"):
+        require_text(claims, name)
+    if type(claims.get("scope", "")) is not str:
+        raise ClaimInvalid("The claim 'scope' is not a string.", "scope")
+
+
 def _events(claims: Claims) -> Mapping[str, object]:
     events = claims.get("events")
     if not isinstance(events, dict) or not events or not all(isinstance(one, dict) for one in events.values()):
@@ -177,6 +192,20 @@ CLIENT_ASSERTION: Final = TokenKind(
     _TIMED | {"sub", "jti"},
     _MARKS | {"nonce", "auth_time", "acr"},
     _client_assertion,
+)
+CLIENT_TOKEN: Final = TokenKind(
+    "client's own token",
+    "client-token+jwt",
+    frozenset({"client-token+jwt"}),
+    _TIMED | {"sub", "iat", "jti"},
+    rule=_client_token,
+)
+IDENTITY_ASSERTION: Final = TokenKind(
+    "identity assertion",
+    "identity-assertion+jwt",
+    frozenset({"identity-assertion+jwt"}),
+    _TIMED | {"sub", "client_id", "iat", "jti", "credential"},
+    rule=_identity_assertion,
 )
 LOGOUT_TOKEN: Final = TokenKind(
     "logout token",

@@ -21,6 +21,16 @@ class PrincipalKind(StrEnum):
     CLIENT = "client"
 
 
+class CredentialKind(StrEnum):
+    """What was presented: a key or a session is told by the same values as an access token."""
+
+    ACCESS_TOKEN = "access_token"  # noqa: S105 - a kind of credential
+    API_KEY = "api_key"
+    CLIENT_JWT = "client_jwt"
+    """A JWT that a client signed for this API itself."""
+    SESSION = "session"
+
+
 class AccessTokenFormat(StrEnum):
     """How an access token is written."""
 
@@ -32,7 +42,7 @@ class AccessTokenFormat(StrEnum):
 
 # Made for every request of a guarded API, where a dataclass of so many fields would be a third of the guard's time.
 class AccessToken(msgspec.Struct, frozen=True):
-    """What a verified access token says."""
+    """What a verified access token says, or the credential that stands in its place."""
 
     issuer: str
     subject: Subject
@@ -48,6 +58,7 @@ class AccessToken(msgspec.Struct, frozen=True):
     authorization_id: AuthorizationId | None = None
     claims: Mapping[str, object] = MappingProxyType({})
     """Every verified claim, in its wire type."""
+    credential: CredentialKind = CredentialKind.ACCESS_TOKEN
 
     def __repr__(self) -> str:
         shown = (f"{name}={getattr(self, name)!r}" for name in self.__struct_fields__ if name != "claims")
@@ -62,6 +73,7 @@ def access_token_from_claims(claims: Mapping[str, object]) -> AccessToken:
     audience, scope = claims["aud"], claims.get("scope", "")
     subject, client_id = str(claims["sub"]), str(claims["client_id"])
     sid, authorization_id = claims.get("sid"), claims.get("authorization_id")
+    credential = claims.get("credential")
     return AccessToken(
         issuer=str(claims["iss"]),
         subject=Subject(subject),
@@ -75,11 +87,14 @@ def access_token_from_claims(claims: Mapping[str, object]) -> AccessToken:
         sid=SessionId(sid) if isinstance(sid, str) else None,
         authorization_id=AuthorizationId(authorization_id) if isinstance(authorization_id, str) else None,
         claims=claims,
+        credential=_CREDENTIALS.get(credential, _ACCESS_TOKEN) if isinstance(credential, str) else _ACCESS_TOKEN,
     )
 
 
 _CLIENT: Final = PrincipalKind.CLIENT
 _END_USER: Final = PrincipalKind.END_USER
+_ACCESS_TOKEN: Final = CredentialKind.ACCESS_TOKEN
+_CREDENTIALS: Final[dict[str, CredentialKind]] = {kind.value: kind for kind in CredentialKind}
 
 
 def _listed(value: object) -> Iterable[object]:

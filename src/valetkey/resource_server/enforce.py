@@ -1,273 +1,158 @@
-"""The decision at a guarded route: Allow, or Deny with the exact challenge (RFC 6750, 3; RFC 9068, 4)."""
+"""The guard of one API: loads what there is to know about a request, then decides (RFC 6750; RFC 9068, 4)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Final, Self
 
-import msgspec
-
-from valetkey.jose import InvalidToken, KeySourceUnavailable, Verifier
-from valetkey.oauth.access_token import AccessToken, access_token_from_claims
-from valetkey.oauth.challenge import Challenge
-from valetkey.oauth.errors import ErrorCode
-from valetkey.oauth.status_list import MalformedStatusList, StatusReference
-from valetkey.oauth.types import Issuer
-from valetkey.resource_server.feed_following import Verdict
-from valetkey.resource_server.introspection import IntrospectionUnavailable
-from valetkey.resource_server.metadata import metadata_url
-from valetkey.resource_server.revocation_view import StatusUnavailable
-from valetkey.resource_server.status_following import StatusFollower
-from valetkey.resource_server.token import BearerToken, MalformedCredentials, NoToken, read_credentials
+from valetkey.jose import InvalidToken
+from valetkey.jose.jwt import peek
+from valetkey.oauth.access_token import AccessToken
+from valetkey.resource_server.decision import ProtectedResource
+from valetkey.resource_server.facts import Facts, NoCredentials, Rejected, Standing, Undecided, Unreadable
+from valetkey.resource_server.introspection import Introspection
+from valetkey.resource_server.limiting import NO_LIMITS, RequestLimits
+from valetkey.resource_server.limits import Verdict
+from valetkey.resource_server.token import MalformedCredentials, NoToken, read_credentials
+from valetkey.resource_server.trusted_clients import TrustedClients
+from valetkey.resource_server.trusted_issuer import OF_ANOTHER, TrustedIssuer
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
+    from typing import Unpack
 
-    from valetkey.resource_server.introspection import Introspection
-    from valetkey.resource_server.keys import KeySource
+    from valetkey.resource_server.decision import Decision
+    from valetkey.resource_server.facts import Presented
+    from valetkey.resource_server.request import RequestView
     from valetkey.resource_server.rules import Rule
+    from valetkey.resource_server.trusted_issuer import IssuerOptions
 
-RETRY_AFTER: Final = "2"
+API_KEY_PREFIX: Final = "vk_ak_"
+API_KEY_HEADER: Final = b"x-api-key"
+_AUTHORIZATION: Final = b"authorization"
 _DOTS_OF_A_JWT: Final = 2
-_SERVICE_UNAVAILABLE: Final = 503
-_REVOKED: Final = "The token was revoked."
-_NOT_ENOUGH: Final = "The authentication of the end-user is not strong or not recent enough."
-_UNKNOWN: Final = "Whether the token was revoked cannot be said at the moment; try again."
-ALGORITHMS: Final = frozenset({"ES256", "ES384", "ES512", "EdDSA", "Ed25519", "PS256", "RS256"})
-"""The signature algorithms that are accepted unless a guard names fewer: never taken from a token or metadata."""
-
-_REASONS: Final = {
-    "token_expired": "The token is expired.",
-    "token_not_yet_valid": "The token is not valid yet.",
-    "signature_invalid": "The signature does not verify.",
-    "unknown_key": "The token is signed by a key that the issuer does not publish.",
-    "algorithm_not_allowed": "The token is signed with an algorithm that is not accepted here.",
-    "typ_mismatch": "The token is not an access token.",
-    "claim_invalid": "The token was issued for another audience or by another issuer, or a claim is malformed.",
-    "claim_missing": "A claim that an access token must carry is missing.",
-    "token_too_large": "The token is too large.",
-}
-
-
-class StatusSource(Protocol):
-    """Says which tokens are revoked (`valetkey.resource_server.status_following.StatusFollower`)."""
-
-    async def is_revoked(self, reference: StatusReference) -> bool:
-        """Say it of one token; raises StatusUnavailable, or MalformedStatusList where it can never be said."""
-        ...
-
-
-class FeedSource(Protocol):
-    """The live feed of revocations (`valetkey.resource_server.feed_following.RevocationFeed`)."""
-
-    def judge(self, token: AccessToken) -> Verdict:
-        """Say what it knows of a token whose signature was verified."""
-        ...
-
-    async def settle(self) -> None:
-        """Wait for the first answer or failure, for a few seconds."""
-        ...
-
-    def was_current_within(self, seconds: int) -> bool:
-        """Say whether it knew everything at a moment that is no longer ago."""
-        ...
+_LONGEST_KEY: Final = 512
+_NOTHING: Final = NoCredentials()
+_TWICE: Final = Unreadable("The request presents credentials in two places.")
+_NO_KEY: Final = Unreadable("The X-API-Key header carries no API key.")
 
 
 @dataclass(frozen=True, slots=True)
-class RevocationSources:
-    """How a guard learns what was revoked: by the lists that tokens name, and by the feed where there is one."""
+class FurtherSources:
+    """What a guard takes beside tokens of issuers, and what it counts requests by."""
 
-    statuses: StatusSource
-    feed: FeedSource | None = None
-
-
-class Allow(msgspec.Struct, frozen=True):
-    """The request may pass, with what its token says."""
-
-    token: AccessToken
+    clients: TrustedClients | None = None
+    """Clients that sign tokens for this API themselves."""
+    api_keys: Introspection | None = None
+    """Explains API keys of the first issuer; None takes none."""
+    limits: RequestLimits = NO_LIMITS
 
 
-@dataclass(frozen=True, slots=True)
-class Deny:
-    """The request is answered in its place: `error` is None where the request presented no token at all."""
-
-    status: int
-    error: str | None
-    description: str
-    headers: tuple[tuple[str, str], ...]
-
-    def document(self) -> dict[str, str]:
-        """Return the JSON body: the reason, for the developer of the client."""
-        body = {"error": self.error} if self.error is not None else {}
-        return {**body, "error_description": self.description}
+_NO_FURTHER: Final = FurtherSources()
 
 
 class ResourceServer:
-    """Judges requests to one resource by tokens of one issuer; immutable, shared by every face."""
+    """Judges requests to one resource; immutable, shared by every face."""
 
     def __init__(
-        self,
-        *,
-        issuer: str,
-        resource: str,
-        keys: KeySource,
-        algorithms: Collection[str] = ALGORITHMS,
-        introspection: Introspection | None = None,
-        revocations: RevocationSources | None = None,
+        self, resource: str, issuers: Sequence[TrustedIssuer], further: FurtherSources = _NO_FURTHER
     ) -> None:
-        """Build it; `issuer` and `resource` are URLs, compared exactly. Raises ValueError for a bad one.
+        """Build it for tokens of these issuers; raises ValueError where they cannot be told apart.
 
-        With `introspection` it also accepts opaque tokens; a JWT is always verified here. Without `revocations` the
-        status lists that JWTs name are followed where the issuer publishes them, by a StatusFollower that refuses
-        whenever it cannot say. With a feed among them it decides instead, also of JWTs without a status; whenever
-        it cannot say, the status list does, and where there is none, the token is refused for now.
+        What an issuer publishes is used for tokens that name it, and for no others. At most one explains opaque
+        tokens: no issuer is ever asked about a token of another.
         """
-        self.issuer = Issuer.parse(issuer).url
-        parts = urlsplit(resource)
-        if not parts.scheme or not parts.netloc or "#" in resource:
-            raise ValueError("a resource is an absolute URI without fragment (RFC 8707, 2)")
         self.resource = resource
-        self._keys = keys
-        if revocations is None:
-            followed = StatusFollower(self.issuer, keys, algorithms=published_with(algorithms))
-            revocations = RevocationSources(followed)
-        self._statuses, self._feed = revocations.statuses, revocations.feed
-        self._introspection = introspection
-        # RFC9068-4/typ RFC9068-4/verification
-        self._verifier = Verifier.access_token(issuer=self.issuer, audience=resource, algorithms=algorithms)
-        self._metadata = ("resource_metadata", metadata_url(resource))
+        self.issuers = {one.issuer: one for one in issuers}
+        if not issuers or len(self.issuers) != len(issuers):
+            raise ValueError("a guard trusts at least one issuer, and each once")
+        if any(one.resource != resource for one in issuers):
+            raise ValueError("every issuer proves tokens for the resource of the guard")
+        explaining = [one for one in issuers if one.introspection is not None]
+        if len(explaining) > 1:
+            raise ValueError("one issuer explains opaque tokens: which of two was meant, a token does not say")
+        self._explaining = explaining[0] if explaining else None
+        self._first = issuers[0]
+        self._further = further
+        self._limits = further.limits
+        self._is_partitioned = len(issuers) > 1 or further.clients is not None
+        self._protected = ProtectedResource(resource)
 
-    async def decide(self, authorization: Sequence[str], rule: Rule) -> Allow | Deny:
-        """Judge the values of a request's `Authorization` headers by `rule`.
+    @classmethod
+    def of_issuer(cls, **options: Unpack[IssuerOptions]) -> Self:
+        """Return the guard that takes tokens of one issuer; the options are those of a TrustedIssuer."""
+        return cls(options["resource"], [TrustedIssuer(**options)])
 
-        A key source that is down is our fault: 503, never 401 and never a pass.
-        """
-        match read_credentials(authorization):  # RFC6750-2.1/header
-            case NoToken():
-                return self._unauthenticated(rule)
-            case MalformedCredentials(reason):
-                return self._deny(400, ErrorCode.INVALID_REQUEST, reason, rule)
-            case BearerToken(value):
-                if self._introspection is not None and value.count(".") != _DOTS_OF_A_JWT:
-                    return await self._judge_opaque(value, self._introspection, rule)
-                return await self._judge(value, rule)
+    @property
+    def issuer(self) -> str:
+        """The first of its issuers."""
+        return self._first.issuer
 
-    async def _judge(self, presented: str, rule: Rule) -> Allow | Deny:
+    async def decide(self, request: RequestView, rule: Rule) -> Decision:
+        """Judge a request by the rule of its route: load the facts, then decide."""
+        return self._protected.decide(rule, await self.facts_of(request, rule))
+
+    async def facts_of(self, request: RequestView, rule: Rule) -> Facts:
+        """Find out what the rule is held against; who asks is proven before anything is counted as theirs."""
+        limits = self._limits
+        before = None
+        if limits is not NO_LIMITS:
+            before = await limits.before(request, rule)
+            if before.verdict is not Verdict.WITHIN:
+                return Facts(_NOTHING, self._first.now(), limits=before.verdict, spent=before.spent)
+        issuer, presented = await self._presented(request)
+        standing = Standing.LIVING
+        if issuer is not None and type(presented) is AccessToken:
+            standing = await issuer.standing(presented, rule.insecure_stale_seconds)
+        if before is None:
+            return Facts(presented, self._first.now(), standing)
+        counted = await limits.after(request, rule, presented, standing, before)
+        return Facts(presented, self._first.now(), standing, counted.verdict, counted.spent)
+
+    async def _presented(self, request: RequestView) -> tuple[TrustedIssuer | None, Presented]:
+        """Return what is presented, proven, and the issuer that has to say whether it was revoked, if one has."""
+        authorization = request.all_headers(_AUTHORIZATION)
+        if self._further.api_keys is not None:
+            keys = request.all_headers(API_KEY_HEADER)
+            if keys:
+                return None, await self._of_key_header(keys, authorization, self._further.api_keys)
+        credentials = read_credentials(authorization)  # RFC6750-2.1/header
+        if isinstance(credentials, NoToken):
+            return None, _NOTHING
+        if isinstance(credentials, MalformedCredentials):
+            return None, Unreadable(credentials.reason)
+        value = credentials.value
+        if self._further.api_keys is not None and value.startswith(API_KEY_PREFIX):
+            return None, await self._first.explained(value, self._further.api_keys)
+        if value.count(".") != _DOTS_OF_A_JWT:
+            explaining = self._explaining
+            if explaining is not None and explaining.introspection is not None:
+                return None, await explaining.explained(value, explaining.introspection)
+            return self._first, await self._first.verified(value)
+        if not self._is_partitioned:
+            return self._first, await self._first.verified(value)
+        return await self._of_partition(value)
+
+    async def _of_partition(self, value: str) -> tuple[TrustedIssuer | None, Presented]:
+        # What the token says of its issuer only chooses among ours; the chosen verifier believes nothing of it.
         try:
-            verified = await self._keys.verify(self._verifier, presented)
-        except InvalidToken as error:
-            reason = _REASONS.get(error.code, "The token is malformed.")
-            return self._deny(401, ErrorCode.INVALID_TOKEN, reason, rule)  # RFC9068-4/invalid-token
-        except KeySourceUnavailable:
-            return _unavailable("The keys of the issuer cannot be had at the moment; try again.")
-        token = access_token_from_claims(verified.claims)
-        if self._feed is not None:
-            refusal = await self._judge_by_feed(token, self._feed, rule)
-        else:
-            refusal = await self._judge_status(token, rule)  # TSL-8.3/first
-        return self._judge_scope(token, rule) if refusal is None else refusal
+            named = peek(value).claims.get("iss")
+        except InvalidToken:
+            return self._first, await self._first.verified(value)
+        issuer = self.issuers.get(named) if isinstance(named, str) else None
+        if issuer is not None:
+            return issuer, await issuer.verified(value)
+        clients = self._further.clients
+        if clients is not None and isinstance(named, str) and named in clients:
+            return None, await clients.proven(named, value)
+        return None, OF_ANOTHER
 
-    async def _judge_by_feed(self, token: AccessToken, feed: FeedSource, rule: Rule) -> Deny | None:
-        verdict = feed.judge(token)
-        if verdict is Verdict.UNKNOWN and "status" not in token.claims:
-            await feed.settle()
-            verdict = feed.judge(token)
-        if verdict is Verdict.LIVING:
-            return None
-        if verdict is Verdict.REVOKED:
-            return self._deny(401, ErrorCode.INVALID_TOKEN, _REVOKED, rule)
-        refusal = await self._judge_status(token, rule) if "status" in token.claims else _unavailable(_UNKNOWN)
-        is_outage = refusal is not None and refusal.status == _SERVICE_UNAVAILABLE
-        if is_outage and feed.was_current_within(rule.insecure_stale_seconds):
-            return None
-        return refusal
-
-    async def _judge_status(self, token: AccessToken, rule: Rule) -> Deny | None:
-        if "status" not in token.claims:
-            return None
-        try:
-            reference = StatusReference.parse(token.claims)
-            if reference is None or not await self._statuses.is_revoked(reference):
-                return None
-        except MalformedStatusList:
-            reason = "The token names a status that cannot be looked up."
-            return self._deny(401, ErrorCode.INVALID_TOKEN, reason, rule)
-        except StatusUnavailable:
-            return _unavailable(_UNKNOWN)
-        return self._deny(401, ErrorCode.INVALID_TOKEN, _REVOKED, rule)
-
-    async def _judge_opaque(self, presented: str, introspection: Introspection, rule: Rule) -> Allow | Deny:
-        try:
-            token = await introspection.introspect(presented)
-        except IntrospectionUnavailable:
-            return _unavailable("The issuer cannot be asked about the token at the moment; try again.")
-        if token is None:
-            reason = "The token is unknown, expired or revoked."
-            return self._deny(401, ErrorCode.INVALID_TOKEN, reason, rule)
-        if token.issuer != self.issuer or self.resource not in token.audience:
-            return self._deny(401, ErrorCode.INVALID_TOKEN, _REASONS["claim_invalid"], rule)
-        return self._judge_scope(token, rule)
-
-    def _judge_scope(self, token: AccessToken, rule: Rule) -> Allow | Deny:
-        # First, because its challenge names the scope too: who has to sign in again is sent away once.
-        if rule.asks_for_authentication and not rule.is_met_by_authentication(token, self._verifier.clock()):
-            return self._deny(401, ErrorCode.INSUFFICIENT_USER_AUTHENTICATION, _NOT_ENOUGH, rule)  # RFC9470-3/error
-        if not rule.scope <= token.scope:
-            # RFC6750-3.1/insufficient-scope: the whole scope that the route asks for, not only what is missing.
-            return self._deny(403, ErrorCode.INSUFFICIENT_SCOPE, "The token does not carry the scope.", rule)
-        return Allow(token)
-
-    def _unauthenticated(self, rule: Rule) -> Deny:
-        # RFC6750-3.1/no-error-code: a request without credentials learns how to authenticate, no error.
-        parameters = (self._metadata, *_scope_parameter(rule))
-        return Deny(
-            401,
-            None,
-            "This resource needs an access token.",
-            (("www-authenticate", str(Challenge("Bearer", parameters))), ("cache-control", "no-store")),
-        )
-
-    def _deny(self, status: int, code: ErrorCode, reason: str, rule: Rule) -> Deny:
-        # RFC6750-3/challenge RFC6750-3/scheme RFC6750-3/once
-        parameters = (
-            ("error", code.value),
-            ("error_description", reason),
-            *_authentication_parameters(code, rule),
-            *_scope_parameter(rule),
-            self._metadata,
-        )
-        return Deny(
-            status,
-            code.value,
-            reason,
-            (("www-authenticate", str(Challenge("Bearer", parameters))), ("cache-control", "no-store")),
-        )
-
-
-def published_with(algorithms: Collection[str]) -> frozenset[str]:
-    """Return the algorithms with which a guard's issuer may sign what it publishes of revocation.
-
-    Our own issuers sign status lists and events with ES256, whatever their tokens are signed with.
-    """
-    return frozenset({*algorithms, "ES256"})
-
-
-def _unavailable(description: str) -> Deny:
-    return Deny(
-        503,
-        ErrorCode.TEMPORARILY_UNAVAILABLE.value,
-        description,
-        (("retry-after", RETRY_AFTER), ("cache-control", "no-store")),
-    )
-
-
-def _authentication_parameters(code: ErrorCode, rule: Rule) -> tuple[tuple[str, str], ...]:
-    if code is not ErrorCode.INSUFFICIENT_USER_AUTHENTICATION:
-        return ()
-    levels = (("acr_values", " ".join(rule.acr)),) if rule.acr else ()  # RFC9470-3/acr-values
-    return (*levels, ("max_age", str(rule.max_age))) if rule.max_age is not None else levels
-
-
-def _scope_parameter(rule: Rule) -> tuple[tuple[str, str], ...]:
-    return (("scope", str(rule.scope)),) if rule.scope else ()
+    async def _of_key_header(
+        self, keys: Sequence[str], authorization: Sequence[str], explains: Introspection
+    ) -> AccessToken | Rejected | Undecided | Unreadable:
+        if authorization or len(keys) > 1:
+            return _TWICE  # RFC6750-2/one-method
+        key = keys[0].strip()
+        if not key.startswith(API_KEY_PREFIX) or len(key) > _LONGEST_KEY or not key.isascii():
+            return _NO_KEY
+        return await self._first.explained(key, explains)

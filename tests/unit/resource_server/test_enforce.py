@@ -1,5 +1,6 @@
 import pytest
 
+from support.asking import asking
 from support.issuer import ISSUER, NOW, RESOURCE, HeldKeys, TestIssuer
 from valetkey.jose import Jwk, jwt
 from valetkey.oauth.challenge import Challenge, parse_challenges
@@ -12,17 +13,17 @@ METADATA = "https://api.example/.well-known/oauth-protected-resource/albums"
 
 
 def _server(keys: HeldKeys = SOURCE) -> ResourceServer:
-    return ResourceServer(issuer=ISSUER, resource=RESOURCE, keys=keys)
+    return ResourceServer.of_issuer(issuer=ISSUER, resource=RESOURCE, keys=keys)
 
 
 async def _allowed(token: str, rule: Rule = READ) -> Allow:
-    outcome = await _server().decide([f"Bearer {token}"], rule)
+    outcome = await _server().decide(asking(f"Bearer {token}"), rule)
     assert isinstance(outcome, Allow)
     return outcome
 
 
 async def _denied(*authorization: str, rule: Rule = READ, keys: HeldKeys = SOURCE) -> tuple[Deny, Challenge]:
-    outcome = await _server(keys).decide(authorization, rule)
+    outcome = await _server(keys).decide(asking(*authorization), rule)
     assert isinstance(outcome, Deny)
     header = dict(outcome.headers).get("www-authenticate", "")
     return outcome, (*parse_challenges(header), Challenge(""))[0]
@@ -40,7 +41,7 @@ async def test_a_good_token_passes_with_what_it_says() -> None:
 
 
 async def test_the_scheme_is_read_in_any_case() -> None:
-    assert isinstance(await _server().decide([f"bEARER {AS.token()}"], READ), Allow)
+    assert isinstance(await _server().decide(asking(f"bEARER {AS.token()}"), READ), Allow)
 
 
 # covers: JWS-32
@@ -165,13 +166,13 @@ async def test_a_dead_key_source_is_our_fault_and_never_a_401() -> None:
     assert dict(deny.headers)["retry-after"]
     assert "www-authenticate" not in dict(deny.headers)
     keys.is_down = False
-    assert isinstance(await _server(keys).decide([f"Bearer {AS.token()}"], READ), Allow)
+    assert isinstance(await _server(keys).decide(asking(f"Bearer {AS.token()}"), READ), Allow)
 
 
 @pytest.mark.parametrize("resource", ["albums", "/albums", "https://api.example/#x", ""])
 async def test_a_resource_that_is_no_absolute_uri_is_refused_at_construction(resource: str) -> None:
     with pytest.raises(ValueError, match="absolute URI"):
-        ResourceServer(issuer=ISSUER, resource=resource, keys=SOURCE)
+        ResourceServer.of_issuer(issuer=ISSUER, resource=resource, keys=SOURCE)
 
 
 @pytest.mark.parametrize("name", ["", "a b", 'a"b', "ä"])

@@ -6,6 +6,7 @@ from urllib.parse import parse_qs
 import msgspec
 import pytest
 
+from support.asking import bearing
 from support.issuer import ISSUER, NOW, RESOURCE, TestIssuer
 from valetkey.oauth.access_token import AccessToken
 from valetkey.oauth.challenge import parse_challenges
@@ -155,11 +156,11 @@ class Issuer:
 
 
 def guard(issuer: Issuer | None) -> ResourceServer:
-    return ResourceServer(issuer=ISSUER, resource=RESOURCE, keys=AS.source(), introspection=issuer)
+    return ResourceServer.of_issuer(issuer=ISSUER, resource=RESOURCE, keys=AS.source(), introspection=issuer)
 
 
 async def denied(issuer: Issuer | None, token: str = OPAQUE, rule: Rule = READ) -> tuple[int, str | None]:
-    outcome = await guard(issuer).decide([f"Bearer {token}"], rule)
+    outcome = await guard(issuer).decide(bearing(token), rule)
     assert isinstance(outcome, Deny)
     header = dict(outcome.headers).get("www-authenticate")
     error = None if header is None else parse_challenges(header)[0].get("error")
@@ -169,7 +170,7 @@ async def denied(issuer: Issuer | None, token: str = OPAQUE, rule: Rule = READ) 
 @pytest.mark.anyio
 async def test_an_opaque_token_passes_with_what_the_issuer_says_of_it() -> None:
     issuer = Issuer(active())
-    outcome = await guard(issuer).decide([f"Bearer {OPAQUE}"], READ)
+    outcome = await guard(issuer).decide(bearing(OPAQUE), READ)
     assert isinstance(outcome, Allow)
     assert outcome.token.subject == "alice"
     assert issuer.asked == [OPAQUE]
@@ -178,7 +179,7 @@ async def test_an_opaque_token_passes_with_what_the_issuer_says_of_it() -> None:
 @pytest.mark.anyio
 async def test_a_jwt_is_verified_here_and_nobody_is_asked() -> None:
     issuer = Issuer(None)
-    assert isinstance(await guard(issuer).decide([f"Bearer {AS.token()}"], READ), Allow)
+    assert isinstance(await guard(issuer).decide(bearing(AS.token()), READ), Allow)
     assert await denied(issuer, "a.b.c") == (401, "invalid_token")
     assert issuer.asked == []
 

@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from support.asking import bearing
 from support.issuer import ISSUER, NOW, RESOURCE, TestIssuer
 from valetkey.jose import AsyncRemoteJwkSet, ConfigurationError, JwkSet, VerifiedJwt
 from valetkey.jose.remote import FetchAnswer, FetchRequest
@@ -53,7 +54,7 @@ class Statuses:
 
 
 def _guard(published: Published, statuses: Statuses | None = None) -> ResourceServer:
-    return ResourceServer(
+    return ResourceServer.of_issuer(
         issuer=ISSUER,
         resource=RESOURCE,
         keys=RememberingKeys(published),
@@ -64,7 +65,7 @@ def _guard(published: Published, statuses: Statuses | None = None) -> ResourceSe
 async def test_a_token_that_comes_again_passes_without_its_signature() -> None:
     published = Published()
     guard, token = _guard(published), AS.token()
-    outcomes = [await guard.decide([f"Bearer {token}"], READ) for _ in range(5)]
+    outcomes = [await guard.decide(bearing(token), READ) for _ in range(5)]
     assert all(isinstance(outcome, Allow) and outcome.token.subject == "alice" for outcome in outcomes)
     assert len(published.verified) == 1
 
@@ -72,13 +73,13 @@ async def test_a_token_that_comes_again_passes_without_its_signature() -> None:
 async def test_a_revoked_token_is_refused_although_it_is_remembered() -> None:
     published, statuses = Published(), Statuses()
     guard, token = _guard(published, statuses), AS.token(STATUS)
-    assert isinstance(await guard.decide([f"Bearer {token}"], READ), Allow)
+    assert isinstance(await guard.decide(bearing(token), READ), Allow)
     statuses.revoked = True
-    outcome = await guard.decide([f"Bearer {token}"], READ)
+    outcome = await guard.decide(bearing(token), READ)
     assert isinstance(outcome, Deny)
     assert (outcome.status, outcome.error) == (401, "invalid_token")
     statuses.revoked = None
-    outcome = await guard.decide([f"Bearer {token}"], READ)
+    outcome = await guard.decide(bearing(token), READ)
     assert isinstance(outcome, Deny)
     assert outcome.status == 503
     assert len(published.verified) == 1
@@ -87,33 +88,35 @@ async def test_a_revoked_token_is_refused_although_it_is_remembered() -> None:
 async def test_a_remembered_token_dies_with_its_expiry_and_with_its_key() -> None:
     published = Published()
     guard, token = _guard(published), AS.token({"exp": NOW + 30})
-    assert isinstance(await guard.decide([f"Bearer {token}"], READ), Allow)
+    assert isinstance(await guard.decide(bearing(token), READ), Allow)
     published.now = NOW + 30
-    assert isinstance(await guard.decide([f"Bearer {token}"], READ), Deny)
+    assert isinstance(await guard.decide(bearing(token), READ), Deny)
     long_lived = AS.token({"exp": NOW + 3_600})
-    assert isinstance(await guard.decide([f"Bearer {long_lived}"], READ), Allow)
+    assert isinstance(await guard.decide(bearing(long_lived), READ), Allow)
     published.keys, published.now = JwkSet((TestIssuer().key.public(),)), NOW + 120
-    assert isinstance(await guard.decide([f"Bearer {long_lived}"], READ), Deny)
+    assert isinstance(await guard.decide(bearing(long_lived), READ), Deny)
 
 
 async def test_the_scope_is_judged_for_each_route() -> None:
     guard, token = _guard(Published()), AS.token()
-    assert isinstance(await guard.decide([f"Bearer {token}"], READ), Allow)
-    outcome = await guard.decide([f"Bearer {token}"], Rule.requiring("albums.write"))
+    assert isinstance(await guard.decide(bearing(token), READ), Allow)
+    outcome = await guard.decide(bearing(token), Rule.requiring("albums.write"))
     assert isinstance(outcome, Deny)
     assert outcome.status == 403
 
 
 async def test_each_guard_remembers_for_itself() -> None:
     keys = RememberingKeys(Published())
-    one = ResourceServer(issuer=ISSUER, resource=RESOURCE, keys=keys, revocations=RevocationSources(Statuses()))
-    other = ResourceServer(
+    one = ResourceServer.of_issuer(
+        issuer=ISSUER, resource=RESOURCE, keys=keys, revocations=RevocationSources(Statuses())
+    )
+    other = ResourceServer.of_issuer(
         issuer=ISSUER, resource="https://other.example", keys=keys, revocations=RevocationSources(Statuses())
     )
     token = AS.token()
-    assert isinstance(await one.decide([f"Bearer {token}"], READ), Allow)
-    assert isinstance(await other.decide([f"Bearer {token}"], READ), Deny)
-    assert isinstance(await one.decide([f"Bearer {token}"], READ), Allow)
+    assert isinstance(await one.decide(bearing(token), READ), Allow)
+    assert isinstance(await other.decide(bearing(token), READ), Deny)
+    assert isinstance(await one.decide(bearing(token), READ), Allow)
 
 
 async def test_a_size_that_makes_no_sense_is_refused() -> None:

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
+from support.asking import bearing
 from support.issuer import ISSUER, NOW, RESOURCE, TestIssuer
 from valetkey.jose import Jwk, KeySourceUnavailable
 from valetkey.jose.remote import FetchAnswer, FetchRequest
 from valetkey.oauth.status_list import MEDIA_TYPE, MalformedStatusList, StatusList, StatusReference
-from valetkey.resource_server import Allow, Deny, ResourceServer, RevocationSources, Rule, StatusFollower
-from valetkey.resource_server.enforce import ALGORITHMS
+from valetkey.resource_server import Allow, Decision, Deny, ResourceServer, RevocationSources, Rule, StatusFollower
 from valetkey.resource_server.revocation_view import (
     MAXIMUM_LISTS,
     KnownStatusList,
@@ -20,6 +20,7 @@ from valetkey.resource_server.revocation_view import (
     StatusUnavailable,
     is_under,
 )
+from valetkey.resource_server.trusted_issuer import ALGORITHMS
 
 URI = f"{ISSUER}/status/one"
 REVOKED, LIVING = 7, 8
@@ -69,16 +70,16 @@ class Published:
         )
 
     def guard(self, *, stale: int = 0) -> ResourceServer:
-        return ResourceServer(
+        return ResourceServer.of_issuer(
             issuer=ISSUER,
             resource=RESOURCE,
             keys=self.issuer.source(),
             revocations=RevocationSources(self.follower(stale=stale)),
         )
 
-    async def ask(self, guard: ResourceServer, index: int = LIVING, *, status: Any = ...) -> Allow | Deny:
+    async def ask(self, guard: ResourceServer, index: int = LIVING, *, status: Any = ...) -> Decision:
         claim = StatusReference(URI, index).claim() if status is ... else status
-        return await guard.decide([f"Bearer {self.issuer.token({'status': claim})}"], Rule())
+        return await guard.decide(bearing(self.issuer.token({"status": claim})), Rule())
 
 
 @pytest.fixture
@@ -92,7 +93,7 @@ async def landed() -> None:
         await asyncio.sleep(0)
 
 
-def denied(outcome: Allow | Deny, status: int) -> Deny:
+def denied(outcome: Decision, status: int) -> Deny:
     assert isinstance(outcome, Deny)
     assert outcome.status == status
     return outcome
@@ -110,17 +111,17 @@ async def test_a_revoked_token_is_refused_and_its_neighbour_passes(published: Pu
 
 async def test_a_guard_without_further_settings_follows_what_its_tokens_name() -> None:
     issuer = TestIssuer()
-    guard = ResourceServer(issuer=ISSUER, resource=RESOURCE, keys=issuer.source())
+    guard = ResourceServer.of_issuer(issuer=ISSUER, resource=RESOURCE, keys=issuer.source())
     elsewhere = StatusReference("https://elsewhere.example/status/one", 1).claim()
-    assert isinstance(await guard.decide([f"Bearer {issuer.token()}"], Rule()), Allow)
-    denied(await guard.decide([f"Bearer {issuer.token({'status': elsewhere})}"], Rule()), 401)
+    assert isinstance(await guard.decide(bearing(issuer.token()), Rule()), Allow)
+    denied(await guard.decide(bearing(issuer.token({"status": elsewhere})), Rule()), 401)
 
 
 @pytest.mark.requirement("TSL-8.3/first")
 async def test_nothing_is_fetched_for_a_token_that_is_no_good_in_itself(published: Published) -> None:
     guard, claim = published.guard(), StatusReference(URI, LIVING).claim()
     token = TestIssuer().token({"status": claim})
-    denied(await guard.decide([f"Bearer {token}"], Rule()), 401)
+    denied(await guard.decide(bearing(token), Rule()), 401)
     assert published.fetched == []
 
 

@@ -2,23 +2,24 @@
 
 import pytest
 
+from support.asking import bearing
 from support.issuer import ISSUER, RESOURCE, TestIssuer
 from valetkey.jose.clock import system_clock
 from valetkey.oauth.challenge import parse_challenges
-from valetkey.resource_server import Allow, Deny, ResourceServer, Rule
+from valetkey.resource_server import Allow, Decision, Deny, ResourceServer, Rule
 
 AS = TestIssuer()
 STRONG, STRONGER = "urn:example:strong", "urn:example:stronger"
-SERVER = ResourceServer(issuer=ISSUER, resource=RESOURCE, keys=AS.source())
+SERVER = ResourceServer.of_issuer(issuer=ISSUER, resource=RESOURCE, keys=AS.source())
 
 pytestmark = pytest.mark.anyio
 
 
-async def judged(rule: Rule, **claims: object) -> Allow | Deny:
-    return await SERVER.decide([f"Bearer {AS.token(claims)}"], rule)
+async def judged(rule: Rule, **claims: object) -> Decision:
+    return await SERVER.decide(bearing(AS.token(claims)), rule)
 
 
-def challenge(outcome: Allow | Deny) -> dict[str, str]:
+def challenge(outcome: Decision) -> dict[str, str]:
     assert isinstance(outcome, Deny)
     assert outcome.status == 401
     (found,) = parse_challenges(dict(outcome.headers)["www-authenticate"])
@@ -53,7 +54,7 @@ async def test_an_authentication_may_be_so_old_and_no_older() -> None:
 @pytest.mark.parametrize("auth_time", [None, "1800000000", True, 1.5])
 async def test_a_token_that_does_not_say_when_is_too_old(auth_time: object) -> None:
     token = AS.token({"auth_time": auth_time})
-    outcome = await SERVER.decide([f"Bearer {token}"], Rule.requiring(max_age=10**9))
+    outcome = await SERVER.decide(bearing(token), Rule.requiring(max_age=10**9))
     assert isinstance(outcome, Deny)
     assert outcome.status == 401
 
@@ -79,7 +80,7 @@ async def test_a_missing_scope_alone_stays_a_missing_scope() -> None:
 
 
 async def test_a_forged_token_is_not_told_about_levels() -> None:
-    outcome = await SERVER.decide(["Bearer a.b.c"], Rule.requiring(acr=STRONG, max_age=5))
+    outcome = await SERVER.decide(bearing("a.b.c"), Rule.requiring(acr=STRONG, max_age=5))
     assert challenge(outcome)["error"] == "invalid_token"
     assert not {"acr_values", "max_age"} & set(challenge(outcome))
 
