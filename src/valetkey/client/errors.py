@@ -29,6 +29,22 @@ class ServerRefused(FlowError):
         self.status = status
 
 
+class ExchangeRefused(ServerRefused):
+    """The server did not exchange a caller's token; `advice` says what to do about it.
+
+    `is_callers_token` says that the token of the caller is to blame, so that the caller gets the 401; otherwise it
+    is the configuration of this service.
+    """
+
+    def __init__(self, refusal: ServerRefused, advice: str, *, is_callers_token: bool) -> None:
+        super().__init__(refusal.code, refusal.description, status=refusal.status)
+        self.advice = advice
+        self.is_callers_token = is_callers_token
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.description} {self.advice}"
+
+
 class ServerUnreachable(FlowError):
     """Nothing was decided: no connection, no answer in time, or one that says "later" (429, 5xx).
 

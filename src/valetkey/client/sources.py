@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from copy import copy
+from typing import TYPE_CHECKING, Self
 
 from valetkey.client import renewal
-from valetkey.client.errors import ServerUnreachable
+from valetkey.client.renewal import MOST_OWN_TOKENS
+from valetkey.client.shared_tokens import SharedTokens
 from valetkey.jose.clock import Clock, system_clock
 from valetkey.oauth.types import Scope
 
@@ -21,51 +21,38 @@ if TYPE_CHECKING:
 class MachineTokens:
     """The access token of a client that acts for itself, kept in memory; however many ask, one request is sent.
 
-    Renewed shortly before its end, at a moment that is drawn for each. While the server cannot be reached the
-    present one serves as long as it lives.
+    Renewed by a thread of its own shortly before its end, at a moment that is drawn for each. Whatever fails, the
+    present one serves as long as it lives, and nothing is asked for a while, longer each time.
     """
 
     def __init__(
         self, client: Connection, scope: str = "", *, resource: str | None = None, clock: Clock = system_clock
     ) -> None:
-        self._client, self._resource, self._clock = client, resource, clock
-        self._scope = Scope.parse(scope)
-        self._lock = threading.Lock()
-        self._kept: TokenSet | None = None
+        self._shared = SharedTokens(client, most=MOST_OWN_TOKENS, clock=clock)
+        self._asked = (Scope.parse(scope), resource)
+
+    def asking(self, scope: str = "", *, resource: str | None = None) -> Self:
+        """Return the source for another scope or resource of the same client; all share one memory."""
+        other = copy(self)
+        other._asked = (Scope.parse(scope), resource)  # noqa: SLF001 - its own
+        return other
 
     def access_token(self) -> str:
         """Return a token that is good for a while; raises FlowError where there is none."""
         return self._token(None)
 
     def renewed(self, refused: str) -> str:
-        """Return another token than `refused`, which an API did not take."""
+        """Return another token than `refused`, which an API did not take, at most once in a few seconds."""
         return self._token(refused)
 
-    def _token(self, refused: str | None) -> str:
-        kept, now = self._kept, self._clock()
-        is_usable = kept is not None and kept.access_token != refused and kept.is_alive(now)
-        if kept is not None and is_usable and kept.is_fresh(now):
-            return kept.access_token
-        # While one thread fetches the next, the others go on with the present one as long as it lives.
-        if not self._lock.acquire(blocking=not is_usable):
-            return kept.access_token if kept is not None else self._token(refused)
-        try:
-            # Looked at again: another thread may have fetched one meanwhile.
-            kept = self._kept
-            if kept is None or kept.access_token == refused or not kept.is_fresh(self._clock()):
-                kept = self._kept = self._fetched(kept, refused)
-        finally:
-            self._lock.release()
-        return kept.access_token
+    def settle(self) -> None:
+        """Wait until what is being fetched in the background is there or has failed."""
+        self._shared.settle()
 
-    def _fetched(self, kept: TokenSet | None, refused: str | None) -> TokenSet:
-        try:
-            return self._client.run(renewal.own_tokens, self._scope, self._resource)
-        except ServerUnreachable:
-            now = self._clock()
-            if kept is None or kept.access_token == refused or not kept.is_alive(now):
-                raise
-            return replace(kept, renew_at=now + renewal.RETRY_SECONDS)
+    def _token(self, refused: str | None) -> str:
+        scope, resource = self._asked
+        fetch = renewal.fetching_own(scope, resource)
+        return self._shared.token(self._asked, fetch, refused).access_token
 
 
 class KeptTokens:
