@@ -1,0 +1,1 @@
+"""Before the API: the decision for proxies, rate limits, and the session layer of browsers."""
