@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from contracts.conftest import STORAGES
 from contracts.stored_values import AUTHORIZATION, CLIENT_ID, NOW, SESSION, SUBJECT, TENANT, WORLD, later
 from contracts.test_storage_agreement import CHANGES
-from valetkey.authorization_server.audit import ActorKind, AuditQuestion, Origin, entries_of
+from valetkey.authorization_server.audit import ActorKind, AuditQuestion, Origin
+from valetkey.authorization_server.audit_entries import entries_of
 from valetkey.authorization_server.decision import (
     Change,
     EndSession,

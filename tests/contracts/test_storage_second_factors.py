@@ -6,7 +6,8 @@ import pytest
 
 from contracts.stored_values import AUTHENTICATION, FACTOR, SESSION, SUBJECT, TENANT, WORLD, later
 from valetkey.adapters.storage import Storage
-from valetkey.authorization_server.audit import ActorKind, AuditEvent, AuditQuestion, Origin
+from valetkey.authorization_server.audit import ActorKind, AuditQuestion, Origin
+from valetkey.authorization_server.audit_entry import AuditEvent
 from valetkey.authorization_server.decision import BumpGeneration, EndSession, PutEndUser, RemoveEndUser
 from valetkey.authorization_server.model import Authentication
 from valetkey.authorization_server.ports import Stores

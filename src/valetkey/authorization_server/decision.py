@@ -5,6 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from valetkey.authorization_server.api_key import (
+    AddApiKey,
+    ApiKeyChange,
+    ChangeApiKey,
+    NoteApiKeyUse,
+    RevokeApiKey,
+    RotateApiKey,
+)
 from valetkey.authorization_server.browser_change import (
     AdvanceInteraction,
     BrowserChange,
@@ -70,6 +78,7 @@ from valetkey.authorization_server.self_registration.changes import (
     ReplaceRegisteredClient,
     UseRegistrationToken,
 )
+from valetkey.authorization_server.signals.streams import StreamChange
 from valetkey.authorization_server.tenant_secrets import AddTenantSecret, NotePairwiseToken, TenantSecretChange
 from valetkey.authorization_server.trusted_issuer import (
     PutTrustedIssuer,
@@ -91,6 +100,7 @@ from valetkey.oauth.types import (
 
 __all__ = [
     "AddAccessToken",
+    "AddApiKey",
     "AddDeviceCode",
     "AddRegistrationToken",
     "AddSigningKey",
@@ -98,11 +108,13 @@ __all__ = [
     "AdvanceInteraction",
     "ApproveDeviceCode",
     "BumpGeneration",
+    "ChangeApiKey",
     "ChangePassword",
     "DenyDeviceCode",
     "FinishInteraction",
     "ForgetConsents",
     "KeepRegistration",
+    "NoteApiKeyUse",
     "NotePairwiseToken",
     "OpenBrowser",
     "OpenInteraction",
@@ -125,6 +137,8 @@ __all__ = [
     "ResealSecrets",
     "RetireSigningKey",
     "RevokeAccessToken",
+    "RevokeApiKey",
+    "RotateApiKey",
     "RotateBrowserHandle",
     "SetProvisioningRevision",
     "UseRegistrationToken",
@@ -279,10 +293,12 @@ Change = (
     | WithdrawConsent
     | ForgiveAttempts
     | AccessTokenChange
+    | ApiKeyChange
     | BrowserChange
     | DeviceChange
     | StatusChange
     | LogoutChange
+    | StreamChange
     | ConfigurationChange
     | KeyChange
     | RegistrationChange

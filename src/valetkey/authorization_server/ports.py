@@ -12,6 +12,7 @@ from valetkey.authorization_server.outbound_ports import RemoteKeys as RemoteKey
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from valetkey.authorization_server.api_key import ApiKeys
     from valetkey.authorization_server.audit import AuditTrail, Origin
     from valetkey.authorization_server.decision import Change
     from valetkey.authorization_server.device.codes import StoredDeviceCode
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     )
     from valetkey.authorization_server.second_factor import SecondFactors
     from valetkey.authorization_server.self_registration.changes import RegistrationToken, RegistrationUse
+    from valetkey.authorization_server.signals.streams import Streams
     from valetkey.authorization_server.tenant_secrets import TenantSecrets
     from valetkey.authorization_server.trusted_issuer import TrustedIssuers
     from valetkey.jose import Jwk, JwkSet
@@ -261,9 +263,13 @@ class Stores(Protocol):
     @property
     def access_tokens(self) -> AccessTokens: ...
     @property
+    def api_keys(self) -> ApiKeys: ...
+    @property
     def status_lists(self) -> StatusLists: ...
     @property
     def security_events(self) -> SecurityEvents: ...
+    @property
+    def streams(self) -> Streams: ...
     @property
     def replay_guard(self) -> ReplayGuard: ...
     @property

@@ -7,17 +7,20 @@ from typing import TYPE_CHECKING, Final, assert_never
 
 from valetkey.authorization_server.decision import (
     AddAccessToken,
+    AddApiKey,
     AddRefreshToken,
     AdvanceInteraction,
     BumpGeneration,
     BurnJti,
     Change,
+    ChangeApiKey,
     ChangePassword,
     CountAttempt,
     EndSession,
     FinishInteraction,
     ForgiveAttempts,
     GrantAuthorization,
+    NoteApiKeyUse,
     OpenBrowser,
     OpenInteraction,
     PutClient,
@@ -30,7 +33,9 @@ from valetkey.authorization_server.decision import (
     RemoveEndUser,
     RemoveResource,
     RevokeAccessToken,
+    RevokeApiKey,
     RevokeAuthorization,
+    RotateApiKey,
     RotateBrowserHandle,
     RotateRefreshToken,
     SetProvisioningRevision,
@@ -45,6 +50,7 @@ from valetkey.authorization_server.revocation.logouts import LogoutChange
 from valetkey.authorization_server.revocation.statuses import StatusChange
 from valetkey.authorization_server.second_factor import SecondFactorChange
 from valetkey.authorization_server.self_registration.changes import RegistrationChange
+from valetkey.authorization_server.signals.streams import StreamChange
 from valetkey.authorization_server.tenant_secrets import TenantSecretChange
 from valetkey.authorization_server.trusted_issuer import TrustedIssuerChange
 from valetkey.jose.encoding import b64url_encode
@@ -123,11 +129,17 @@ _Harmless = (
     | RememberConsent
     | ForgiveAttempts
     | AddAccessToken
+    | AddApiKey
+    # A secret that is replaced, or a right that is taken away, is missed where the key is asked about next.
+    | RotateApiKey
+    | ChangeApiKey
+    | NoteApiKeyUse
     | DeviceChange
     | RegistrationChange
     # What was granted keeps what it says of its authentication.
     | SecondFactorChange
     | LogoutChange
+    | StreamChange
     # A place in a list is marked beside RevokeAccessToken, which tells of the token.
     | StatusChange
     # A tenant that is disabled answers nobody, neither by a list nor by a feed: who waits for either, closes.
@@ -155,6 +167,9 @@ def _deaths_of(change: Change) -> tuple[Death, ...]:  # noqa: C901 - a case for 
     match change:
         case RevokeAuthorization(authorization_id):
             return (AuthorizationDies(authorization_id),)
+        case RevokeApiKey(key_id):
+            # Whatever was told of it, and every token that it was exchanged for, names its authorization.
+            return (AuthorizationDies(AuthorizationId(key_id)),)
         case WithdrawConsent(subject, client_id):
             return (AuthorizationsDie(subject, client_id),)
         case EndSession(sid):

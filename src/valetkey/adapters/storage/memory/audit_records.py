@@ -1,18 +1,19 @@
 """Audit records in memory: what is recorded beside each change, and what is asked of the records."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from valetkey.adapters.storage.memory.state import State
 from valetkey.authorization_server.audit import (
     ActorKind,
-    AuditEntry,
     AuditQuestion,
     AuditRecord,
     Origin,
-    entries_of,
 )
+from valetkey.authorization_server.audit_entries import entries_of
+from valetkey.authorization_server.audit_entry import AuditEntry
 from valetkey.authorization_server.decision import Change
+from valetkey.jose.records import dataclass
 from valetkey.oauth.types import NumericDate, TenantId
 
 

@@ -3,7 +3,10 @@
 from dataclasses import replace
 from typing import assert_never
 
+from valetkey.adapters.storage.memory import streams
+from valetkey.adapters.storage.memory.api_keys import remove_of
 from valetkey.adapters.storage.memory.state import WHOLE_SERVER, State
+from valetkey.authorization_server.api_key import OwnerKind
 from valetkey.authorization_server.decision import (
     BumpGeneration,
     ChangePassword,
@@ -105,12 +108,14 @@ def _remove_client(state: State, tenant: TenantId, client_id: ClientId) -> None:
     _bump(state, tenant, "client", client_id)
     state.clients.remove(tenant, client_id)
     state.registrations.remove(tenant, client_id)
+    streams.remove_of(state, tenant, client_id)
     for consent, _ in state.consents.of(tenant):
         if consent[1] == client_id:
             state.consents.remove(tenant, consent)
     for authorization_id, authorization in state.authorizations.of(tenant):
         if authorization.client_id == client_id:
             state.authorizations.remove(tenant, authorization_id)
+    remove_of(state, tenant, OwnerKind.CLIENT, client_id)
 
 
 def _put_end_user(state: State, tenant: TenantId, end_user: EndUser) -> bool:
@@ -149,6 +154,7 @@ def _remove_end_user(state: State, tenant: TenantId, subject: Subject) -> None:
     for authorization_id, authorization in state.authorizations.of(tenant):
         if authorization.subject == subject:
             state.authorizations.remove(tenant, authorization_id)
+    remove_of(state, tenant, OwnerKind.END_USER, subject)
     state.second_factors.remove(tenant, subject)
     for known, _ in state.known_browsers.of(tenant):
         if known[1] == subject:

@@ -4,9 +4,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
 
-from valetkey.adapters.storage.memory import registrations
+from valetkey.adapters.storage.memory import api_keys, registrations
 from valetkey.adapters.storage.memory.state import State, Table
 from valetkey.authorization_server.revocation.statuses import StatusListId
+from valetkey.authorization_server.signals.streams import HELD_SECONDS, MOST_HELD
 from valetkey.oauth.security_event import REMEMBERED_SECONDS
 from valetkey.oauth.types import ClientId, NumericDate
 
@@ -21,6 +22,7 @@ _DEVICE_CODE_KEPT = 600  # seconds, so that a device is told that its code has e
 def purge(state: State, now: NumericDate, limit: int) -> bool:
     """Deletes at most `limit` rows of each table that were over at `now`; True while more are left."""
     _date_events(state, now)
+    _drop_beyond(state)
     left = [
         _purge(state.codes, lambda code: code.expires_at <= now, limit),
         _purge(state.device_codes, lambda code: code.expires_at <= now - _DEVICE_CODE_KEPT, limit),
@@ -34,10 +36,13 @@ def purge(state: State, now: NumericDate, limit: int) -> bool:
         _purge(state.status_lists, lambda found: found.expires_at <= now, limit),
         _purge(state.pairwise_tokens, lambda expires_at: expires_at <= now, limit),
         _purge(state.security_events, lambda row: row[1] is not None and row[1] <= now, limit),
+        _purge(state.stream_events, lambda row: row[1] is not None and row[1] <= now, limit),
         _purge(state.burned_jtis, lambda expires_at: expires_at <= now, limit),
         _purge(state.interactions, lambda interaction: interaction.expires_at <= now, limit),
         _purge(state.consents, lambda consent: consent.expires_at <= now, limit),
         _purge(state.authorizations, lambda authorization: authorization.expires_at <= now, limit),
+        _purge(state.api_keys, lambda key: key.kept_until <= now, limit),
+        api_keys.purge_secrets(state, now, limit),
         _purge(state.attempts, lambda full_at: full_at <= now, limit),
         _purge(
             state.sessions,
@@ -70,6 +75,16 @@ def _date_events(state: State, now: NumericDate) -> None:
     for tenant, sequence, (event, expires_at) in state.security_events:
         if expires_at is None:
             state.security_events.put(tenant, sequence, (event, NumericDate(now + REMEMBERED_SECONDS)))
+    for tenant, place, (told, expires_at) in state.stream_events:
+        if expires_at is None:
+            state.stream_events.put(tenant, place, (told, NumericDate(now + HELD_SECONDS)))
+
+
+def _drop_beyond(state: State) -> None:
+    for tenant, (stream_id, number), _ in state.stream_events:
+        stored = state.streams.get(tenant, stream_id)
+        if stored is not None and number <= stored.last_number - MOST_HELD:
+            state.stream_events.remove(tenant, (stream_id, number))
 
 
 def _purge_browsers(state: State, now: NumericDate, limit: int) -> bool:

@@ -31,6 +31,7 @@ from valetkey.oauth.types import (
 )
 
 if TYPE_CHECKING:
+    from valetkey.authorization_server.api_key import ApiKey
     from valetkey.authorization_server.audit import AuditRecord
     from valetkey.authorization_server.device.codes import DeviceCode
     from valetkey.authorization_server.revocation.events import StoredSecurityEvent
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from valetkey.authorization_server.revocation.statuses import OpenStatusList, StatusBlock, StatusListId
     from valetkey.authorization_server.second_factor import OneTimeCodeFactor
     from valetkey.authorization_server.self_registration.changes import RegistrationToken, RegistrationUse
+    from valetkey.authorization_server.signals.streams import StoredStream, StreamEvent, StreamId
     from valetkey.authorization_server.trusted_issuer import TrustedIssuer
 
 Key = TypeVar("Key")
@@ -117,6 +119,7 @@ class State:
         self.refresh_tokens: Table[TokenDigest, RefreshToken] = Table(undo)
         self.predecessors: Table[TokenDigest, TokenDigest] = Table(undo)
         self.access_tokens: Table[TokenDigest, OpaqueAccessToken] = Table(undo)
+        self.api_keys: Table[str, ApiKey] = Table(undo)
         self.revoked_tokens: Table[TokenDigest, NumericDate] = Table(undo)
         self.status_lists: Table[StatusListId, OpenStatusList] = Table(undo)
         self.statuses: Table[tuple[StatusListId, NumericDate, int], AuthorizationId] = Table(undo)
@@ -129,6 +132,9 @@ class State:
         self.announced: Table[tuple[str, str], int] = Table(undo)
         self.event_counters: Table[str, int] = Table(undo)
         self.security_events: Table[int, tuple[StoredSecurityEvent, NumericDate | None]] = Table(undo)
+        self.streams: Table[StreamId, StoredStream] = Table(undo)
+        self.stream_events: Table[tuple[StreamId, int], tuple[StreamEvent, NumericDate | None]] = Table(undo)
+        self.stream_exclusions: Table[tuple[StreamId, Subject], None] = Table(undo)
         self.audit: Table[tuple[NumericDate, str, int, int], AuditRecord] = Table(undo)
         self.listeners: dict[TenantId, list[Callable[[], None]]] = {}
 

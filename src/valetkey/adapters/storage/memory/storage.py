@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from valetkey.adapters.storage.memory import (
+    api_keys,
     audit_records,
     configuration_changes,
     device_changes,
@@ -14,10 +15,12 @@ from valetkey.adapters.storage.memory import (
     security_events,
     sign_in_changes,
     status_changes,
+    streams,
     tenant_secrets,
     token_changes,
     trusted_issuers,
 )
+from valetkey.adapters.storage.memory.api_keys import MemoryApiKeys
 from valetkey.adapters.storage.memory.audit_records import MemoryAuditTrail
 from valetkey.adapters.storage.memory.device_changes import MemoryDeviceCodes
 from valetkey.adapters.storage.memory.purge import purge
@@ -43,9 +46,11 @@ from valetkey.adapters.storage.memory.stores import (
     MemorySigningKeys,
     MemoryTenants,
 )
+from valetkey.adapters.storage.memory.streams import MemoryStreams
 from valetkey.adapters.storage.memory.tenant_secrets import MemoryTenantSecrets
 from valetkey.adapters.storage.memory.token_changes import TokenChange
 from valetkey.adapters.storage.memory.trusted_issuers import MemoryTrustedIssuers
+from valetkey.authorization_server.api_key import ApiKeyChange
 from valetkey.authorization_server.audit import Origin
 from valetkey.authorization_server.decision import Change
 from valetkey.authorization_server.device.codes import DeviceChange
@@ -55,6 +60,7 @@ from valetkey.authorization_server.revocation.logouts import DueLogout, LogoutCh
 from valetkey.authorization_server.revocation.statuses import StatusChange
 from valetkey.authorization_server.second_factor import SecondFactorChange
 from valetkey.authorization_server.self_registration.changes import RegistrationChange
+from valetkey.authorization_server.signals.streams import DueStream, StreamChange
 from valetkey.authorization_server.tenant_secrets import TenantSecretChange
 from valetkey.authorization_server.trusted_issuer import TrustedIssuerChange
 from valetkey.oauth.types import NumericDate, TenantId
@@ -82,8 +88,10 @@ class MemoryStores:
     device_codes: MemoryDeviceCodes
     refresh_tokens: MemoryRefreshTokens
     access_tokens: MemoryAccessTokens
+    api_keys: MemoryApiKeys
     status_lists: MemoryStatusLists
     security_events: MemorySecurityEvents
+    streams: MemoryStreams
     replay_guard: MemoryReplayGuard
     attempts: MemoryAttempts
     audit: MemoryAuditTrail
@@ -119,6 +127,10 @@ class MemoryStorage:
         """The logouts of all tenants that are due, the longest due first."""
         return logouts.due_logouts(self._state, now, most_of_one, limit)
 
+    async def due_streams(self, now: NumericDate, limit: int) -> Sequence[DueStream]:
+        """The streams of all tenants whose events are to be pushed, the longest due first."""
+        return streams.due_streams(self._state, now, limit)
+
     async def purge(self, now: NumericDate, limit: int) -> bool:
         """Deletes at most `limit` rows of each table that were over at `now`; True while more are left."""
         self._state.begin()
@@ -136,11 +148,13 @@ class MemoryStorage:
 def _recorded(state: State, tenant: TenantId, change: Change, origin: Origin | None, place: int) -> bool:
     if origin is not None:
         audit_records.record(state, tenant, change, origin, place)
-    return _apply(state, tenant, change)
+    return _apply(state, tenant, change, None if origin is None else origin.now)
 
 
-def _apply(state: State, tenant: TenantId, change: Change) -> bool:
+def _apply(state: State, tenant: TenantId, change: Change, now: NumericDate | None) -> bool:
     deaths = deaths_of(change)
+    streams.tell_of_enabling(state, tenant, change, now)
+    signalled = [(death, streams.tell_before(state, tenant, death, now)) for death in deaths]
     for death in deaths:
         security_events.tell_before(state, tenant, death)
     noted = [(death, logouts.note_before(state, tenant, death)) for death in deaths]
@@ -148,18 +162,24 @@ def _apply(state: State, tenant: TenantId, change: Change) -> bool:
     for death, found in noted:
         security_events.tell_after(state, tenant, death)
         logouts.note_after(state, tenant, death, found)
+    for death, told in signalled:
+        streams.tell_after(state, tenant, death, told)
     return won
 
 
 def _make(state: State, tenant: TenantId, change: Change) -> bool:  # noqa: C901 - a line for each room
     if isinstance(change, TokenChange):
         return token_changes.apply(state, tenant, change)
+    if isinstance(change, ApiKeyChange):
+        return api_keys.apply(state, tenant, change)
     if isinstance(change, SignInChange):
         return sign_in_changes.apply(state, tenant, change)
     if isinstance(change, DeviceChange):
         return device_changes.apply(state, tenant, change)
     if isinstance(change, StatusChange):
         return status_changes.apply(state, tenant, change)
+    if isinstance(change, StreamChange):
+        return streams.apply(state, tenant, change)
     if isinstance(change, LogoutChange):
         return logouts.apply(state, tenant, change)
     if isinstance(change, RegistrationChange):
@@ -195,8 +215,10 @@ def _stores(state: State, tenant: TenantId) -> MemoryStores:
         MemoryDeviceCodes(state, tenant),
         MemoryRefreshTokens(state, tenant),
         MemoryAccessTokens(state, tenant),
+        MemoryApiKeys(state, tenant),
         MemoryStatusLists(state, tenant),
         MemorySecurityEvents(state, tenant),
+        MemoryStreams(state, tenant),
         MemoryReplayGuard(state, tenant),
         MemoryAttempts(state, tenant),
         MemoryAuditTrail(state, tenant),

@@ -6,12 +6,12 @@ from valetkey.adapters.storage.sql.records import encode
 from valetkey.adapters.storage.sql.step import Bindings, Record, Step
 from valetkey.authorization_server.audit import (
     ActorKind,
-    AuditEntry,
     AuditQuestion,
     AuditRecord,
     Origin,
-    entries_of,
 )
+from valetkey.authorization_server.audit_entries import entries_of
+from valetkey.authorization_server.audit_entry import AuditEntry
 from valetkey.authorization_server.decision import Change
 from valetkey.oauth.types import NumericDate, TenantId
 

@@ -2,6 +2,8 @@
 
 from typing import assert_never
 
+from valetkey.adapters.storage.sql import streams
+from valetkey.adapters.storage.sql.api_keys import REMOVALS_OF_CLIENT, REMOVALS_OF_SUBJECT
 from valetkey.adapters.storage.sql.documents import (
     client_document,
     end_user_document,
@@ -148,6 +150,8 @@ def _of_tenant(
                 _REMOVE_REGISTRATION,
                 _REMOVE_CONSENTS_TO_CLIENT,
                 _REMOVE_AUTHORIZATIONS_OF_CLIENT,
+                *REMOVALS_OF_CLIENT,
+                *streams.REMOVALS_OF_CLIENT,
             )
             return (Step(_BUMP, (tenant, "client", client_id)), *(Step(each, key) for each in removals))
         case PutEndUser(end_user):
@@ -177,6 +181,7 @@ _REMOVALS_OF_SUBJECT = (
     _REMOVE_CONSENTS_OF_SUBJECT,
     _REMOVE_AUTHORIZATIONS_OF_SUBJECT,
     _FORGET_BROWSERS_OF_SUBJECT,
+    *REMOVALS_OF_SUBJECT,
     REMOVE_FACTORS_OF_SUBJECT,
 )
 

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from valetkey.adapters.storage.sql import registration_changes
 from valetkey.adapters.storage.sql.security_events import DATE_EVENTS
 from valetkey.adapters.storage.sql.step import Step
+from valetkey.adapters.storage.sql.streams import DATE_STREAM_EVENTS, DROP_BEYOND
+from valetkey.authorization_server.signals.streams import HELD_SECONDS
 from valetkey.oauth.security_event import REMEMBERED_SECONDS
 from valetkey.oauth.types import NumericDate
 
@@ -26,11 +28,13 @@ _EXPIRING = (
     ("status_lists", "tenant, list_id"),
     ("pairwise_tokens", "tenant, subject, authorization_id"),
     ("security_events", "tenant, sequence"),
+    ("stream_events", "tenant, stream_id, number"),
     ("burned_jtis", "tenant, scope, digest"),
     ("interactions", "tenant, digest"),
     ("consents", "tenant, subject, client_id"),
     ("authorizations", "tenant, authorization_id"),
     ("registration_tokens", "tenant, token_id"),
+    ("api_key_secrets", "tenant, digest"),
 )
 
 
@@ -43,6 +47,12 @@ def _delete(table: str, key: str, date: str, when: str = "$1") -> str:
 
 _DELETIONS = tuple(_delete(table, key, "expires_at") for table, key in _EXPIRING)
 _FORGET_DEVICE_CODES = _delete("device_codes", "tenant, digest", "expires_at", f"$1 - {_DEVICE_CODE_KEPT}")
+_FORGET_API_KEYS = (
+    "DELETE FROM api_key_secrets WHERE (tenant, key_id) IN (SELECT tenant, key_id FROM api_keys "
+    "WHERE kept_until <= $1 ORDER BY kept_until, tenant, key_id LIMIT $2)",
+    "DELETE FROM api_keys WHERE (tenant, key_id) IN (SELECT tenant, key_id FROM api_keys "
+    "WHERE kept_until <= $1 ORDER BY kept_until, tenant, key_id LIMIT $2)",
+)
 _FORGET_ATTEMPTS = _delete("attempts", "tenant, name", "full_at")
 _FORGET_SESSIONS = _delete("sessions", "tenant, sid", "ended_at")
 _OF_EXPIRED_BROWSERS = tuple(
@@ -57,6 +67,7 @@ _LEFT = " UNION ALL ".join(
         *((table, "expires_at", "$1") for table, _ in _EXPIRING),
         ("device_codes", "expires_at", f"$1 - {_DEVICE_CODE_KEPT}"),
         ("attempts", "full_at", "$1"),
+        ("api_keys", "kept_until", "$1"),
         ("browsers", "expires_at", "$1"),
         ("sessions", "ended_at", "$2"),
     )
@@ -70,7 +81,9 @@ def units(now: NumericDate, limit: int) -> Sequence[Sequence[Step]]:
     expired = [[Step(deletion, (now, limit))] for deletion in over]
     return (
         [Step(DATE_EVENTS, (now + REMEMBERED_SECONDS,))],
+        [Step(DATE_STREAM_EVENTS, (now + HELD_SECONDS,)), Step(DROP_BEYOND, ())],
         *expired,
+        [Step(deletion, (now, limit)) for deletion in _FORGET_API_KEYS],
         registration_changes.purge_steps(now, limit),
         [Step(_FORGET_SESSIONS, (now - ENDED_SESSION_KEPT, limit))],
         [Step(deletion, (now, limit)) for deletion in _OF_EXPIRED_BROWSERS],

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
-from valetkey.adapters.storage.sql import audit_records, logouts, purge
+from valetkey.adapters.storage.sql import audit_records, logouts, purge, streams
 from valetkey.adapters.storage.sql.changes import unit_of
 from valetkey.adapters.storage.sql.configuration_changes import WHOLE_SERVER
 from valetkey.adapters.storage.sql.step import Step
+from valetkey.adapters.storage.sqlite.api_keys import SqliteApiKeys
 from valetkey.adapters.storage.sqlite.audit_records import SqliteAuditTrail
 from valetkey.adapters.storage.sqlite.connection import open_writer
 from valetkey.adapters.storage.sqlite.device_codes import SqliteDeviceCodes
@@ -35,12 +36,14 @@ from valetkey.adapters.storage.sqlite.stores import (
     SqliteTenants,
     VersionedCache,
 )
+from valetkey.adapters.storage.sqlite.streams import SqliteStreams
 from valetkey.adapters.storage.sqlite.tenant_secrets import SqliteTenantSecrets
 from valetkey.adapters.storage.sqlite.trusted_issuers import SqliteTrustedIssuers
 from valetkey.authorization_server.audit import Origin
 from valetkey.authorization_server.decision import Change
 from valetkey.authorization_server.revocation.deaths import kills
 from valetkey.authorization_server.revocation.logouts import DueLogout
+from valetkey.authorization_server.signals.streams import DueStream
 from valetkey.oauth.types import NumericDate, TenantId
 
 
@@ -66,8 +69,10 @@ class SqliteStores:
     device_codes: SqliteDeviceCodes
     refresh_tokens: SqliteRefreshTokens
     access_tokens: SqliteAccessTokens
+    api_keys: SqliteApiKeys
     status_lists: SqliteStatusLists
     security_events: SqliteSecurityEvents
+    streams: SqliteStreams
     replay_guard: SqliteReplayGuard
     attempts: SqliteAttempts
     audit: SqliteAuditTrail
@@ -111,6 +116,10 @@ class SqliteStorage:
         rows = self._engine.rows(logouts.DUE_LOGOUTS, now, most_of_one, limit)
         return [logouts.due_logout(row) for row in rows]
 
+    async def due_streams(self, now: NumericDate, limit: int) -> Sequence[DueStream]:
+        """The streams of all tenants whose events are to be pushed, the longest due first."""
+        return [streams.due_stream(row) for row in self._engine.rows(streams.DUE_STREAMS, now, limit)]
+
     async def purge(self, now: NumericDate, limit: int) -> bool:
         """Deletes at most `limit` rows of each table that were over at `now`; True while more are left."""
         for unit in purge.units(now, limit):
@@ -151,8 +160,10 @@ def _stores(engine: SqliteEngine, tenant: TenantId) -> SqliteStores:
         SqliteDeviceCodes(engine, tenant),
         SqliteRefreshTokens(engine, tenant),
         SqliteAccessTokens(engine, tenant),
+        SqliteApiKeys(engine, tenant),
         SqliteStatusLists(engine, tenant),
         SqliteSecurityEvents(engine, tenant),
+        SqliteStreams(engine, tenant),
         SqliteReplayGuard(engine, tenant),
         SqliteAttempts(engine, tenant),
         SqliteAuditTrail(engine, tenant),
