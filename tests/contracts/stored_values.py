@@ -47,7 +47,10 @@ from valetkey.authorization_server.model import (
 from valetkey.authorization_server.openid_client import OpenIdMetadata, SubjectType
 from valetkey.authorization_server.second_factor import OneTimeCodeFactor
 from valetkey.authorization_server.self_registration.changes import RegistrationToken
+from valetkey.authorization_server.signals.streams import Delivery, Stream, StreamId
 from valetkey.authorization_server.trusted_issuer import SubjectMatch, TrustedIssuer
+from valetkey.oauth.security_event import ACCOUNT_DISABLED, CREDENTIAL_CHANGE, SESSION_REVOKED
+from valetkey.oauth.shared_signals import ACCOUNT_ENABLED, DeliveryMethod
 from valetkey.oauth.types import (
     AuthorizationId,
     ClientId,
@@ -226,6 +229,14 @@ DEVICE_CODE = DeviceCode(
     created_at=NOW,
     expires_at=later(60),
     polling=Polling(Seconds(5)),
+)
+STREAM = Stream(
+    StreamId("stream"),
+    CLIENT_ID,
+    Delivery(DeliveryMethod.PUSH, "https://receiver.example/events", b"sealed header\x00"),
+    (SESSION_REVOKED, CREDENTIAL_CHANGE, ACCOUNT_DISABLED, ACCOUNT_ENABLED, "urn:example:unknown"),
+    NOW,
+    description="Receiver A",
 )
 KEPT = KeptReply(b"sealed reply", b"\x03" * 32, later(30))
 

@@ -33,6 +33,7 @@ from contracts.stored_values import (
     RESOURCE,
     SELF_REGISTERED,
     SESSION,
+    STREAM,
     SUBJECT,
     SUCCESSOR,
     TENANT,
@@ -115,7 +116,22 @@ from valetkey.authorization_server.second_factor import (
     StepUpSession,
     UseOneTimeCode,
 )
+from valetkey.authorization_server.signals.streams import (
+    AcknowledgeStreamEvents,
+    ClaimStream,
+    Delivery,
+    ExcludeSubject,
+    ForgetStreamEvents,
+    IncludeSubject,
+    PutStream,
+    QueueStreamEvent,
+    ReleaseStream,
+    RemoveStream,
+    StreamId,
+    StreamSubjects,
+)
 from valetkey.authorization_server.trusted_issuer import SubjectMatch
+from valetkey.oauth.shared_signals import VERIFICATION, StreamStatus
 from valetkey.oauth.types import AuthorizationId, ClientId, Scope, Seconds, SessionId, Subject, TenantId
 
 LIST = StatusListId("list")
@@ -178,6 +194,28 @@ CHANGES: tuple[Change, ...] = (
     ClaimLogout(SESSION.sid, CLIENT_ID, 1, later(24), later(90)),
     CloseLogout(SESSION.sid, CLIENT_ID),
     AbandonLogout(SECOND_SESSION.sid, CLIENT_ID, SUBJECT),
+    PutStream(STREAM),
+    PutStream(STREAM),
+    PutStream(
+        replace(
+            STREAM,
+            stream_id=StreamId("polled"),
+            delivery=Delivery(),
+            subjects=StreamSubjects.ALL,
+            created_at=later(1),
+            verified_at=later(2),
+        )
+    ),
+    PutStream(replace(STREAM, status=StreamStatus.DISABLED, reason="Enough.", client_id=ClientId("other"))),
+    RemoveStream(STREAM.stream_id),
+    QueueStreamEvent(STREAM.stream_id, VERIFICATION, {"state": "s"}, later(3)),
+    AcknowledgeStreamEvents(STREAM.stream_id, (1, 3)),
+    ForgetStreamEvents(STREAM.stream_id),
+    ClaimStream(STREAM.stream_id, 0, later(4), later(34)),
+    ClaimStream(STREAM.stream_id, 1, later(34), later(90)),
+    ReleaseStream(STREAM.stream_id, 0, later(5)),
+    ExcludeSubject(STREAM.stream_id, SUBJECT),
+    IncludeSubject(STREAM.stream_id, SUBJECT),
     PutClient(replace(CLIENT, openid=OpenIdMetadata())),
     RevokeAuthorization(AUTHORIZATION.authorization_id, later(9)),
     AddAccessToken(ACCESS_TOKEN),
@@ -311,6 +349,12 @@ async def everything(storage: Storage, tenant: TenantId) -> list[object]:
         await stores.status_lists.find(LIST, NOW),
         await stores.security_events.after(0, 1_000),
         await stores.security_events.last(),
+        list(await stores.streams.list()),
+        list(await stores.streams.of(CLIENT_ID)),
+        await stores.streams.find(STREAM.stream_id),
+        [list(await stores.streams.events(StreamId(one), 100)) for one in ("stream", "polled")],
+        list(await stores.streams.excluded(STREAM.stream_id)),
+        [await storage.due_streams(later(at), 100) for at in (0, 34, 90_000)],
         [await storage.due_logouts(later(at), 2, 100) for at in (0, 24, 90_000)],
         await stores.replay_guard.is_burned("a", digest("jti"), later(60)),
         await stores.attempts.wait("login", 10, 2, later(5)),

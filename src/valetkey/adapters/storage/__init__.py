@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
     from valetkey.authorization_server.ports import Stores, Tenants
     from valetkey.authorization_server.revocation.logouts import DueLogout
+    from valetkey.authorization_server.signals.streams import DueStream
     from valetkey.oauth.types import NumericDate, TenantId
 
 
@@ -26,6 +27,10 @@ class Storage(Protocol):
 
     async def due_logouts(self, now: NumericDate, most_of_one: int, limit: int) -> Sequence[DueLogout]:
         """Return at most `limit` of all tenants that are due, and at most `most_of_one` of each client."""
+        ...
+
+    async def due_streams(self, now: NumericDate, limit: int) -> Sequence[DueStream]:
+        """Return at most `limit` streams of all tenants whose events are to be pushed."""
         ...
 
     async def purge(self, now: NumericDate, limit: int) -> bool:

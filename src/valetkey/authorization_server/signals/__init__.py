@@ -1,0 +1,1 @@
+"""Shared Signals: what other vendors' products are told of revocations, each over streams of its own."""
