@@ -115,12 +115,14 @@ class MemoryLimiter:
         return (self._shared if isinstance(key[1], int) else self._times).get(key, 0)
 
     def _keep(self, key: _Key, tat: int, now: int) -> None:
+        if tat <= now:
+            return
         if key in self._times:
             self._times[key] = tat
         elif isinstance(key[1], int):
             self._shared[key] = tat
             self._forget_the_full(now)
-        elif tat > now:
+        else:
             self._forget_the_full(now)
             self._times[key] = tat
 
