@@ -36,7 +36,8 @@ def explain(request: RequestView, policy: GuardPolicy) -> Explanation:
     if not isinstance(found, Route):
         return Explanation(asked, None, f"{found.status}: {found.description}", (), _why_none(request, policy))
     outcome = "passes without credentials" if found.rule.is_public else "passes with credentials that meet the rule"
-    return Explanation(asked, found.template.text, outcome, _needs(found.rule), _why_not_others(request, found, policy))
+    reasons = _why_not_others(request, found, policy)
+    return Explanation(asked, found.template.text, outcome, _needs(found.rule), reasons)
 
 
 def _needs(rule: Rule) -> tuple[str, ...]:
@@ -47,13 +48,15 @@ def _needs(rule: Rule) -> tuple[str, ...]:
         needs.append(f"an authentication of the level {' or '.join(rule.acr)}")
     if rule.max_age is not None:
         needs.append(f"an authentication {rule.max_age} seconds ago at most")
-    for name, values in rule.claims.items():
-        needs.append(f"the claim {name} with {' or '.join(sorted(map(repr, values)))}")
+    named = rule.claims.items()
+    needs.extend(f"the claim {name} with {' or '.join(sorted(map(repr, values)))}" for name, values in named)
     if rule.credentials != EVERY_CREDENTIAL:
         needs.append(f"a credential of the kind {' or '.join(sorted(rule.credentials))}")
     needs.extend(_told(limit, rule.cost) for limit in rule.limits)
     if rule.insecure_stale_seconds:
-        needs.append(f"nothing newer on revocation for up to {rule.insecure_stale_seconds} seconds while it is down")
+        needs.append(
+            f"nothing newer on revocation for up to {rule.insecure_stale_seconds} seconds while it is down"
+        )
     return tuple(needs)
 
 
