@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, Protocol
 
-from valetkey.authorization_server.model import Authentication, Authorization, Generations, StoredAuthorization
+from valetkey.authorization_server.model import (
+    Authentication,
+    Authorization,
+    Client,
+    EndUser,
+    Generations,
+    StoredAuthorization,
+)
 from valetkey.jose.records import dataclass
+from valetkey.oauth.token_exchange import TokenType
 from valetkey.oauth.types import (
     AuthorizationId,
     ClientId,
@@ -134,6 +143,27 @@ class StoredApiKey:
 
     key: ApiKey
     stored: StoredAuthorization
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKeyIssue:
+    """A short access token that the client `by` got for a key: it speaks for its owner, and dies with the key."""
+
+    key: ApiKey
+    stored: StoredAuthorization
+    acting: Client
+    """Who acts by the key, and `end_user` whom it belongs to where that is no client."""
+    end_user: EndUser | None
+    scope: Scope
+    resources: tuple[str, ...]
+    by: ClientId
+    generations: Generations
+    """The counters of now of the client `by`: the token dies with it too."""
+    claims: Mapping[str, object]
+    """What tells of the key, and who acts."""
+    expires_at: NumericDate
+    token_type: TokenType
+    changes: tuple[NoteApiKeyUse, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final, Self
+
+from valetkey.jose.records import dataclass
 
 SOURCES: Final = frozenset(
     {
@@ -22,6 +23,7 @@ RESERVED: Final = frozenset(
         "sid", "authorization_id", "gen", "status", "exchanged_from",
         "act", "may_act", "cnf", "azp", "nonce", "authorization_details", "events", "sub_id", "txn",
         "active", "token_type", "username",
+        "credential", "api_key_id", "urn:valetkey:owner-kind", "urn:valetkey:limit",
     }
 )  # fmt: skip
 """Claims that only the server states, or that a verifier would take for something else."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from valetkey.authorization_server.api_key import (
     AddApiKey,
     ApiKeyChange,
+    ApiKeyIssue,
     ChangeApiKey,
     NoteApiKeyUse,
     RevokeApiKey,
@@ -106,6 +107,7 @@ __all__ = [
     "AddSigningKey",
     "AddTenantSecret",
     "AdvanceInteraction",
+    "ApiKeyIssue",
     "ApproveDeviceCode",
     "BumpGeneration",
     "ChangeApiKey",
@@ -372,7 +374,7 @@ class ExchangeIssue:
     changes: Changes = ()
 
 
-Issue = EndUserIssue | ClientIssue | ExchangeIssue
+Issue = EndUserIssue | ClientIssue | ExchangeIssue | ApiKeyIssue
 
 
 @dataclass(frozen=True, slots=True)
@@ -391,4 +393,4 @@ class Refuse:
     changes: Changes = ()
 
 
-Decision = EndUserIssue | ClientIssue | ExchangeIssue | Replay | Refuse
+Decision = EndUserIssue | ClientIssue | ExchangeIssue | ApiKeyIssue | Replay | Refuse

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Final
 
 from valetkey.authorization_server.claim_mapping import (
@@ -14,6 +14,7 @@ from valetkey.authorization_server.claim_mapping import (
 )
 from valetkey.authorization_server.decision import (
     AddAccessToken,
+    ApiKeyIssue,
     Changes,
     ClientIssue,
     ExchangeIssue,
@@ -28,6 +29,7 @@ from valetkey.authorization_server.subject_identifier import subject_for
 from valetkey.authorization_server.tenant_secrets import NotePairwiseToken
 from valetkey.authorization_server.token_form import form_for
 from valetkey.jose.jwt import AT_JWT
+from valetkey.jose.records import dataclass
 from valetkey.oauth.status_list import StatusReference
 from valetkey.oauth.types import NumericDate, OpaqueToken, Seconds
 
@@ -92,7 +94,7 @@ async def _made_pairwise(
     claims: dict[str, object], issue: Issue, client: Client, server: AuthorizationServer, expires_at: NumericDate
 ) -> Changes:
     """Let the token name its end-user as its client knows them; return what has to be noted of it then."""
-    if isinstance(issue, ClientIssue):
+    if isinstance(issue, ClientIssue) or (isinstance(issue, ApiKeyIssue) and issue.end_user is None):
         return ()
     authorization = issue.stored.authorization
     # Its client can read the token as well as its resource servers: OIDCC-8/pairwise
@@ -109,15 +111,23 @@ async def _mapped(
 ) -> dict[str, object]:
     if not any(resource.claims for resource in resources):
         return {}
-    authorization = None if isinstance(issue, ClientIssue) else issue.stored.authorization
-    end_user = None
-    if authorization is not None and wants_end_user(resources):
-        end_user = await server.stores.end_users.find(authorization.subject)
-    claims = mapped_claims(resources, issue.scope, ClaimFacts(client, end_user, authorization))
+    claims = mapped_claims(resources, issue.scope, await _facts(issue, client, resources, server))
     octets = octets_of(claims)
     if octets > LARGE:
         server.log.write("token.large", client_id=client.client_id, octets=octets, resource=resources[0].identifier)
     return claims
+
+
+async def _facts(
+    issue: Issue, client: Client, resources: Sequence[Resource], server: AuthorizationServer
+) -> ClaimFacts:
+    if isinstance(issue, ApiKeyIssue):
+        return ClaimFacts(issue.acting, issue.end_user, None)
+    authorization = None if isinstance(issue, ClientIssue) else issue.stored.authorization
+    end_user = None
+    if authorization is not None and wants_end_user(resources):
+        end_user = await server.stores.end_users.find(authorization.subject)
+    return ClaimFacts(client, end_user, authorization)
 
 
 async def _place(
@@ -127,6 +137,10 @@ async def _place(
         generations = issue.generations
         return await server.statuses.take_for_client(client.client_id, generations, expires_at, fresh), ()
     authorization_id = issue.stored.authorization.authorization_id
+    if isinstance(issue, ApiKeyIssue):
+        # Its place is that of the client that got it, and that of the key.
+        place = await server.statuses.take_for_client(issue.by, issue.generations, expires_at, fresh)
+        return place, (AssignStatus(*place, authorization_id, expires_at),)
     if isinstance(issue, ExchangeIssue):
         # Its place is the client's and the authorization's, and that of whoever had the token in between.
         stamp = replace(issue.generations, subject=0)
@@ -171,6 +185,9 @@ def access_token_claims(
     claims["gen"] = _counters(authorization.generations)
     if isinstance(issue, ExchangeIssue):
         claims["gen"] = _counters(issue.generations)
+        claims.update(issue.claims)
+    if isinstance(issue, ApiKeyIssue):
+        claims["client_id"] = authorization.client_id
         claims.update(issue.claims)
     claims["authorization_id"] = authorization.authorization_id
     if authorization.authentication.auth_time:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from valetkey.authorization_server.browser import is_live
 from valetkey.authorization_server.decision import ClientStamp
 from valetkey.authorization_server.mint import PREFIX
 from valetkey.authorization_server.model import Client, EndUser, Generations, Standing, StoredAuthorization
+from valetkey.authorization_server.presented_api_key import API_KEY_ID, living_owner
 from valetkey.authorization_server.subject_identifier import subject_for
 from valetkey.jose import MalformedToken, TokenExpired, Verifier
 from valetkey.jose.jwt import peek
+from valetkey.jose.records import dataclass
 from valetkey.oauth.access_token import PrincipalKind, access_token_from_claims
 from valetkey.oauth.types import ClientId, OpaqueToken, TokenDigest
 
@@ -65,6 +66,8 @@ async def holder_of(token: AccessToken, server: AuthorizationServer, now: Numeri
     """Return for whom a genuine token speaks, None when it was revoked or what it hangs off has ended."""
     if await server.stores.access_tokens.is_revoked(token_id_digest(token)):
         return None
+    if API_KEY_ID in token.claims:
+        return await _of_api_key(token, server, now)
     client = await server.find_client(token.client_id)
     if client is None or client.disabled:
         return None
@@ -138,11 +141,30 @@ async def _are_hands_clean(
 ) -> bool:
     """Say whether every client that an exchanged token came through is still trusted, its own too."""
     for stamp in provenance:
-        client = await server.find_client(stamp.client_id)
-        current = await server.stores.clients.generations(stamp.client_id)
-        if client is None or client.disabled or stamp.generation < current.client:
+        if not await _is_trusted(stamp, server):
             return False
     return await _is_stamp_current(token, server)
+
+
+async def _is_trusted(stamp: ClientStamp, server: AuthorizationServer) -> bool:
+    client = await server.find_client(stamp.client_id)
+    current = await server.stores.clients.generations(stamp.client_id)
+    return client is not None and not client.disabled and stamp.generation >= current.client
+
+
+async def _of_api_key(token: AccessToken, server: AuthorizationServer, now: NumericDate) -> Holder | None:
+    """Judge a token that a key was exchanged for: it lives with the key, its owner, and whoever exchanged it."""
+    key_id, provenance = token.claims[API_KEY_ID], provenance_of(token)
+    if not isinstance(key_id, str) or key_id != token.authorization_id or not provenance:
+        return None
+    for stamp in provenance:
+        if not await _is_trusted(stamp, server):
+            return None
+    found = await server.stores.api_keys.find(key_id)
+    owner = None if found is None else await living_owner(found, server, now)
+    if found is None or owner is None or found.key.client_id != token.client_id:
+        return None
+    return Holder(*owner, found.stored)
 
 
 async def _of_end_user(

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from valetkey.jose.records import dataclass
+
 GRANT_TYPE: Final = "urn:ietf:params:oauth:grant-type:token-exchange"
+
+API_KEY: Final = "urn:valetkey:token-type:api-key"
+"""What an API key is called as a subject_token: it is exchanged, and never handed out."""
 
 _NAMES: Final = ("sub", "client_id", "iss")
 

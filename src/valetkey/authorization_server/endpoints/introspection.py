@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from valetkey.authorization_server.api_key import is_api_key
 from valetkey.authorization_server.claim_mapping import ClaimFacts, mapped_claims
 from valetkey.authorization_server.client_algorithms import TextForm
 from valetkey.authorization_server.client_authentication.method import invalid_client
@@ -14,6 +14,7 @@ from valetkey.authorization_server.client_text import text_for
 from valetkey.authorization_server.model import Client, Standing
 from valetkey.authorization_server.openid_client import SubjectType
 from valetkey.authorization_server.policy import IntrospectionRule
+from valetkey.authorization_server.presented_api_key import answer_about_key
 from valetkey.authorization_server.presented_token import (
     Holder,
     genuine_access_token,
@@ -24,6 +25,7 @@ from valetkey.authorization_server.presented_token import (
 from valetkey.authorization_server.service import AuthorizationServer
 from valetkey.authorization_server.subject_identifier import subject_for
 from valetkey.jose import InvalidToken
+from valetkey.jose.records import dataclass
 from valetkey.jose.token_kinds import INTROSPECTION_RESPONSE
 from valetkey.oauth.http import NO_STORE, HttpRequest, HttpResponse, json_response
 from valetkey.oauth.introspection import INACTIVE, SIGNED_RESPONSE, access_token_response
@@ -50,10 +52,14 @@ async def respond(request: HttpRequest, server: AuthorizationServer) -> HttpResp
         if client.is_public:  # RFC7662-2.1/authorization RFC9701-5/caller
             # Nothing was proven, so the answer is that to a wrong proof: RFC7662-2.3/unauthorized
             raise invalid_client(f"public client {client.client_id[:100]}")
-        document = await _Question(client, server, asked.fresh.now).answer(presented)
+        changes: Changes = ()
+        if is_api_key(presented):
+            document, changes = await answer_about_key(presented, client, server, asked.fresh.now)
+        else:
+            document = await _Question(client, server, asked.fresh.now).answer(presented)
         if not wants_signed(request):
-            return json_response(200, document, NO_STORE), ()
-        return await _signed(document, client, server, asked.fresh.now), ()
+            return json_response(200, document, NO_STORE), changes
+        return await _signed(document, client, server, asked.fresh.now), changes
 
     return await judge_as_client(asked, server, judge)
 

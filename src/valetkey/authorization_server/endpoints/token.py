@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -13,6 +13,7 @@ from valetkey.authorization_server.client_authentication import authenticate, co
 from valetkey.authorization_server.client_authentication.method import Credentials
 from valetkey.authorization_server.cors import allow_origin, readable
 from valetkey.authorization_server.decision import (
+    ApiKeyIssue,
     Changes,
     ClientIssue,
     EndUserIssue,
@@ -32,6 +33,7 @@ from valetkey.authorization_server.rights import OPENID
 from valetkey.authorization_server.sealing import seal
 from valetkey.authorization_server.service import commit_in_rounds
 from valetkey.authorization_server.token_form import form_for
+from valetkey.jose.records import dataclass
 from valetkey.oauth.errors import ErrorCode, OAuthError
 from valetkey.oauth.http import HttpRequest, HttpResponse
 from valetkey.oauth.parameters import REPEATABLE, Parameters, parse_form, parse_front_channel
@@ -137,7 +139,7 @@ async def _attempt(
             return refused, (*proven.changes, *changes)
         case Replay(body, changes):
             return _Answered(HttpResponse(200, headers, body)), (*proven.changes, *changes)
-        case EndUserIssue() | ClientIssue() | ExchangeIssue():
+        case EndUserIssue() | ClientIssue() | ExchangeIssue() | ApiKeyIssue():
             body, added = await _mint(decision, client, server, exchange.fresh)
             changes = _with_kept_reply(decision, body, exchange.fresh)
             response = HttpResponse(200, headers, body)
@@ -181,7 +183,7 @@ async def _mint(issue: Issue, client: Client, server: AuthorizationServer, fresh
     minted = await mint_access_token(issue, client, resources, server, fresh)
     scope = str(issue.scope)
     response = TokenResponse(minted.value, "Bearer", minted.expires_in, scope)  # OIDCC-3.1.3.3/token-type
-    if isinstance(issue, ExchangeIssue):
+    if isinstance(issue, ExchangeIssue | ApiKeyIssue):
         response.issued_token_type = issue.token_type.value  # RFC8693-2.2.1/issued-token-type
     if isinstance(issue, EndUserIssue):
         if issue.refresh_token is not None:

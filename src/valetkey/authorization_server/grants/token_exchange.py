@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Final
 
+from valetkey.authorization_server.api_key_exchange import (
+    KeyExchange,
+    KeyExchangeFacts,
+    decide_key_exchange,
+    load_key_exchange,
+)
 from valetkey.authorization_server.decision import ClientStamp, ExchangeIssue, Refuse
 from valetkey.authorization_server.mint import PREFIX
 from valetkey.authorization_server.model import (
@@ -15,6 +21,7 @@ from valetkey.authorization_server.model import (
     Resource,
     StoredAuthorization,
 )
+from valetkey.authorization_server.presented_api_key import API_KEY_ID
 from valetkey.authorization_server.presented_token import (
     EXCHANGED_FROM,
     genuine_access_token,
@@ -25,9 +32,10 @@ from valetkey.authorization_server.presented_token import (
 from valetkey.authorization_server.rights import Rights, exchanged
 from valetkey.authorization_server.token_form import format_for
 from valetkey.jose import InvalidToken
+from valetkey.jose.records import dataclass
 from valetkey.oauth.access_token import AccessToken, PrincipalKind
 from valetkey.oauth.errors import ErrorCode, OAuthError
-from valetkey.oauth.token_exchange import GRANT_TYPE, Actor, TokenType
+from valetkey.oauth.token_exchange import API_KEY, GRANT_TYPE, Actor, TokenType
 from valetkey.oauth.types import GrantType, NumericDate, OpaqueToken, Scope
 
 if TYPE_CHECKING:
@@ -82,7 +90,7 @@ class ExchangeFacts:
 
 
 class TokenExchangeGrant:
-    """An end-user's access token buys another client a narrower one of its own (RFC 8693, 2)."""
+    """An end-user's access token, or an API key, buys another client a narrower token (RFC 8693, 2)."""
 
     grant_type = GrantType(GRANT_TYPE)
     parameters = frozenset(
@@ -93,23 +101,26 @@ class TokenExchangeGrant:
     )  # fmt: skip
     repeatable = frozenset({"resource", "audience"})
 
-    def parse(self, form: Parameters) -> Exchange:
+    def parse(self, form: Parameters) -> Exchange | KeyExchange:
         """Return what was asked; raises OAuthError `invalid_request` for kinds of token that are not exchanged."""
         subject = OpaqueToken.presented(form.require("subject_token", "RFC8693-2.1/subject-token"))
-        subject_type = _type_of(form.require("subject_token_type", "RFC8693-2.1/subject-token-type"))
-        requested = form.get("requested_token_type")
-        return Exchange(
-            PresentedToken(subject, subject_type),
-            _actor_token(form),
-            Rights(Scope.parse(form.get("scope") or ""), (*form.all("resource"), *form.all("audience"))),
-            TokenType.ACCESS_TOKEN if requested is None else _type_of(requested),
-        )
+        kind = form.require("subject_token_type", "RFC8693-2.1/subject-token-type")
+        rights = Rights(Scope.parse(form.get("scope") or ""), (*form.all("resource"), *form.all("audience")))
+        asked_for, actor = form.get("requested_token_type"), _actor_token(form)
+        requested = TokenType.ACCESS_TOKEN if asked_for is None else _type_of(asked_for)
+        if kind != API_KEY:
+            return Exchange(PresentedToken(subject, _type_of(kind)), actor, rights, requested)
+        if actor is not None:
+            raise _invalid("With an API key, the client itself is the actor.", "RFC8693-2.2.2/invalid-token")
+        return KeyExchange(subject, rights, requested)
 
     async def load(
-        self, asked: Exchange, client: Client, server: AuthorizationServer, fresh: Fresh, address: str
-    ) -> ExchangeFacts:
+        self, asked: Exchange | KeyExchange, client: Client, server: AuthorizationServer, fresh: Fresh, address: str
+    ) -> ExchangeFacts | KeyExchangeFacts:
         """Read what the tokens say and whether they live."""
         del address
+        if isinstance(asked, KeyExchange):
+            return await load_key_exchange(asked, client, server, fresh)
         # The counters first: what moves on while the tokens are read makes the new token stale at once.
         generations = await server.stores.clients.generations(client.client_id)
         return ExchangeFacts(
@@ -120,32 +131,45 @@ class TokenExchangeGrant:
         )
 
     def decide(
-        self, asked: Exchange, facts: ExchangeFacts, client: Client, policy: Policy, fresh: Fresh
+        self,
+        asked: Exchange | KeyExchange,
+        facts: ExchangeFacts | KeyExchangeFacts,
+        client: Client,
+        policy: Policy,
+        fresh: Fresh,
     ) -> Decision:
         """Judge: only what the client's rules list, and never more or longer than what was presented."""
         del policy
-        try:
-            subject, stored = _subject_of(facts.subject, fresh.now)
-            rule = _rule_for(subject, client)
-            actor = _actor_of(asked, facts, subject, client)
-            # RFC8693-2.1/targets
-            rights = exchanged(subject.scope, asked.rights, rule, client, facts.catalogue)
-            _judge_format(asked, rights.resources, client, facts.catalogue)
-            provenance = _provenance(subject, stored)
-        except OAuthError as error:
-            return Refuse(error)
-        is_silent = rule.kind is ExchangeKind.IMPERSONATION and asked.actor is None
-        ends = [subject.expires_at, *([] if facts.actor is None else [facts.actor.token.expires_at])]
-        return ExchangeIssue(
-            stored,
-            rights.scope,
-            rights.resources,
-            generations=replace(stored.authorization.generations, client=facts.generations.client),
-            claims=_claims(subject, None if is_silent else actor, provenance),
-            expires_at=min(ends),
-            token_type=asked.requested,
-            between=provenance[1:],
-        )
+        if isinstance(asked, Exchange) and isinstance(facts, ExchangeFacts):
+            return _decided(asked, facts, client, fresh)
+        if isinstance(asked, KeyExchange) and isinstance(facts, KeyExchangeFacts):
+            return decide_key_exchange(asked, facts, client, fresh)
+        raise TypeError("The facts are those of another exchange.")
+
+
+def _decided(asked: Exchange, facts: ExchangeFacts, client: Client, fresh: Fresh) -> Decision:
+    try:
+        subject, stored = _subject_of(facts.subject, fresh.now)
+        rule = _rule_for(subject, client)
+        actor = _actor_of(asked, facts, subject, client)
+        # RFC8693-2.1/targets
+        rights = exchanged(subject.scope, asked.rights, rule, client, facts.catalogue)
+        _judge_format(asked, rights.resources, client, facts.catalogue)
+        provenance = _provenance(subject, stored)
+    except OAuthError as error:
+        return Refuse(error)
+    is_silent = rule.kind is ExchangeKind.IMPERSONATION and asked.actor is None
+    ends = [subject.expires_at, *([] if facts.actor is None else [facts.actor.token.expires_at])]
+    return ExchangeIssue(
+        stored,
+        rights.scope,
+        rights.resources,
+        generations=replace(stored.authorization.generations, client=facts.generations.client),
+        claims=_claims(subject, None if is_silent else actor, provenance),
+        expires_at=min(ends),
+        token_type=asked.requested,
+        between=provenance[1:],
+    )
 
 
 def _claims(subject: AccessToken, actor: Actor | None, provenance: tuple[ClientStamp, ...]) -> dict[str, object]:
@@ -197,6 +221,8 @@ def _subject_of(found: LivingToken | None, now: NumericDate) -> tuple[AccessToke
     if found is None or now >= found.token.expires_at:
         raise _invalid("The subject_token is no living access token of this server.", "RFC8693-2.2.2/invalid-token")
     _judge_binding(found.token)
+    if API_KEY_ID in found.token.claims:
+        raise _invalid("What an API key was exchanged for is not exchanged again.", "RFC8693-2.2.2/invalid-token")
     if found.stored is None or found.token.principal is PrincipalKind.CLIENT:
         # Its `sub` would stand beside another client_id, and be taken for an end-user's.
         raise _invalid("A client's own token is not exchanged.", "RFC9700-4.15.1/distinguish")
