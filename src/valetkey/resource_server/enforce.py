@@ -88,6 +88,11 @@ class ResourceServer:
         """The first of its issuers."""
         return self._first.issuer
 
+    @property
+    def counts_requests(self) -> bool:
+        """Whether anything counts requests here: without it no limit of any rule would ever refuse."""
+        return self._limits.counts
+
     async def decide(self, request: RequestView, rule: Rule) -> Decision:
         """Judge a request by the rule of its route: load the facts, then decide."""
         return self._protected.decide(rule, await self.facts_of(request, rule))

@@ -53,9 +53,9 @@ class RemoteIntrospection:
         """Return what an active token says, None for any other; raises IntrospectionUnavailable."""
         known = self._memory.find(token, self._clock())
         if known is None:
-            flight = self._flights.get(token)
-            if flight is None:
-                flight = asyncio.get_running_loop().create_task(self._fly(token))
+            flight, loop = self._flights.get(token), asyncio.get_running_loop()
+            if flight is None or flight.get_loop() is not loop:
+                flight = loop.create_task(self._fly(token))
                 self._flights[token] = flight
             known = await asyncio.shield(flight)
         return known.token
@@ -79,9 +79,11 @@ class RemoteIntrospection:
         return self._memory.keep(token, answer, asked_at)
 
     async def _ask(self, token: str) -> AccessToken | None:
-        if self._opening is None:
-            self._opening = asyncio.get_running_loop().create_task(self._open())
-        client = await asyncio.shield(self._opening)
+        opening, loop = self._opening, asyncio.get_running_loop()
+        # A forked worker has a loop of its own, and must not write into connections of its parent.
+        if opening is None or opening.get_loop() is not loop:
+            opening = self._opening = loop.create_task(self._open())
+        client = await asyncio.shield(opening)
         import httpx2  # noqa: PLC0415 - dear to import: only who asks pays
 
         endpoint = self._endpoint

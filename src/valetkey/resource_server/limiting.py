@@ -62,6 +62,11 @@ class RequestLimits:
         self._limiter = limiter
         self._failed = failed
 
+    @property
+    def counts(self) -> bool:
+        """Whether there is a limiter."""
+        return self._limiter is not None
+
     async def before(self, request: RequestView, rule: Rule) -> Counted:
         """Charge what is counted by address and route alone, before the credentials are looked at."""
         limiter = self._limiter
