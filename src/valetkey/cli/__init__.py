@@ -28,6 +28,8 @@ class Command:
 COMMANDS: Final[dict[str, Command]] = {
     "dev": Command("valetkey.cli.dev", "dev", "Run the seeded local server: users, clients and a demo API."),
     "serve": Command("valetkey.cli.serve", "serve", "Run the production server from a configuration file."),
+    "gateway": Command("valetkey.cli.gateway", "gateway", "Run the decision service for proxies and browsers."),
+    "guard": Command("valetkey.cli.guard", "guard", "Judge a guard's policy; see which rule decides a request."),
     "init": Command("valetkey.cli.init", "init", "Write a commented configuration file that serve accepts."),
     "config": Command("valetkey.cli.config", "config", "Check a configuration file and show what it means."),
     "demo": Command("valetkey.cli.demo", "demo", "Play a client against the running local server."),
@@ -42,6 +44,7 @@ COMMANDS: Final[dict[str, Command]] = {
     ),
     "tenant": Command("valetkey.cli.tenant", "tenant", "Add, list, show, change and remove tenants."),
     "key": Command("valetkey.cli.key", "key", "List, rotate and revoke the keys that the server signs with."),
+    "apikey": Command("valetkey.cli.apikey", "apikey", "Add, list, show, rotate, revoke and change API keys."),
     "revoke": Command("valetkey.cli.revoke", "revoke", "End sessions and tokens at once: the kill switch."),
     "audit": Command("valetkey.cli.audit", "audit", "Show who changed what, when and from where."),
     "doctor": Command("valetkey.cli.doctor", "doctor", "Judge a configuration against a policy profile."),
