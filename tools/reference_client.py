@@ -45,6 +45,7 @@ SECTIONS: Final = {
         *("sources", "async_sources", "memory_store", "file_store", "kept_tokens"),
         *("httpx_auth", "bearer"),
     ),
+    "Service to service": ("narrowed_tokens", "async_narrowed_tokens"),
     "Tokens for tokens": ("exchange", "token_exchange", "revocation", "introspection"),
     "Discovery": ("discovery",),
     "Without I/O": ("flow", "renewal"),
@@ -61,7 +62,7 @@ SHARED: Final = frozenset({
     "loopback.require_shown",
 })  # fmt: skip
 """What modules of the client share with each other, and no page promises."""
-INTERNAL: Final = frozenset({"errors", "keys"})
+INTERNAL: Final = frozenset({"async_shared_tokens", "errors", "keys", "narrowing", "shared_tokens", "token_memory"})
 """Modules that have no section of their own."""
 
 FLOWS: Final = """\
@@ -91,5 +92,7 @@ def _module(name: str) -> Iterator[str]:
 
 def _errors() -> str:
     found: list[type[errors.FlowError]] = [errors.FlowError]
-    found += sorted(errors.FlowError.__subclasses__(), key=lambda one: one.__name__)
+    direct = errors.FlowError.__subclasses__()
+    further = [narrower for one in direct for narrower in one.__subclasses__()]
+    found += sorted([*direct, *further], key=lambda one: one.__name__)
     return table(("error", "when"), [(code(one.__name__), " ".join((one.__doc__ or "").split())) for one in found])
