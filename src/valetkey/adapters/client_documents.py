@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from valetkey.authorization_server.cors import origin_of
@@ -15,6 +14,7 @@ from valetkey.authorization_server.introduction.document import (
     parse_document,
 )
 from valetkey.authorization_server.outbound import FetchRules, Lane, Unfetchable
+from valetkey.jose.records import dataclass
 from valetkey.oauth.client_metadata import ClientMetadata
 
 if TYPE_CHECKING:

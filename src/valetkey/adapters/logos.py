@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from valetkey.authorization_server.logo import MEDIA_TYPES, MOST_OCTETS, Logo, UnfitLogo, parse_logo
 from valetkey.authorization_server.outbound import FetchRules, Unfetchable
+from valetkey.jose.records import dataclass
 
 if TYPE_CHECKING:
     from valetkey.authorization_server.outbound import Lane

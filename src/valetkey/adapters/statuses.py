@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from valetkey.authorization_server.revocation.permutation import Permutation
@@ -19,6 +18,7 @@ from valetkey.authorization_server.revocation.statuses import (
     StatusBlock,
     StatusListId,
 )
+from valetkey.jose.records import dataclass
 from valetkey.jose.token_kinds import STATUS_LIST_TOKEN
 from valetkey.oauth.errors import Unavailable
 from valetkey.oauth.types import NumericDate

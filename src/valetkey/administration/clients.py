@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from dataclasses import fields as dataclass_fields
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from valetkey.administration.refusal import ActRefused, refuse_declared, refuse_faults
@@ -25,6 +25,7 @@ from valetkey.authorization_server.openid_client import with_members
 from valetkey.authorization_server.policy import PROFILES
 from valetkey.authorization_server.registration import client_faults
 from valetkey.jose import JwkSet
+from valetkey.jose.records import dataclass
 from valetkey.oauth.authentication_method import ALGORITHMS_OF
 from valetkey.oauth.resource import is_identifier
 from valetkey.oauth.types import GrantType, NumericDate, OpaqueToken, Scope

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from valetkey.authorization_server.decision import (
@@ -24,6 +24,7 @@ from valetkey.authorization_server.model import (
     normalised_username,
 )
 from valetkey.authorization_server.trusted_issuer import TrustedIssuer
+from valetkey.jose.records import dataclass
 from valetkey.oauth.types import DEFAULT_TENANT, ClientId, Subject
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from valetkey.administration.refusal import ActRefused, refuse_declared, refuse_faults
@@ -10,6 +10,7 @@ from valetkey.authorization_server.decision import Changes, EndSession, PutEndUs
 from valetkey.authorization_server.model import EndUser, PasswordHash
 from valetkey.authorization_server.registration import PASSWORD_EXPECTED, end_user_faults, is_sound_password
 from valetkey.authorization_server.second_factor import RemoveFactor
+from valetkey.jose.records import dataclass
 from valetkey.oauth.types import SecretText, Subject
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from valetkey.authorization_server.decision import (
 from valetkey.authorization_server.key_algorithms import client_key_faults, is_signature, resource_key_faults
 from valetkey.authorization_server.key_rotation import promoted_at, removed_at
 from valetkey.authorization_server.model import KeyState, SigningKey
+from valetkey.jose.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
@@ -21,6 +20,7 @@ from valetkey.authorization_server.declaration import Declarations
 from valetkey.authorization_server.model import normalised_username
 from valetkey.authorization_server.ports import FreshSource, PasswordHasher, SealedSecrets
 from valetkey.authorization_server.service import ROUNDS
+from valetkey.jose.records import dataclass
 from valetkey.oauth.errors import Unavailable
 from valetkey.oauth.types import SecretText, TenantId
 

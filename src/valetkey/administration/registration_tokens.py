@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from valetkey.administration.refusal import ActRefused
@@ -11,6 +10,7 @@ from valetkey.authorization_server.model import RegistrationMode
 from valetkey.authorization_server.policy import PROFILES
 from valetkey.authorization_server.self_registration.admission import mode_of
 from valetkey.authorization_server.self_registration.changes import RegistrationToken
+from valetkey.jose.records import dataclass
 from valetkey.oauth.types import GrantType, NumericDate, OpaqueToken, Scope, Seconds
 
 if TYPE_CHECKING:

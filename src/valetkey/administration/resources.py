@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from valetkey.administration.refusal import ActRefused, refuse_declared, refuse_faults
 from valetkey.authorization_server.claim_rule import ClaimRule
@@ -11,6 +10,7 @@ from valetkey.authorization_server.decision import Changes, PutResource, RemoveR
 from valetkey.authorization_server.model import AccessTokenFormat, Resource
 from valetkey.authorization_server.registration import resource_faults
 from valetkey.jose import JwkSet
+from valetkey.jose.records import dataclass
 from valetkey.oauth.types import ClientId, Seconds
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from valetkey.administration.refusal import ActRefused
 from valetkey.administration.views import View
 from valetkey.authorization_server.decision import BumpGeneration, Changes, EndSession, RevokeAuthorization
 from valetkey.authorization_server.model import ManagedBy
+from valetkey.jose.records import dataclass
 
 if TYPE_CHECKING:
     from valetkey.authorization_server.model import Client, EndUser, StoredAuthorization, StoredSession

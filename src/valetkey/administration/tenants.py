@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from valetkey.administration.refusal import ActRefused, refuse_declared, refuse_faults
 from valetkey.authorization_server.decision import Changes, PutTenant
 from valetkey.authorization_server.model import RegistrationMode, Tenant
 from valetkey.authorization_server.registration import tenant_faults
+from valetkey.jose.records import dataclass
 from valetkey.oauth.types import Scope
 
 if TYPE_CHECKING:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 
 from valetkey.administration.refusal import ActRefused, refuse_declared, refuse_faults
 from valetkey.authorization_server.decision import Changes, PutTrustedIssuer, RemoveTrustedIssuer
 from valetkey.authorization_server.trusted_issuer import SubjectMatch, TrustedIssuer, trusted_issuer_faults
 from valetkey.jose import JwkSet
+from valetkey.jose.records import dataclass
 from valetkey.oauth.types import ClientId, Scope, Seconds
 
 

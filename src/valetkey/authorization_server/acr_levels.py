@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from valetkey.jose.records import dataclass
 from valetkey.oauth.types import Seconds
 
 if TYPE_CHECKING:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import hmac
 from base64 import urlsafe_b64encode
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from valetkey.authorization_server.model import Browser, BrowserId
+from valetkey.jose.records import dataclass
 from valetkey.oauth.types import NumericDate, OpaqueToken, Seconds
 
 if TYPE_CHECKING:

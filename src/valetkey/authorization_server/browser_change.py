@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from valetkey.authorization_server.model import Browser, Interaction
+from valetkey.jose.records import dataclass
 from valetkey.oauth.types import NumericDate, TokenDigest
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from valetkey.authorization_server.decision import CountAttempt
+from valetkey.jose.records import dataclass
 
 if TYPE_CHECKING:
     from valetkey.authorization_server.decision import Changes

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from valetkey.authorization_server.audit import by_client
@@ -10,6 +9,7 @@ from valetkey.authorization_server.client_authentication import authenticate, co
 from valetkey.authorization_server.client_authentication.method import Credentials
 from valetkey.authorization_server.fresh import Fresh
 from valetkey.authorization_server.service import commit_in_rounds
+from valetkey.jose.records import dataclass
 from valetkey.oauth.errors import ErrorCode, OAuthError
 from valetkey.oauth.http import HttpRequest
 from valetkey.oauth.parameters import Parameters, parse_form

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from valetkey.authorization_server.model import Client, EndUser, PasswordHash, Resource, Tenant
+from valetkey.jose.records import dataclass
 from valetkey.oauth.types import ClientId, NumericDate, Subject
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from valetkey.authorization_server.client_algorithms import SecretUse, secret_use_of
 from valetkey.authorization_server.model import Client, PasswordHash, Resource, Tenant
 from valetkey.authorization_server.trusted_issuer import TrustedIssuer
+from valetkey.jose.records import dataclass
 from valetkey.oauth.types import NumericDate, SecretDigest, SecretText, TenantId
 
 if TYPE_CHECKING:

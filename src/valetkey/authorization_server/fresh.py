@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from base64 import urlsafe_b64encode
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from valetkey.jose.records import dataclass
 from valetkey.oauth.types import NumericDate, OpaqueToken
 
 

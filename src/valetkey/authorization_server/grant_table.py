@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Final
 
 from valetkey.authorization_server.grants import GRANTS
 from valetkey.authorization_server.grants.grant import Grant
 from valetkey.authorization_server.policy import IMPLICIT
+from valetkey.jose.records import dataclass
 from valetkey.oauth.resource import is_identifier
 from valetkey.oauth.types import GrantType
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Final
 
 from valetkey.authorization_server.claims import releasable, user_claims
@@ -11,6 +11,7 @@ from valetkey.authorization_server.client_algorithms import id_token_form
 from valetkey.authorization_server.client_text import text_for
 from valetkey.authorization_server.subject_identifier import session_for, subject_for
 from valetkey.jose.encoding import b64url_encode
+from valetkey.jose.records import dataclass
 from valetkey.jose.token_kinds import ID_TOKEN
 from valetkey.oauth.types import Scope
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from valetkey.authorization_server.key_algorithms import DEFAULT_ALGORITHMS, is_signature
@@ -15,6 +14,7 @@ from valetkey.authorization_server.key_changes import (
 from valetkey.authorization_server.model import KeyState
 from valetkey.authorization_server.policy import PROFILES
 from valetkey.authorization_server.registration import LONGEST_ACCESS_TOKEN
+from valetkey.jose.records import dataclass
 from valetkey.oauth.types import NumericDate, Seconds
 
 if TYPE_CHECKING:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from valetkey.jose.records import dataclass
 from valetkey.oauth.types import NumericDate, TokenDigest
 
 

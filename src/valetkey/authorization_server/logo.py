@@ -6,13 +6,14 @@ A page of ours never asks another host for anything: the server fetches the imag
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from valetkey.authorization_server import paths
 from valetkey.authorization_server.outbound import Lane
 from valetkey.authorization_server.policy import Policy, UnverifiedPagesRule
+from valetkey.jose.records import dataclass
 
 if TYPE_CHECKING:
     from valetkey.authorization_server.model import Client

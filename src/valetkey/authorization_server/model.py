@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import NewType
 
@@ -21,6 +21,7 @@ from valetkey.authorization_server.registered import (
     SelfRegistration,
     Tenant,
 )
+from valetkey.jose.records import dataclass
 from valetkey.oauth.access_token import AccessTokenFormat
 from valetkey.oauth.authentication_method import AuthenticationMethod
 from valetkey.oauth.redirect_uri import ApplicationType

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Final
 
 import msgspec
 
+from valetkey.jose.records import dataclass
 from valetkey.oauth.client_members import CLIENT_MEMBERS, PAGES
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
 from valetkey.authorization_server.client_pages import ClientPage
@@ -10,6 +10,7 @@ from valetkey.authorization_server.client_pages import ClientPage
 # Part of every view: it stands in a file of its own because the views do not fit into one.
 from valetkey.authorization_server.form_target import FormTarget as FormTarget  # noqa: PLC0414 - offered from here too
 from valetkey.authorization_server.proof_pages import OneTimeCodePage, SecondFactorSection, SelectAccountPage
+from valetkey.jose.records import dataclass
 
 
 class LoginProblem(StrEnum):
@@ -64,6 +65,7 @@ class ErrorKind(StrEnum):
     NOT_FOUND = "not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     TOO_LARGE = "too_large"
+    TOO_MANY_REQUESTS = "too_many_requests"
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
     UNAVAILABLE = "unavailable"
     SERVER_ERROR = "server_error"

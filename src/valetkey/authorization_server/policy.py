@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 from typing import Final
 
 from valetkey.authorization_server.acr_levels import ACR_LEVELS, AcrLevel
 from valetkey.authorization_server.registered import RegistrationMode
+from valetkey.jose.records import dataclass
 from valetkey.oauth.token_exchange import GRANT_TYPE as TOKEN_EXCHANGE
 from valetkey.oauth.types import GrantType, Seconds
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
 from valetkey.authorization_server.form_target import FormTarget
+from valetkey.jose.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import NewType
 
 from valetkey.authorization_server.claim_rule import ClaimRule
 from valetkey.authorization_server.openid_client import OpenIdMetadata
 from valetkey.jose import JwkSet
+from valetkey.jose.records import dataclass
 from valetkey.oauth.access_token import AccessTokenFormat
 from valetkey.oauth.authentication_method import AuthenticationMethod
 from valetkey.oauth.redirect_uri import ApplicationType

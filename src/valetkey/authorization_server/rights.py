@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from valetkey.authorization_server.policy import UnknownScopeRule
+from valetkey.jose.records import dataclass
 from valetkey.oauth.errors import ErrorCode, OAuthError
 from valetkey.oauth.resource import is_identifier, nearest
 from valetkey.oauth.types import GrantType, Scope

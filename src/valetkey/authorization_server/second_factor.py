@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Protocol
 
 from valetkey.authorization_server.model import Authentication
+from valetkey.jose.records import dataclass
 from valetkey.oauth.types import NumericDate, SecretText, SessionId, Subject
 
 if TYPE_CHECKING:

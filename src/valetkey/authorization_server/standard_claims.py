@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
 from valetkey.authorization_server.claim_rule import RESERVED
 from valetkey.authorization_server.claims_request import is_language_tag, split_name
+from valetkey.jose.records import dataclass
 
 LONGEST_TEXT: Final = 2_000
 """Characters of one value."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Final, Protocol
 
+from valetkey.jose.records import dataclass
 from valetkey.oauth.types import AuthorizationId, NumericDate, Subject
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -11,6 +11,7 @@ from valetkey.authorization_server.fault import Fault
 from valetkey.authorization_server.model import ManagedBy
 from valetkey.jose import JwkSet
 from valetkey.jose.algorithms import SIGNATURE_ALGORITHMS
+from valetkey.jose.records import dataclass
 from valetkey.oauth.outward_url import own_url_fault
 from valetkey.oauth.types import ClientId, Scope, Seconds
 

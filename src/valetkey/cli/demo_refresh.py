@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -20,6 +19,7 @@ from valetkey.cli.demo_stage import (
     sign_in_options,
 )
 from valetkey.client import FlowError, KeptTokens, MemoryTokenStore, OAuthClient, ServerRefused, SignInNeeded
+from valetkey.jose.records import dataclass
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,7 +7,6 @@ import ssl
 import sys
 import webbrowser
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -17,6 +16,7 @@ import msgspec
 from valetkey.client import ClientSecretBasic, FlowError, NoAuthentication, OAuthClient, ServerUnreachable, TimedOut
 from valetkey.client.loopback import LoopbackListener
 from valetkey.jose import JoseError, jwt
+from valetkey.jose.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -6,7 +6,6 @@ import asyncio
 import getpass
 import os
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -31,6 +30,7 @@ from valetkey.authorization_server.policy import OAUTH_2_1
 from valetkey.cli import EXIT_CONFIGURATION, EXIT_FAILED, EXIT_UNAVAILABLE, fail
 from valetkey.cli.dev_state import open_state
 from valetkey.cli.output import say_faults, say_refused
+from valetkey.jose.records import dataclass
 from valetkey.oauth.errors import Unavailable
 from valetkey.oauth.types import DEFAULT_TENANT, TenantId
 from valetkey.settings import Settings, SettingsError, load

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from dataclasses import dataclass
 from shlex import quote
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode
@@ -15,6 +14,7 @@ from valetkey.cli.dev_report import Report
 from valetkey.cli.dev_seeds import CALLBACK
 from valetkey.cli.dev_state import USERS
 from valetkey.client import CodeFlow, Credentials, FlowError, Server
+from valetkey.jose.records import dataclass
 from valetkey.oauth.http import HttpRequest, HttpResponse, see_other
 from valetkey.oauth.parameters import parse_form
 from valetkey.oauth.types import Scope

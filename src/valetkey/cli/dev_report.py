@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 from typing import Final
@@ -13,6 +12,7 @@ import msgspec
 from valetkey.authorization_server import paths
 from valetkey.cli.dev_seeds import Seeds
 from valetkey.cli.dev_state import USERS
+from valetkey.jose.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

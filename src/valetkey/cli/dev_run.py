@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -27,6 +26,7 @@ from valetkey.cli.dev_report import Report
 from valetkey.cli.dev_seeds import TENANT, Seeds, sow, sow_tenant
 from valetkey.cli.dev_state import DevState
 from valetkey.jose import AsyncRemoteJwkSet
+from valetkey.jose.records import dataclass
 from valetkey.oauth.errors import Unavailable
 from valetkey.oauth.types import DEFAULT_TENANT, Issuer
 from valetkey.server import Foundation, open_server, warm_once_listening

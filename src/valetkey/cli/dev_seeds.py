@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from valetkey.authorization_server.audit import ActorKind, Origin
@@ -34,6 +34,7 @@ from valetkey.cli.demo_apps.parties import (
     Parties,
 )
 from valetkey.cli.dev_state import USERS, DevSecrets
+from valetkey.jose.records import dataclass
 from valetkey.oauth.token_exchange import GRANT_TYPE as TOKEN_EXCHANGE
 from valetkey.oauth.types import (
     DEFAULT_TENANT,

@@ -8,13 +8,14 @@ import secrets
 import shutil
 from base64 import urlsafe_b64encode
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from valetkey.cli import EXIT_UNAVAILABLE, fail
+from valetkey.jose.records import dataclass
 from valetkey.oauth.types import OpaqueToken
 
 USERS: Final = {"alice": "user", "admin": "admin"}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from base64 import b64encode, urlsafe_b64encode
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 from urllib.parse import quote_plus
 
 from valetkey.jose import Jwk, jwt
 from valetkey.jose.jwk import signer_of
+from valetkey.jose.records import dataclass
 from valetkey.jose.token_kinds import CLIENT_ASSERTION
 
 if TYPE_CHECKING:

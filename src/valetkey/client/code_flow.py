@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from base64 import urlsafe_b64encode
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qs, urlencode
 
@@ -13,6 +13,7 @@ from valetkey.client.authentication import Credentials
 from valetkey.client.discovery import Server
 from valetkey.client.errors import ResponseRejected, ServerRefused
 from valetkey.client.exchange import token_post
+from valetkey.jose.records import dataclass
 from valetkey.oauth.pkce import challenge_of
 from valetkey.oauth.types import Scope
 

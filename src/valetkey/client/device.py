@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Final
 
 from valetkey.client.errors import ResponseRejected, ServerRefused, ServerUnreachable, TimedOut
 from valetkey.client.exchange import TokenResponse, ask, members_of, redeem, required_text, rights
 from valetkey.client.flow import Wait, is_loopback_url, is_safe_url, present_time
+from valetkey.jose.records import dataclass
 from valetkey.oauth.types import Scope
 
 if TYPE_CHECKING:

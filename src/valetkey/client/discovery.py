@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -10,6 +9,7 @@ import msgspec
 
 from valetkey.client.errors import ResponseRejected, ServerUnreachable
 from valetkey.client.flow import OutgoingRequest, is_loopback_url, is_safe_url, send
+from valetkey.jose.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

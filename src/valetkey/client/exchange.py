@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode
 
@@ -14,6 +14,7 @@ from valetkey.client.discovery import Server
 from valetkey.client.errors import FlowError, ResponseRejected, ServerRefused, ServerUnreachable
 from valetkey.client.flow import OutgoingRequest, send, this_moment
 from valetkey.client.keys import KeyMemory
+from valetkey.jose.records import dataclass
 from valetkey.oauth.errors import OAuthError
 from valetkey.oauth.types import Scope
 

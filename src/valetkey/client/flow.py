@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, TypeVar, runtime_checkable
 from urllib.parse import urlsplit
+
+from valetkey.jose.records import dataclass
 
 if TYPE_CHECKING:
     from valetkey.oauth.http import HttpResponse

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from valetkey.client.errors import ResponseRejected
@@ -12,6 +11,7 @@ from valetkey.client.flow import present_time
 from valetkey.client.id_token import ALGORITHMS
 from valetkey.client.keys import keys_for
 from valetkey.jose import InvalidToken, Verifier
+from valetkey.jose.records import dataclass
 from valetkey.jose.token_kinds import INTROSPECTION_RESPONSE
 from valetkey.oauth.introspection import SIGNED_RESPONSE
 

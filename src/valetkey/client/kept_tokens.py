@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from base64 import urlsafe_b64encode
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from valetkey.client.errors import SignInNeeded, StoreFailed
+from valetkey.jose.records import dataclass
 from valetkey.oauth.types import Scope
 
 if TYPE_CHECKING:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Final, Protocol
 
 from valetkey.client.errors import ResponseRejected
 from valetkey.client.id_token import ALGORITHMS
 from valetkey.jose import InvalidToken, JwkSet, Verifier
 from valetkey.jose.jwt import opened_jwt
+from valetkey.jose.records import dataclass
 from valetkey.jose.token_kinds import LOGOUT_TOKEN, require_text
 from valetkey.oauth.errors import OAuthError
 from valetkey.oauth.http import NO_STORE, HttpResponse, json_response

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from valetkey.client.errors import ResponseRejected
@@ -11,6 +10,7 @@ from valetkey.client.exchange import TokenResponse, redeem
 from valetkey.client.flow import present_time
 from valetkey.client.id_token import verify_id_token
 from valetkey.client.keys import keys_for
+from valetkey.jose.records import dataclass
 
 if TYPE_CHECKING:
     from valetkey.client.code_flow import StartedCodeFlow

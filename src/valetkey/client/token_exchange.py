@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from valetkey.client.errors import ResponseRejected
 from valetkey.client.exchange import NOT_APPLICABLE, TokenResponse, ask, rights, token_response
+from valetkey.jose.records import dataclass
 from valetkey.oauth.token_exchange import GRANT_TYPE
 from valetkey.oauth.types import Scope
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from base64 import urlsafe_b64decode
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Final
 
 from valetkey.jose.encoding import MAXIMUM_DEPTH, b64url_decode
 from valetkey.jose.errors import MalformedToken
+from valetkey.jose.records import dataclass
 
 MAXIMUM_DISSECTED_OCTETS: Final = 262_144
 _MAXIMUM_SIGNATURES: Final = 16

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from valetkey.jose.algorithms import SIGNATURE_ALGORITHMS, allowed_signatures
@@ -23,6 +23,7 @@ from valetkey.jose.errors import (
 from valetkey.jose.jwk import Jwk
 from valetkey.jose.jws import JwsLimits, parse_compact, verify_with
 from valetkey.jose.jwt import VerifiedJwt
+from valetkey.jose.records import dataclass
 from valetkey.jose.token_kinds import DPOP_PROOF
 
 if TYPE_CHECKING:

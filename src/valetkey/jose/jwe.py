@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
@@ -41,6 +41,7 @@ from valetkey.jose.jws import (
     sound_header,
 )
 from valetkey.jose.key_management import MAXIMUM_PBES2_COUNT
+from valetkey.jose.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

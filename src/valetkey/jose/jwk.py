@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
@@ -19,6 +19,7 @@ from valetkey.jose.algorithms import (
 from valetkey.jose.encoding import b64url_encode, json_octets, parse_json_object
 from valetkey.jose.errors import ConfigurationError, InvalidKey, InvalidToken
 from valetkey.jose.key_types import KEY_TYPES, material_of
+from valetkey.jose.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable  # noqa: TC004 - annotations only

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -25,6 +25,7 @@ from valetkey.jose.errors import (
 )
 from valetkey.jose.jwk import Jwk, refuse_private
 from valetkey.jose.key_types import KEY_TYPES
+from valetkey.jose.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Collection

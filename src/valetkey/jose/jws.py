@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -25,6 +24,7 @@ from valetkey.jose.errors import (
     TokenTooLarge,
 )
 from valetkey.jose.jwk import Jwk, signer_of
+from valetkey.jose.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

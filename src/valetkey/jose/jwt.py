@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -42,6 +42,7 @@ from valetkey.jose.jws import (
     split_compact,
     verify_with,
 )
+from valetkey.jose.records import dataclass
 from valetkey.jose.token_kinds import AT_JWT as _AT_JWT
 from valetkey.jose.token_kinds import CLIENT_ASSERTION, ID_TOKEN, TokenKind, plain_kind
 

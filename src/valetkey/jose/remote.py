@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import StrEnum
 from typing import Final
 from urllib.parse import urlsplit
 
 from valetkey.jose.errors import ConfigurationError, InvalidKey, KeySourceUnavailable
 from valetkey.jose.jwk_set import MAXIMUM_SET_OCTETS, JwkSet
+from valetkey.jose.records import dataclass
 
 DEADLINE_SECONDS: Final = 5
 SHORTEST_LIFETIME: Final = 60

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import ceil, floor
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NoReturn, Protocol
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Final, NoReturn, Protocol
 from valetkey.jose.errors import ConfigurationError
 from valetkey.jose.jwk_set import JwkSet
 from valetkey.jose.jwt import VerifiedJwt
+from valetkey.jose.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
+
+from valetkey.jose.records import dataclass
 
 _TCHAR: Final = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _PARAMETER: Final = re.compile(rf'\s*({_TCHAR})\s*=\s*(?:({_TCHAR})|"((?:[^"\\]|\\.)*)")\s*(?:,|$)')

@@ -6,9 +6,10 @@ of declared clients, the command line, and the reference pages.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
+
+from valetkey.jose.records import dataclass
 
 MAXIMUM_URIS: Final = 20
 MAXIMUM_URI: Final = 2_000

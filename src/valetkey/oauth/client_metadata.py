@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from valetkey.jose import InvalidKey, JoseError, JwkSet
 from valetkey.jose.encoding import parse_json_object
+from valetkey.jose.records import dataclass
 from valetkey.oauth.client_members import (
     CLIENT_MEMBERS,
     MAXIMUM_LIST,

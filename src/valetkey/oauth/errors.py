@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
+
+from valetkey.jose.records import dataclass
 
 
 class ErrorCode(StrEnum):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from valetkey.jose.records import dataclass
 from valetkey.oauth.types import Seconds
 
 if TYPE_CHECKING:

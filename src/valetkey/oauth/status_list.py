@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import zlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from valetkey.jose.encoding import b64url_decode, b64url_encode
 from valetkey.jose.errors import MalformedToken
+from valetkey.jose.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -6,10 +6,11 @@ import hashlib
 import hmac
 import re
 from base64 import urlsafe_b64encode
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Final, NewType, Self
 from urllib.parse import urlsplit
 
+from valetkey.jose.records import dataclass
 from valetkey.oauth.errors import ErrorCode, OAuthError
 
 if TYPE_CHECKING:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from valetkey.jose.records import dataclass
 from valetkey.settings.declared_table import DECLARATIONS
 from valetkey.settings.setting import Setting
 from valetkey.settings.sources import Found, Layer, Sources, Values, hint, rows_by_name, text_from_outside

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ipaddress
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Generic, TypeVar
 
@@ -13,6 +12,7 @@ from valetkey.authorization_server.claim_rule import EXPECTED as CLAIM_SOURCE
 from valetkey.authorization_server.claim_rule import ClaimRule
 from valetkey.authorization_server.outbound_guard import Blocks, Openings
 from valetkey.jose import InvalidKey, JwkSet
+from valetkey.jose.records import dataclass
 from valetkey.oauth.errors import OAuthError
 from valetkey.oauth.types import Issuer, Scope, Seconds, SecretText
 

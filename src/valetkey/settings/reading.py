@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
 
+from valetkey.jose.records import dataclass
 from valetkey.settings.secrets import read_secret_file, read_text_file
 from valetkey.settings.setting import FromFile, Required, Setting
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import Generic, TypeVar
 
+from valetkey.jose.records import dataclass
 from valetkey.settings.kinds import Kind
 
 Value_co = TypeVar("Value_co", covariant=True)

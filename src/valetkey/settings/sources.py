@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from valetkey.jose.records import dataclass
 from valetkey.oauth.types import SecretText
 from valetkey.settings.setting import FromFile, Setting
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
@@ -17,6 +17,7 @@ from valetkey.authorization_server.declaration import (
 from valetkey.authorization_server.key_rotation import KeySchedule
 from valetkey.authorization_server.model import Tenant
 from valetkey.authorization_server.outbound_guard import Blocks, Guard, Openings
+from valetkey.jose.records import dataclass
 from valetkey.oauth.types import Issuer, Seconds
 
 _DAY: Final = 86_400

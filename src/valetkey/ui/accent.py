@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final, Self
+
+from valetkey.jose.records import dataclass
 
 TEXT_CONTRAST: Final = 4.5
 """The least contrast of text (WCAG 1.4.3)."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+from valetkey.jose.records import dataclass
 from valetkey.ui.accent import Colour, accent_stylesheet
 
 if TYPE_CHECKING:

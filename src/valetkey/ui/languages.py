@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gettext
-from dataclasses import dataclass, field
+from dataclasses import field
 from importlib.resources import files
 from typing import TYPE_CHECKING, Final
+
+from valetkey.jose.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

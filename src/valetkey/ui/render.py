@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol, assert_never
 from urllib.parse import urlsplit
 
@@ -30,6 +29,7 @@ from valetkey.authorization_server.pages import (
     SignOutPage,
 )
 from valetkey.authorization_server.proof_pages import CodeProblem, FactorProblem, OneTimeCodePage, SelectAccountPage
+from valetkey.jose.records import dataclass
 from valetkey.oauth.http import HttpResponse
 from valetkey.oauth.types import Issuer
 from valetkey.ui.accent import Colour

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from valetkey.jose.records import dataclass
 from valetkey.ui.words import CLAIM_WORDS, OTHER_CLAIM, SCOPE_WORDS
 
 if TYPE_CHECKING:

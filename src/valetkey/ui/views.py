@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Final
 
 from valetkey.authorization_server.pages import Page, View
+from valetkey.jose.records import dataclass
 
 _SHOWN: Final = 10
 

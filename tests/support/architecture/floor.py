@@ -24,6 +24,8 @@ SHELLS = MappingProxyType(
     {
         "valetkey.jose.entropy": frozenset({"os", "secrets"}),
         "valetkey.jose.clock": frozenset({"time"}),
+        # Finds the module of a class by its name.
+        "valetkey.jose.records": frozenset({"sys"}),
         # Turns the seconds that it is given into what the library of certificates wants; reads no clock.
         "valetkey.jose.certificates": frozenset({"datetime"}),
         "valetkey.resource_server.feed_following": frozenset({"asyncio", "httpx2"}),
@@ -47,6 +49,9 @@ SHELLS = MappingProxyType(
     }
 )
 
+# Compiles methods from the names of a class's own fields, as `dataclasses` does; nothing else runs text as code.
+COMPILING = MappingProxyType({"valetkey.jose.records": frozenset({"exec"})})
+
 
 def worldly_imports(modules: Iterable[Module]) -> Iterator[str]:
     """Every import below the adapters' floor that is neither pure nor a named shell's own."""
@@ -61,8 +66,9 @@ def worldly_imports(modules: Iterable[Module]) -> Iterator[str]:
 def worldly_calls(modules: Iterable[Module]) -> Iterator[str]:
     """Every use, below the adapters' floor, of a builtin that reads or writes the world or runs text as code."""
     for module in _below(modules):
+        forbidden = WORLDLY_BUILTINS - COMPILING.get(module.name, frozenset())
         for node in ast.walk(module.tree):
-            if isinstance(node, ast.Name) and node.id in WORLDLY_BUILTINS:
+            if isinstance(node, ast.Name) and node.id in forbidden:
                 yield f"{module.name}:{node.lineno}: uses {node.id}()"
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from valetkey.adapters.asgi.messages import Header
 from valetkey.adapters.asgi.reading import decode_path
 from valetkey.authorization_server.routes import Accepts, Cache, Cors, Route
+from valetkey.jose.records import dataclass
 from valetkey.oauth.types import DEFAULT_TENANT
 
 if TYPE_CHECKING:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from valetkey.adapters.keys.sealing import SealBroken, Sealer
+from valetkey.jose.records import dataclass
 from valetkey.oauth.errors import Unavailable
 from valetkey.oauth.types import SecretText, TenantId
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -16,6 +15,7 @@ from valetkey.authorization_server.key_rotation import KeySchedule, plan
 from valetkey.authorization_server.model import KeyState, SigningKey
 from valetkey.authorization_server.ports import Stores
 from valetkey.jose import Jwk
+from valetkey.jose.records import dataclass
 from valetkey.oauth.types import TenantId
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Final
 
 from valetkey.adapters.keys.generation import PURPOSE, place_of
@@ -15,6 +15,7 @@ from valetkey.authorization_server.model import KeyState
 from valetkey.jose import Jwk, JwkSet, jwt
 from valetkey.jose.algorithms import CONTENT_ENCRYPTIONS
 from valetkey.jose.errors import UnknownKey
+from valetkey.jose.records import dataclass
 from valetkey.oauth.errors import Unavailable
 
 if TYPE_CHECKING:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from valetkey.authorization_server.outbound import Unfetchable
 from valetkey.authorization_server.outbound_guard import HOST_NAME, Address, address_of
+from valetkey.jose.records import dataclass
 
 if TYPE_CHECKING:
     from valetkey.adapters.outbound.resolving import Resolver

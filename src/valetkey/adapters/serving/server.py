@@ -8,13 +8,13 @@ import signal
 import threading
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import uvicorn
 
 from valetkey.adapters.serving.protocol import IDLE_SECONDS, LimitedProtocol, LimitedState
+from valetkey.jose.records import dataclass
 
 if TYPE_CHECKING:
     import socket

@@ -6,9 +6,10 @@ import errno
 import resource
 import socket
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+from valetkey.jose.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

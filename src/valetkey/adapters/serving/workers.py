@@ -6,10 +6,11 @@ import multiprocessing
 import os
 import signal
 import time
-from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import TYPE_CHECKING, Any, Final
+
+from valetkey.jose.records import dataclass
 
 if TYPE_CHECKING:
     import socket

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Generic, TypeVar
 
 from valetkey.authorization_server.model import Client, EndUser, Resource, SigningKey, Tenant
 from valetkey.authorization_server.policy import PROFILES, Policy
+from valetkey.jose.records import dataclass
 from valetkey.oauth.types import Issuer, NumericDate, TenantId
 
 Looked = TypeVar("Looked")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from valetkey.administration.doctor.finding import Diagnosis, Said, Severity
 from valetkey.authorization_server import paths
+from valetkey.jose.records import dataclass
 from valetkey.oauth.types import Issuer
 
 if TYPE_CHECKING:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
 from valetkey.authorization_server import paths
 from valetkey.authorization_server.browser import Form, form_token, is_form_token
 from valetkey.authorization_server.user_authentication.one_time_code import ENROLMENT_SECONDS, provisioning_uri
+from valetkey.jose.records import dataclass
 from valetkey.oauth.types import SecretText
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from valetkey.authorization_server.browser import (
@@ -26,6 +26,7 @@ from valetkey.authorization_server.model import Client, Consent, Session, Standi
 from valetkey.authorization_server.pages import AccountProblem
 from valetkey.authorization_server.registration import LONGEST_PASSWORD, is_sound_password
 from valetkey.authorization_server.user_authentication.password import METHOD
+from valetkey.jose.records import dataclass
 from valetkey.oauth.types import NumericDate, Scope, SecretText, SessionId
 
 if TYPE_CHECKING:

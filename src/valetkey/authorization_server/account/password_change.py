@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from valetkey.authorization_server.account.judging import Seat, judged_password, password_changed
@@ -22,6 +22,7 @@ from valetkey.authorization_server.user_authentication.password import (
     load_claimant,
     wait_before,
 )
+from valetkey.jose.records import dataclass
 from valetkey.oauth.errors import Unavailable
 from valetkey.oauth.http import see_other
 from valetkey.oauth.types import SessionId

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from valetkey.authorization_server.acr_levels import ONE_TIME_CODE, PASSWORD, AcrLevel
 from valetkey.authorization_server.rights import OPENID
+from valetkey.jose.records import dataclass
 
 if TYPE_CHECKING:
     from valetkey.authorization_server.authorization.request import VerifiedAuthorizationRequest

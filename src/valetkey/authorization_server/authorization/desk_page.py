@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from valetkey.authorization_server.audit import by_end_user
@@ -20,6 +19,7 @@ from valetkey.authorization_server.decision import Changes
 from valetkey.authorization_server.fresh import Fresh
 from valetkey.authorization_server.pages import Page
 from valetkey.authorization_server.service import AuthorizationServer, commit_in_rounds
+from valetkey.jose.records import dataclass
 from valetkey.oauth.parameters import Parameters
 
 if TYPE_CHECKING:

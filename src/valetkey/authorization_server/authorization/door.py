@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from valetkey.authorization_server.account.visit import is_visit
@@ -13,6 +12,7 @@ from valetkey.authorization_server.browser import PresentBrowser, live_sessions
 from valetkey.authorization_server.device.loading import judged_visit
 from valetkey.authorization_server.device.visit import is_device_visit
 from valetkey.authorization_server.model import Client, Interaction
+from valetkey.jose.records import dataclass
 from valetkey.oauth.parameters import Parameters
 
 if TYPE_CHECKING:

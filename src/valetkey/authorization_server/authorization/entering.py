@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from valetkey.authorization_server.authorization.loading import find_asking_client
@@ -30,6 +29,7 @@ from valetkey.authorization_server.client_secrets import mac_keys, opened_secret
 from valetkey.authorization_server.outbound import FetchRules, Lane, Unfetchable
 from valetkey.authorization_server.pages import ErrorKind
 from valetkey.jose import JoseError, JwkSet, KeySourceUnavailable, jwt
+from valetkey.jose.records import dataclass
 from valetkey.oauth.errors import ErrorCode, OAuthError
 from valetkey.oauth.parameters import Parameters
 

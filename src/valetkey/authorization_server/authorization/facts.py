@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from valetkey.authorization_server.model import Consent, Generations, Interaction, StoredSession
+from valetkey.jose.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from valetkey.authorization_server.authorization.assurance import acr_request, as_asked
@@ -36,6 +35,7 @@ from valetkey.authorization_server.model import (
 from valetkey.authorization_server.policy import SessionBinding
 from valetkey.authorization_server.registration import LONGEST_ACCESS_TOKEN
 from valetkey.authorization_server.rights import OFFLINE_ACCESS, OPENID
+from valetkey.jose.records import dataclass
 from valetkey.oauth.types import AuthorizationId, NumericDate, OpaqueToken, Scope, Subject
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from valetkey.authorization_server.authorization.accounts import (
@@ -35,6 +35,7 @@ from valetkey.authorization_server.model import (
     StoredSession,
 )
 from valetkey.authorization_server.pages import ErrorKind
+from valetkey.jose.records import dataclass
 from valetkey.oauth.errors import ErrorCode, OAuthError
 from valetkey.oauth.types import NumericDate, OpaqueToken
 

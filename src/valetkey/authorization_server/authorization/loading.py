@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode
 
@@ -37,6 +37,7 @@ from valetkey.authorization_server.model import Interaction
 from valetkey.authorization_server.pages import ErrorKind
 from valetkey.authorization_server.subject_identifier import subject_behind
 from valetkey.jose import JwkSet
+from valetkey.jose.records import dataclass
 from valetkey.oauth.errors import ErrorCode, OAuthError
 from valetkey.oauth.http import HttpRequest, HttpResponse, see_other
 from valetkey.oauth.parameters import MAXIMUM_QUERY, Parameters, parse_form

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
@@ -11,6 +10,7 @@ from valetkey.authorization_server.claims_request import NO_CLAIMS, ClaimsReques
 from valetkey.authorization_server.model import ApplicationType, Client
 from valetkey.authorization_server.pages import ErrorKind, ErrorPage
 from valetkey.authorization_server.policy import LoopbackHostRule
+from valetkey.jose.records import dataclass
 from valetkey.oauth import redirect_uri
 from valetkey.oauth.errors import ErrorCode, OAuthError
 from valetkey.oauth.parameters import Parameters

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import re
 from base64 import urlsafe_b64encode
-from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING, Final, TypeAlias, assert_never
 
@@ -16,6 +15,7 @@ from valetkey.authorization_server.model import Client
 from valetkey.authorization_server.policy import Policy, RequestObjectRule
 from valetkey.jose import JoseError, JwkSet, Verifier, jwt
 from valetkey.jose.encoding import numeric_date
+from valetkey.jose.records import dataclass
 from valetkey.jose.token_kinds import OPENID_REQUEST_OBJECT, REQUEST_OBJECT
 from valetkey.oauth.authentication_method import ALGORITHMS_OF, AuthenticationMethod
 from valetkey.oauth.errors import ErrorCode, OAuthError

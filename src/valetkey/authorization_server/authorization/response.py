@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode
 
@@ -10,6 +10,7 @@ from valetkey.authorization_server.authorization.forwarding import Forwarding
 from valetkey.authorization_server.authorization.response_types import ResponseMode
 from valetkey.authorization_server.mint import MintedAccessToken
 from valetkey.authorization_server.pages import FormPostPage, FormTarget, Page
+from valetkey.jose.records import dataclass
 from valetkey.oauth.errors import ERRORS
 from valetkey.oauth.http import HttpResponse, see_other
 from valetkey.oauth.redirect_uri import VerifiedRedirect

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 from valetkey.authorization_server.policy import IMPLICIT
+from valetkey.jose.records import dataclass
 from valetkey.oauth.types import GrantType
 
 CODE_GRANT: Final = GrantType("authorization_code")

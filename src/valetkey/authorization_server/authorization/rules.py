@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from valetkey.authorization_server.authorization.forwarding import forwarding_of
@@ -25,6 +24,7 @@ from valetkey.authorization_server.policy import PkceRule, Policy
 from valetkey.authorization_server.rights import OFFLINE_ACCESS, OPENID, rights_for
 from valetkey.authorization_server.token_form import form_for
 from valetkey.jose import JwkSet
+from valetkey.jose.records import dataclass
 from valetkey.oauth.errors import ErrorCode, OAuthError
 from valetkey.oauth.pkce import parse_challenge
 from valetkey.oauth.types import GrantType, Issuer, NumericDate, Scope

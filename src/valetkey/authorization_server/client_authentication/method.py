@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Final, Protocol
 
 from valetkey.authorization_server.model import AuthenticationMethod
 from valetkey.authorization_server.policy import Policy
 from valetkey.jose import JwkSet
+from valetkey.jose.records import dataclass
 from valetkey.oauth.errors import ErrorCode, OAuthError
 from valetkey.oauth.types import ClientId, Issuer, NumericDate, SecretText
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from valetkey.authorization_server.model import ConsentAnswer, Generations, StoredAuthorization
+from valetkey.jose.records import dataclass
 from valetkey.oauth.types import AuthorizationId, ClientId, NumericDate, Scope, Seconds, Subject, TokenDigest
 
 

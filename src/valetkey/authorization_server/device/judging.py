@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from valetkey.authorization_server.authorization.granting import is_bound
@@ -27,6 +27,7 @@ from valetkey.authorization_server.model import (
     StoredSession,
 )
 from valetkey.authorization_server.rights import Rights, rights_for
+from valetkey.jose.records import dataclass
 from valetkey.oauth.errors import OAuthError
 from valetkey.oauth.types import AuthorizationId, NumericDate
 

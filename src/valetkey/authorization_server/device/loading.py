@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from valetkey.authorization_server import paths
@@ -11,6 +10,7 @@ from valetkey.authorization_server.authorization.loading import page_path
 from valetkey.authorization_server.browser import live_sessions
 from valetkey.authorization_server.device.judging import DeviceDecision, DeviceRequest, decide
 from valetkey.authorization_server.device.visit import code_of
+from valetkey.jose.records import dataclass
 from valetkey.oauth.http import see_other
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
 from valetkey.authorization_server import paths
@@ -56,6 +56,7 @@ from valetkey.authorization_server.mint import mint_access_token
 from valetkey.authorization_server.pages import ErrorKind, LeavingPage, Page
 from valetkey.authorization_server.rights import OPENID
 from valetkey.authorization_server.service import commit_in_rounds
+from valetkey.jose.records import dataclass
 from valetkey.oauth.errors import ErrorCode, OAuthError
 from valetkey.oauth.http import HttpRequest, HttpResponse, see_other
 from valetkey.oauth.parameters import parse_front_channel

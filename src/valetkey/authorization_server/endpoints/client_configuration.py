@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
@@ -24,6 +24,7 @@ from valetkey.authorization_server.self_registration.answer import client_inform
 from valetkey.authorization_server.self_registration.bearer import presented_bearer
 from valetkey.authorization_server.self_registration.judging import described_client, secret_use_in
 from valetkey.authorization_server.service import commit_in_rounds
+from valetkey.jose.records import dataclass
 from valetkey.oauth.client_metadata import (
     invalid_metadata,
     parse_client_metadata,

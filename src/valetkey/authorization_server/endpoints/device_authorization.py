@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import count
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode
@@ -16,6 +16,7 @@ from valetkey.authorization_server.device.codes import DeviceCode, Polling
 from valetkey.authorization_server.device.user_code import digest_of, spelled, user_code
 from valetkey.authorization_server.grants.device_code import DEVICE_CODE
 from valetkey.authorization_server.rights import rights_for
+from valetkey.jose.records import dataclass
 from valetkey.oauth.errors import ErrorCode, OAuthError
 from valetkey.oauth.http import json_response
 from valetkey.oauth.types import NumericDate, OpaqueToken, Scope

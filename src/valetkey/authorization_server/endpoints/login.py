@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from valetkey.authorization_server import paths
@@ -45,6 +45,7 @@ from valetkey.authorization_server.user_authentication.password import (
     load_claimant,
     wait_before,
 )
+from valetkey.jose.records import dataclass
 from valetkey.oauth.errors import Unavailable
 from valetkey.oauth.types import SessionId
 

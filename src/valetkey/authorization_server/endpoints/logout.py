@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode
 
@@ -30,6 +29,7 @@ from valetkey.authorization_server.logout.request import LogoutRequest, kept, pa
 from valetkey.authorization_server.pages import FormTarget, Page, SignedOutPage, SignOutPage
 from valetkey.authorization_server.policy import UntrustedRedirectRule
 from valetkey.authorization_server.service import AuthorizationServer, commit_in_rounds
+from valetkey.jose.records import dataclass
 from valetkey.oauth.http import HttpRequest, HttpResponse, see_other
 from valetkey.oauth.redirect_uri import VerifiedRedirect
 from valetkey.oauth.types import OpaqueToken

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from valetkey.authorization_server import paths
@@ -38,6 +38,7 @@ from valetkey.authorization_server.second_factor import StepUpSession, UseOneTim
 from valetkey.authorization_server.service import commit_in_rounds
 from valetkey.authorization_server.user_authentication.one_time_code import METHOD, code_budgets, step_of
 from valetkey.authorization_server.user_authentication.password import forgiven
+from valetkey.jose.records import dataclass
 from valetkey.oauth.types import SessionId
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -26,6 +25,7 @@ from valetkey.authorization_server.self_registration.answer import client_inform
 from valetkey.authorization_server.self_registration.bearer import presented_bearer
 from valetkey.authorization_server.self_registration.judging import described_client, secret_use_in
 from valetkey.authorization_server.service import commit_in_rounds
+from valetkey.jose.records import dataclass
 from valetkey.oauth.client_metadata import (
     ClientMetadata,
     invalid_metadata,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from valetkey.authorization_server.client_request import judge_as_client, parse_client_request
@@ -11,6 +10,7 @@ from valetkey.authorization_server.decision import Changes, RevokeAccessToken, R
 from valetkey.authorization_server.presented_token import genuine_access_token, token_id_digest
 from valetkey.authorization_server.revocation.publication import status_revocation
 from valetkey.jose import InvalidToken
+from valetkey.jose.records import dataclass
 from valetkey.oauth.errors import ErrorCode, OAuthError
 from valetkey.oauth.http import NO_STORE, HttpResponse
 from valetkey.oauth.types import AuthorizationId, ClientId, OpaqueToken

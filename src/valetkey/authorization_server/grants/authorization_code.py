@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from valetkey.authorization_server.decision import (
@@ -18,6 +18,7 @@ from valetkey.authorization_server.grants.refresh_token import first_link
 from valetkey.authorization_server.model import Resource, StoredCode
 from valetkey.authorization_server.policy import RedirectUriRepetition
 from valetkey.authorization_server.rights import narrowed
+from valetkey.jose.records import dataclass
 from valetkey.oauth import pkce
 from valetkey.oauth.errors import OAuthError
 from valetkey.oauth.types import GrantType, OpaqueToken, TokenDigest

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from valetkey.authorization_server.decision import ClientIssue, Refuse
 from valetkey.authorization_server.model import Generations, Resource
 from valetkey.authorization_server.rights import END_USER_SCOPES, NEVER_BY_DEFAULT, rights_for
+from valetkey.jose.records import dataclass
 from valetkey.oauth.errors import ErrorCode, OAuthError
 from valetkey.oauth.types import GrantType, Scope
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from valetkey.authorization_server.decision import (
@@ -18,6 +18,7 @@ from valetkey.authorization_server.grants.grant import invalid_grant, is_alive
 from valetkey.authorization_server.grants.refresh_token import first_link
 from valetkey.authorization_server.model import ConsentAnswer, Resource
 from valetkey.authorization_server.rights import narrowed
+from valetkey.jose.records import dataclass
 from valetkey.oauth.errors import ErrorCode, OAuthError
 from valetkey.oauth.types import GrantType, OpaqueToken, Seconds, TokenDigest
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from math import ceil
 from typing import TYPE_CHECKING, Final
 
@@ -26,6 +26,7 @@ from valetkey.authorization_server.rights import NEVER_BY_DEFAULT, rights_for
 from valetkey.authorization_server.trusted_issuer import SubjectMatch, TrustedIssuer
 from valetkey.jose import JoseError, KeySourceUnavailable, Verifier, jwt
 from valetkey.jose.encoding import numeric_date
+from valetkey.jose.records import dataclass
 from valetkey.jose.token_kinds import TokenKind
 from valetkey.oauth.errors import OAuthError
 from valetkey.oauth.types import AuthorizationId, GrantType, NumericDate, Scope, SecretText, Subject, TokenDigest

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Final
 
 from valetkey.authorization_server.decision import Changes, EndUserIssue, GrantAuthorization, Refuse
@@ -26,6 +26,7 @@ from valetkey.authorization_server.user_authentication.password import (
     load_claimant,
     wait_before,
 )
+from valetkey.jose.records import dataclass
 from valetkey.oauth.errors import ErrorCode, OAuthError
 from valetkey.oauth.types import AuthorizationId, GrantType, NumericDate, Scope, SecretText
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -29,6 +29,7 @@ from valetkey.authorization_server.model import (
 )
 from valetkey.authorization_server.rights import REFRESH_TOKEN, Rights, narrowed
 from valetkey.authorization_server.sealing import open_sealed
+from valetkey.jose.records import dataclass
 from valetkey.oauth.errors import OAuthError
 from valetkey.oauth.types import NumericDate, OpaqueToken, Scope
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from valetkey.authorization_server.logout.request import LogoutRequest
 from valetkey.authorization_server.model import Client, StoredSession
 from valetkey.authorization_server.policy import LogoutConfirmation
+from valetkey.jose.records import dataclass
 from valetkey.oauth.redirect_uri import VerifiedRedirect
 from valetkey.oauth.types import SessionId, Subject
 

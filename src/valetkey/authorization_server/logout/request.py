@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from typing import TYPE_CHECKING, Final
 
 from valetkey.authorization_server.authorization.interaction import UNBOUND
 from valetkey.authorization_server.model import Interaction
+from valetkey.jose.records import dataclass
 from valetkey.oauth.types import ClientId, NumericDate
 
 if TYPE_CHECKING:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from valetkey.jose.records import dataclass
 from valetkey.oauth.security_event import Revocation
 
 if TYPE_CHECKING:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
+from valetkey.jose.records import dataclass
 from valetkey.oauth.types import ClientId, NumericDate, Seconds, SessionId, Subject, TenantId
 
 if TYPE_CHECKING:

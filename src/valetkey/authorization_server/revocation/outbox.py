@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from valetkey.jose.records import dataclass
 from valetkey.oauth.types import ClientId
 
 if TYPE_CHECKING:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, NewType
 
 from valetkey.authorization_server.model import Generations
+from valetkey.jose.records import dataclass
 from valetkey.oauth.types import AuthorizationId, ClientId, NumericDate
 
 StatusListId = NewType("StatusListId", str)

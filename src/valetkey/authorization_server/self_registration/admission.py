@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from valetkey.authorization_server.model import RegistrationMode
 from valetkey.authorization_server.policy import IMPLICIT
 from valetkey.authorization_server.rights import END_USER_SCOPES
 from valetkey.authorization_server.self_registration.changes import RegistrationToken
+from valetkey.jose.records import dataclass
 from valetkey.oauth.challenge import Challenge
 from valetkey.oauth.errors import ErrorCode, OAuthError
 from valetkey.oauth.types import GrantType, Scope

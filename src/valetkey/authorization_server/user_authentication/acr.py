@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from valetkey.authorization_server.acr_levels import ACR_LEVELS, MULTIPLE, AcrLevel, strongest
 from valetkey.authorization_server.model import Authentication
+from valetkey.jose.records import dataclass
 
 if TYPE_CHECKING:
     from valetkey.oauth.types import NumericDate

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from valetkey.authorization_server.acr_levels import PASSWORD
@@ -12,6 +11,7 @@ from valetkey.authorization_server.budgets import Budget, counted, network_of, w
 from valetkey.authorization_server.decision import ForgiveAttempts
 from valetkey.authorization_server.model import EndUser, normalised_username
 from valetkey.authorization_server.user_authentication.acr import UserAuthenticationMethod
+from valetkey.jose.records import dataclass
 from valetkey.oauth.types import SecretText, Subject
 
 if TYPE_CHECKING:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from valetkey.client import StepUp, step_up_of
+from valetkey.jose.records import dataclass
 
 if TYPE_CHECKING:
     import httpx2

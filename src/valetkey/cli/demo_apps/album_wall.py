@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
@@ -18,6 +17,7 @@ from valetkey.cli.demo_apps.parties import (
     Parties,
 )
 from valetkey.cli.demo_apps.rendering import page, static_routes
+from valetkey.jose.records import dataclass
 
 if TYPE_CHECKING:
     from starlette.requests import Request

@@ -6,10 +6,11 @@ import secrets
 import time
 from collections import OrderedDict, deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from valetkey.client import EndedSessions, MemoryTokenStore, SignedInSessions, StartedCodeFlow
+from valetkey.jose.records import dataclass
 
 MOST_BROWSERS: Final = 200
 """The one that came longest ago is forgotten: the demonstration answers this computer only."""

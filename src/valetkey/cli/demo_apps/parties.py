@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
+
+from valetkey.jose.records import dataclass
 
 PRINT_SHOP: Final = "print-shop"
 """client_id of the server-side application."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
@@ -11,6 +10,7 @@ from valetkey.cli.demo_apps.browsers import Browser, Visitor
 from valetkey.cli.demo_apps.parties import CLAIMS, SCOPE
 from valetkey.client import AsyncKeptTokens, AsyncOAuthClient, FlowError, MemoryTokenStore, SignInNeeded, StepUp
 from valetkey.client.keys import keys_for
+from valetkey.jose.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,6 +1,6 @@
 """Device codes in memory: the changes and the questions."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import assert_never
 
 from valetkey.adapters.storage.memory.state import State
@@ -16,6 +16,7 @@ from valetkey.authorization_server.device.codes import (
     StoredDeviceCode,
 )
 from valetkey.authorization_server.model import ConsentAnswer
+from valetkey.jose.records import dataclass
 from valetkey.oauth.types import TenantId, TokenDigest
 
 

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import assert_never
 
 from valetkey.adapters.storage.memory.state import WHOLE_SERVER, State
@@ -16,6 +15,7 @@ from valetkey.authorization_server.revocation.logouts import (
     LogoutChange,
 )
 from valetkey.authorization_server.rights import OPENID
+from valetkey.jose.records import dataclass
 from valetkey.oauth.security_event import RevokedKind
 from valetkey.oauth.types import ClientId, NumericDate, TenantId
 

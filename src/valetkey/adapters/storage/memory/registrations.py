@@ -1,7 +1,7 @@
 """Clients that register themselves, in memory: the changes, the questions, and what is thrown away."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import assert_never
 
 from valetkey.adapters.storage.memory.state import State
@@ -18,6 +18,7 @@ from valetkey.authorization_server.self_registration.changes import (
     ReplaceRegisteredClient,
     UseRegistrationToken,
 )
+from valetkey.jose.records import dataclass
 from valetkey.oauth.types import ClientId, NumericDate, TenantId, TokenDigest
 
 

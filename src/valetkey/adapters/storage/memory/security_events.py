@@ -1,7 +1,6 @@
 """Security events in memory: what is told beside each change, and what is asked of the events."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import assert_never
 
 from valetkey.adapters.storage.memory.state import WHOLE_SERVER, State
@@ -16,6 +15,7 @@ from valetkey.authorization_server.revocation.deaths import (
     TokenDies,
 )
 from valetkey.authorization_server.revocation.events import StoredSecurityEvent
+from valetkey.jose.records import dataclass
 from valetkey.oauth.security_event import Revocation, RevokedKind
 from valetkey.oauth.types import TenantId
 

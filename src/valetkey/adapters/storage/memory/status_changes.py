@@ -1,6 +1,5 @@
 """Places in status lists in memory: the changes, the questions, and what may be thrown away."""
 
-from dataclasses import dataclass
 from typing import assert_never
 
 from valetkey.adapters.storage.memory.state import State
@@ -16,6 +15,7 @@ from valetkey.authorization_server.revocation.statuses import (
     StatusListId,
     StoredStatusList,
 )
+from valetkey.jose.records import dataclass
 from valetkey.oauth.types import AuthorizationId, NumericDate, TenantId
 
 

@@ -1,7 +1,6 @@
 """The stores of one tenant in memory."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from valetkey.adapters.storage.memory.state import WHOLE_SERVER, State
 from valetkey.adapters.storage.memory.token_changes import stored
@@ -26,6 +25,7 @@ from valetkey.authorization_server.model import (
     normalised_username,
 )
 from valetkey.authorization_server.rights import OPENID
+from valetkey.jose.records import dataclass
 from valetkey.oauth.types import (
     AuthorizationId,
     ClientId,

@@ -1,11 +1,11 @@
 """A tenant's sealed secrets in memory: the changes, and the questions."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import assert_never
 
 from valetkey.adapters.storage.memory.state import State
 from valetkey.authorization_server.tenant_secrets import AddTenantSecret, NotePairwiseToken, TenantSecretChange
+from valetkey.jose.records import dataclass
 from valetkey.oauth.types import TenantId
 
 

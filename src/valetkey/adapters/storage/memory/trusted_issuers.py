@@ -1,7 +1,6 @@
 """Trusted issuers in memory: the changes, and the questions."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import assert_never
 
 from valetkey.adapters.storage.memory.state import State
@@ -11,6 +10,7 @@ from valetkey.authorization_server.trusted_issuer import (
     TrustedIssuer,
     TrustedIssuerChange,
 )
+from valetkey.jose.records import dataclass
 from valetkey.oauth.types import TenantId
 
 

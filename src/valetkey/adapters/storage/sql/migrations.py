@@ -3,8 +3,10 @@
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from importlib.resources import files
+
+from valetkey.jose.records import dataclass
 
 _FILE_NAME = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
 _WORKS_WITH = re.compile(r"^-- works with: (\d+)$", re.MULTILINE)

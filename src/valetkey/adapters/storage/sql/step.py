@@ -1,8 +1,9 @@
 """What a transaction is made of: statements with their bindings, some of which must win."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from valetkey.jose.records import dataclass
 
 Binding = str | int | bytes | None
 Bindings = tuple[Binding, ...]

@@ -1,11 +1,11 @@
 """The audit records of one tenant over SQLite."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from valetkey.adapters.storage.sql import audit_records
 from valetkey.adapters.storage.sqlite.engine import SqliteEngine
 from valetkey.authorization_server.audit import AuditQuestion, AuditRecord
+from valetkey.jose.records import dataclass
 from valetkey.oauth.types import TenantId
 
 

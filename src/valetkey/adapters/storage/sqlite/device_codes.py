@@ -1,10 +1,9 @@
 """The device codes of one tenant over SQLite."""
 
-from dataclasses import dataclass
-
 from valetkey.adapters.storage.sql import device_changes
 from valetkey.adapters.storage.sqlite.engine import SqliteEngine
 from valetkey.authorization_server.device.codes import StoredDeviceCode
+from valetkey.jose.records import dataclass
 from valetkey.oauth.types import TenantId, TokenDigest
 
 

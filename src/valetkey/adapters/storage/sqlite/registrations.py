@@ -1,11 +1,11 @@
 """What one tenant keeps of clients that register themselves, over SQLite."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from valetkey.adapters.storage.sql import registration_changes
 from valetkey.adapters.storage.sqlite.engine import SqliteEngine
 from valetkey.authorization_server.self_registration.changes import RegistrationToken, RegistrationUse
+from valetkey.jose.records import dataclass
 from valetkey.oauth.types import TenantId, TokenDigest
 
 

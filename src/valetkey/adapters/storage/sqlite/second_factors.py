@@ -1,11 +1,11 @@
 """The second factors of one tenant over SQLite."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from valetkey.adapters.storage.sql import second_factors
 from valetkey.adapters.storage.sqlite.engine import SqliteEngine
 from valetkey.authorization_server.second_factor import OneTimeCodeFactor
+from valetkey.jose.records import dataclass
 from valetkey.oauth.types import Subject, TenantId
 
 

@@ -1,11 +1,12 @@
 """The security events of one tenant over SQLite."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from valetkey.adapters.storage.sql import security_events
 from valetkey.adapters.storage.sqlite.engine import SqliteEngine
 from valetkey.authorization_server.revocation.events import StoredSecurityEvent
+from valetkey.jose.records import dataclass
 from valetkey.oauth.types import TenantId
 
 

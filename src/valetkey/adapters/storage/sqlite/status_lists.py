@@ -1,7 +1,5 @@
 """The status lists of one tenant over SQLite: what is published is read aside, not on the event loop."""
 
-from dataclasses import dataclass
-
 from valetkey.adapters.storage.sql import status_changes
 from valetkey.adapters.storage.sqlite.engine import SqliteEngine
 from valetkey.authorization_server.revocation.statuses import (
@@ -10,6 +8,7 @@ from valetkey.authorization_server.revocation.statuses import (
     StatusListId,
     StoredStatusList,
 )
+from valetkey.jose.records import dataclass
 from valetkey.oauth.types import NumericDate, TenantId
 
 

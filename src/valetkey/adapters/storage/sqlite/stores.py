@@ -1,7 +1,6 @@
 """The stores of one tenant over SQLite: each question is one statement, run on the event loop in microseconds."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from valetkey.adapters.storage.sql import documents, queries, records
@@ -23,6 +22,7 @@ from valetkey.authorization_server.model import (
     StoredSession,
     Tenant,
 )
+from valetkey.jose.records import dataclass
 from valetkey.oauth.types import (
     AuthorizationId,
     ClientId,

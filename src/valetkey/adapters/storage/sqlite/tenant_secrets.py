@@ -1,10 +1,10 @@
 """The sealed secrets of one tenant over SQLite."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from valetkey.adapters.storage.sql.tenant_secrets import LIST_TENANT_SECRETS
 from valetkey.adapters.storage.sqlite.engine import SqliteEngine
+from valetkey.jose.records import dataclass
 from valetkey.oauth.types import TenantId
 
 

@@ -1,12 +1,12 @@
 """The trusted issuers of one tenant over SQLite."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from valetkey.adapters.storage.sql import trusted_issuers
 from valetkey.adapters.storage.sqlite.engine import SqliteEngine
 from valetkey.adapters.storage.sqlite.stores import VersionedCache
 from valetkey.authorization_server.trusted_issuer import TrustedIssuer
+from valetkey.jose.records import dataclass
 from valetkey.oauth.types import TenantId
 
 
