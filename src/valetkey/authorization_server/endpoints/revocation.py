@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from valetkey.authorization_server.api_key import RevokeApiKey, is_api_key
 from valetkey.authorization_server.client_request import judge_as_client, parse_client_request
 from valetkey.authorization_server.cors import allow_origin, readable
 from valetkey.authorization_server.decision import Changes, RevokeAccessToken, RevokeAuthorization
@@ -62,6 +63,8 @@ async def respond(request: HttpRequest, server: AuthorizationServer) -> HttpResp
 
 
 async def _find(presented: str, server: AuthorizationServer, now: NumericDate) -> _Found | None:
+    if is_api_key(presented):
+        return await _find_api_key(presented, server, now)
     refresh = await server.stores.refresh_tokens.find(OpaqueToken.presented(presented).digest())
     if refresh is not None:
         authorization = refresh.stored.authorization
@@ -80,6 +83,16 @@ async def _find(presented: str, server: AuthorizationServer, now: NumericDate) -
     revoked = RevokeAccessToken(token_id_digest(token), token.expires_at, token.audience)
     changes = () if is_dead else (revoked, *status_revocation(token))
     return _Found("access_token", token.client_id, token.authorization_id, changes)
+
+
+async def _find_api_key(presented: str, server: AuthorizationServer, now: NumericDate) -> _Found | None:
+    """Find a key by any of its secrets: whoever gives one back wants none to live. An end-user's is no client's."""
+    found = await server.stores.api_keys.find_by_secret(OpaqueToken.presented(presented).digest())
+    if found is None:
+        return None
+    is_dead = found.stored.authorization.revoked_at is not None
+    changes: Changes = () if is_dead else (RevokeApiKey(found.key.key_id, now),)
+    return _Found("api_key", found.key.client_id, found.key.authorization_id, changes)
 
 
 def _foreign() -> OAuthError:
