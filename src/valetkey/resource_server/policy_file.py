@@ -172,16 +172,15 @@ def _limit(row: LimitRow) -> RateLimit:
         row.name,
         row.rate,
         by=frozenset(LimitBy(one) for one in row.by),
-        burst=None if row.burst is msgspec.UNSET else row.burst,
+        burst=row.burst,
         enforcement=Enforcement.SHADOW if row.shadow else Enforcement.ENFORCED,
         when_down=WhenDown(row.when_down),
     )
 
 
 def _failed(row: FailedRow) -> RateLimit:
-    burst = None if row.burst is msgspec.UNSET else row.burst
     by = frozenset({LimitBy.ADDRESS})
-    return RateLimit.parse("failed", row.rate, by=by, burst=burst, when_down=WhenDown(row.when_down))
+    return RateLimit.parse("failed", row.rate, by=by, burst=row.burst, when_down=WhenDown(row.when_down))
 
 
 def _route(row: RouteRow, limits: Mapping[str, RateLimit], known: frozenset[str]) -> Route:
@@ -195,7 +194,7 @@ def _route(row: RouteRow, limits: Mapping[str, RateLimit], known: frozenset[str]
         scope=Scope.parse(" ".join(row.scope)),
         insecure_stale_seconds=row.insecure_stale_seconds,
         acr=tuple(row.acr),
-        max_age=None if row.max_age is msgspec.UNSET else row.max_age,
+        max_age=row.max_age,
         claims={name: frozenset(values) for name, values in row.claims.items()},
         credentials=frozenset(map(CredentialKind, row.credentials)) or EVERY_CREDENTIAL,
         is_public=row.public,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Final, Literal
 
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import Meta, Struct
 
 CredentialName = Literal["access_token", "api_key", "client_jwt", "session"]
 MethodName = Literal["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD"]
@@ -46,8 +46,8 @@ class LimitRow(Struct, forbid_unknown_fields=True, kw_only=True):
     rate: Annotated[str, _says('How much may pass in which time, such as "100/1m".')]
     by: Annotated[list[KeyName], _says("Whose requests are counted together.")]
     burst: Annotated[
-        int | UnsetType, Meta(ge=1, description="How much may pass at once; the whole count by default.")
-    ] = UNSET
+        Annotated[int, Meta(ge=1)] | None, _says("How much may pass at once; the whole count by default.")
+    ] = None
     shadow: Annotated[bool, _says("Whether it only says what it would refuse.")] = False
     when_down: Annotated[WhenDownName, _says("What happens while requests cannot be counted.")] = "open"
 
@@ -56,8 +56,8 @@ class FailedRow(Struct, forbid_unknown_fields=True, kw_only=True):
     """`[failed_authentication]`: how many bad credentials one address may present."""
 
     rate: Annotated[str, _says('How many in which time, such as "20/1m".')]
-    burst: Annotated[int | UnsetType, Meta(ge=1, description="How many at once; the whole count by default.")] = (
-        UNSET
+    burst: Annotated[Annotated[int, Meta(ge=1)] | None, _says("How many at once; the whole count by default.")] = (
+        None
     )
     when_down: Annotated[WhenDownName, _says("What happens while they cannot be counted.")] = "open"
 
@@ -71,8 +71,8 @@ class RouteRow(Struct, forbid_unknown_fields=True, kw_only=True):
     scope: Annotated[list[str], _says("The scope names that the token carries, all of them.")] = []
     acr: Annotated[list[str], _says("Levels of authentication of which the token names one, the best first.")] = []
     max_age: Annotated[
-        int | UnsetType, Meta(ge=0, description="How many seconds ago the end-user was authenticated at most.")
-    ] = UNSET
+        Annotated[int, Meta(ge=0)] | None, _says("How many seconds ago the end-user was authenticated at most.")
+    ] = None
     claims: Annotated[
         dict[str, list[str | int | bool]],
         _says('Claims, each with the values of which it is or holds one; "/a/b" points into objects.'),
@@ -97,7 +97,7 @@ class PolicyTables(Struct, forbid_unknown_fields=True, kw_only=True):
     issuer: Annotated[list[IssuerRow], Meta(min_length=1, description="The authorization servers.")]
     client: Annotated[list[ClientRow], _says("The clients that sign tokens themselves.")] = []
     limit: Annotated[list[LimitRow], _says("The rate limits.")] = []
-    failed_authentication: Annotated[FailedRow | UnsetType, _says("The limit of bad credentials.")] = UNSET
+    failed_authentication: Annotated[FailedRow | None, _says("The limit of bad credentials.")] = None
     route: Annotated[list[RouteRow], Meta(min_length=1, description="The routes.")]
 
 

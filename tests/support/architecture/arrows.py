@@ -18,6 +18,7 @@ FLOORS: dict[str, int] = {
     "integrations": 3,
     "settings": 3,
     "server": 4,
+    "gateway_server": 4,
     "cli": 5,
     "__main__": 6,
 }

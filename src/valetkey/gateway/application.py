@@ -1,0 +1,92 @@
+"""The decision service over HTTP (ASGI 3.0): proxies that are trusted ask it, and nobody else is answered."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from valetkey.oauth.http import NO_STORE, HttpRequest, HttpResponse, json_response
+from valetkey.resource_server.decision import BadRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+
+    from valetkey.gateway.contracts.contract import HttpContract
+    from valetkey.gateway.service import DecisionService
+    from valetkey.gateway.settings import TrustedPeers
+
+    Messages = MutableMapping[str, Any]
+    Receive = Callable[[], Awaitable[Messages]]
+    Send = Callable[[Messages], Awaitable[None]]
+
+DECIDE: Final = "/decide/"
+_PREFIXED: Final = "envoy-http"
+"""The contract whose proxy writes the path of the request behind ours."""
+_STRANGER: Final = json_response(403, {"error_description": "This address is no trusted peer."}, NO_STORE)
+_NOWHERE: Final = json_response(404, {"error_description": "Nothing is here."}, NO_STORE)
+_ALIVE: Final = HttpResponse(200, (("content-type", "text/plain"), *NO_STORE), b"ok\n")
+_DRAINING: Final = HttpResponse(503, (("content-type", "text/plain"), *NO_STORE), b"draining\n")
+_PUBLISHED: Final = (("content-type", "application/jwk-set+json"), ("cache-control", "public, max-age=300"))
+
+
+class DecisionApplication:
+    """Serves `/decide/NAME` for each contract, `/jwks.json`, `/healthz` and `/readyz`."""
+
+    def __init__(
+        self, service: DecisionService, contracts: Mapping[str, HttpContract], peers: TrustedPeers
+    ) -> None:
+        self._service, self._contracts, self._peers = service, dict(contracts), peers
+        self._is_draining = False
+        signer = service.signer
+        self._keys = (
+            _NOWHERE if signer is None else HttpResponse(200, _PUBLISHED, msgspec.json.encode(signer.published()))
+        )
+
+    def drain(self) -> None:
+        """Say from now on that it is not ready."""
+        self._is_draining = True
+
+    async def __call__(self, scope: Messages, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        del receive  # no proxy sends a body along with its question; what somebody sends anyway is not waited for
+        if scope["type"] != "http":
+            return
+        response = await self._respond(scope)
+        headers = [(name.encode(), value.encode("latin-1")) for name, value in response.headers]
+        headers.append((b"content-length", str(len(response.body)).encode()))
+        await send({"type": "http.response.start", "status": response.status, "headers": headers})
+        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else response.body})
+
+    async def _respond(self, scope: Messages) -> HttpResponse:
+        path = scope["path"]
+        if not path.startswith(DECIDE):
+            return self._apart(path)
+        client = scope.get("client")
+        address = "" if client is None else client[0]
+        if address not in self._peers:
+            return _STRANGER
+        contract = self._contract(path[len(DECIDE) :])
+        if contract is None:
+            return _NOWHERE
+        asked = HttpRequest(scope["method"], path, scope["query_string"], scope["headers"], b"", address)
+        view = contract.read(asked)
+        if isinstance(view, BadRequest):
+            return contract.write(view, ())
+        return contract.write(*await self._service.judge(view))
+
+    def _contract(self, rest: str) -> HttpContract | None:
+        if rest == _PREFIXED or rest.startswith(_PREFIXED + "/"):
+            return self._contracts.get(_PREFIXED)
+        return self._contracts.get(rest)
+
+    def _apart(self, path: str) -> HttpResponse:
+        match path:
+            case "/healthz":
+                return _ALIVE
+            case "/readyz":
+                return _DRAINING if self._is_draining else _ALIVE
+            case "/jwks.json":
+                return self._keys
+            case _:
+                return _NOWHERE
