@@ -9,11 +9,12 @@ import random
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from valetkey.adapters.asgi.application import Application, Parts
+from valetkey.adapters.asgi.gate import Gate
 from valetkey.adapters.asgi.proxies import Proxies
 from valetkey.adapters.asgi.table import RouteTable
 from valetkey.adapters.chance import draw_fresh
@@ -25,6 +26,8 @@ from valetkey.adapters.keys.generation import KeyKeeper
 from valetkey.adapters.keys.pairwise_salt import SealedPairwiseSalt
 from valetkey.adapters.keys.sealing import Sealer
 from valetkey.adapters.keys.signer import LocalSigner
+from valetkey.adapters.keys.stream_secrets import SealedHeaders
+from valetkey.adapters.limits.endpoint_counts import EndpointCounts, Throttles
 from valetkey.adapters.logos import FetchedLogos
 from valetkey.adapters.logout_delivery import LogoutDelivery
 from valetkey.adapters.outbound.fetcher import GuardedFetcher
@@ -32,6 +35,8 @@ from valetkey.adapters.passwords import Argon2Passwords
 from valetkey.adapters.remote_keys import FetchedKeys
 from valetkey.adapters.statuses import PublishedStatusLists, ReservedStatuses
 from valetkey.adapters.storage.sqlite.storage import SqliteStorage
+from valetkey.adapters.stream_delivery import StreamDelivery
+from valetkey.adapters.stream_waiting import WaitingReceivers
 from valetkey.adapters.timed_out_sessions import end_forever
 from valetkey.authorization_server.decision import (
     AddSigningKey,
@@ -48,6 +53,7 @@ from valetkey.authorization_server.ports import EventLog
 from valetkey.authorization_server.preflight import preflight
 from valetkey.authorization_server.routes import ROUTES
 from valetkey.authorization_server.service import AuthorizationServer
+from valetkey.jose.records import dataclass
 from valetkey.oauth.errors import Unavailable
 from valetkey.oauth.http import NO_STORE, HttpResponse, json_response
 from valetkey.oauth.types import DEFAULT_TENANT, Issuer, NumericDate
@@ -90,6 +96,7 @@ class Foundation:
     hosts: frozenset[bytes] | None = None
     """The only `Host` values that are answered; None answers all."""
     outbound: Guard = field(default_factory=Guard)
+    throttles: Throttles = field(default_factory=Throttles)
     grants: tuple[Grant[Any, Any], ...] = ()
     """Grants of others, which every client may be registered for."""
 
@@ -111,9 +118,11 @@ class TenantServers:
         self.passwords = Argon2Passwords()
         self._slow_signatures = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="rsa")
         self._known: dict[str, AuthorizationServer] = {}
-        self._feeds: list[PublishedEvents] = []
+        self._feeds: list[PublishedEvents | WaitingReceivers] = []
         self._making = asyncio.Lock()
+        self.counts = EndpointCounts(foundation.throttles, foundation.log)
         self.logouts = LogoutDelivery(storage, self, draw_fresh, foundation.log)
+        self.signals = StreamDelivery(storage, self, draw_fresh, foundation.log)
 
     async def find(self, name: str) -> AuthorizationServer | None:
         """Return the server of an enabled tenant; raises Unavailable when the store cannot say."""
@@ -142,6 +151,7 @@ class TenantServers:
         for feed in self._feeds:
             await feed.close()
         await self.outbound.close()
+        await self.counts.close()
         self.passwords.close()
         self._slow_signatures.shutdown(wait=False, cancel_futures=True)
 
@@ -163,8 +173,10 @@ class TenantServers:
         signer = LocalSigner(stores.signing_keys, tenant.tenant_id, self._sealer, self._slow_signatures)
         issuer = issuer_of(self._issuer, tenant)
         feed = PublishedEvents(issuer, stores.security_events, signer, draw_fresh)
-        self._feeds.append(feed)
-        stores.security_events.on_written(self.logouts.wake)
+        waiting = WaitingReceivers(stores.streams, self.signals.wake)
+        self._feeds += (feed, waiting)
+        for wake in (self.logouts.wake, waiting.ring):
+            stores.security_events.on_written(wake)
         return AuthorizationServer(
             tenant=tenant,
             issuer=issuer,
@@ -174,6 +186,7 @@ class TenantServers:
             statuses=ReservedStatuses(stores),
             published_statuses=PublishedStatusLists(issuer, stores, signer),
             event_feed=feed,
+            stream_waiting=waiting,
             passwords=self.passwords,
             outbound=self.outbound,
             logos=self._logos,
@@ -182,10 +195,12 @@ class TenantServers:
             client_documents=self._client_documents,
             sealed_secrets=SealedClientSecrets(self._sealer, tenant.tenant_id),
             sealed_factor_keys=SealedOneTimeCodeKeys(self._sealer, tenant.tenant_id),
+            sealed_stream_secrets=SealedHeaders(self._sealer, tenant.tenant_id),
             key_schedule=self._schedule,
             pairwise_salt=SealedPairwiseSalt(stores, tenant.tenant_id, self._sealer, draw_fresh),
             fresh=draw_fresh,
             log=self._log,
+            failed_clients=self.counts.failures(tenant.tenant_id),
             further_grants=self._grants.further,
         )
 
@@ -310,6 +325,7 @@ class RunningServer:
                 proxies=Proxies.parse(foundation.trusted_proxies),
                 system=self.health.rows,
                 hosts=foundation.hosts,
+                gate=Gate.over(self.servers.counts),
             )
         )
 
@@ -326,12 +342,12 @@ async def open_server(foundation: Foundation) -> AsyncIterator[RunningServer]:
         servers = TenantServers(foundation, storage, sealer)
         sweeper = asyncio.create_task(_purge_forever(storage, foundation))
         keeper = asyncio.create_task(_keep_keys_forever(servers, foundation))
-        teller = asyncio.create_task(servers.logouts.run())
+        tellers = [asyncio.create_task(each.run()) for each in (servers.logouts, servers.signals)]
         ender = asyncio.create_task(end_forever(storage, draw_fresh, foundation.log))
         try:
             yield RunningServer(foundation, storage, sealer, servers, LateRenderer(), Health(servers))
         finally:
-            for worker in (sweeper, keeper, teller, ender):
+            for worker in (sweeper, keeper, *tellers, ender):
                 worker.cancel()
                 with suppress(asyncio.CancelledError):
                     await worker

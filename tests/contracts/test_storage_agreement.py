@@ -267,6 +267,7 @@ CHANGES: tuple[Change, ...] = (
                 ResealedValue(SealedKind.PRIVATE_KEY, KEY.kid, KEY.sealed_private_jwk, b"anew"),
                 ResealedValue(SealedKind.TENANT_SECRET, "salt", b"sealed", b"anew"),
                 ResealedValue(SealedKind.ONE_TIME_CODE_KEY, SUBJECT, FACTOR.sealed_key, b"anew"),
+                ResealedValue(SealedKind.STREAM_HEADER, STREAM.stream_id, b"sealed header\x00", b"anew"),
             ),
             (replace(CLIENT, name="Sealed anew"),),
         )
@@ -352,7 +353,10 @@ async def everything(storage: Storage, tenant: TenantId) -> list[object]:
         list(await stores.streams.list()),
         list(await stores.streams.of(CLIENT_ID)),
         await stores.streams.find(STREAM.stream_id),
-        [list(await stores.streams.events(StreamId(one), 100)) for one in ("stream", "polled")],
+        [
+            list(await stores.streams.events(StreamId(one), 100, StreamStatus.ENABLED))
+            for one in ("stream", "polled")
+        ],
         list(await stores.streams.excluded(STREAM.stream_id)),
         [await storage.due_streams(later(at), 100) for at in (0, 34, 90_000)],
         [await storage.due_logouts(later(at), 2, 100) for at in (0, 24, 90_000)],

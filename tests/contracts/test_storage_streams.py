@@ -77,7 +77,7 @@ TOLD: dict[str, tuple[Change, tuple[str, ...]]] = {
 
 
 async def types(stores: Stores, stream: Stream = ASKED) -> list[str]:
-    return [event.event_type for event in await stores.streams.events(stream.stream_id, 100)]
+    return [event.event_type for event in await stores.streams.events(stream.stream_id, 100, StreamStatus.ENABLED)]
 
 
 @pytest.mark.parametrize("name", TOLD)
@@ -86,7 +86,7 @@ async def test_what_is_revoked_waits_in_the_stream_in_its_order(stores: Stores, 
     assert await stores.commit([*WORLD, PutStream(ASKED)])
     assert await stores.commit([change])
     assert await types(stores) == list(expected)
-    events = await stores.streams.events(ASKED.stream_id, 100)
+    events = await stores.streams.events(ASKED.stream_id, 100, StreamStatus.ENABLED)
     assert [event.number for event in events] == list(range(1, len(expected) + 1))
     assert len({event.transaction for event in events}) <= 1
     if events:
@@ -98,7 +98,7 @@ async def test_an_event_says_whom_when_and_which_session_it_is_about(stores: Sto
     origin = Origin(ActorKind.SERVER, later(5), "test", "request")
     assert await stores.commit([EndSession(SESSION.sid, later(5))], origin)
     assert await stores.commit([BumpGeneration("subject", SUBJECT)])
-    ended, everywhere = await stores.streams.events(ASKED.stream_id, 100)
+    ended, everywhere = await stores.streams.events(ASKED.stream_id, 100, StreamStatus.ENABLED)
     assert (ended.subject, ended.sid, ended.occurred_at) == (SUBJECT, SESSION.sid, later(5))
     assert (everywhere.subject, everywhere.sid, everywhere.occurred_at) == (SUBJECT, None, None)
     assert ended.transaction != everywhere.transaction
@@ -226,5 +226,5 @@ async def test_an_event_waits_for_a_week_and_so_many_wait_at_most(storage: Stora
         assert await stores.commit([queue] * (MOST_HELD // 10))
     assert await stores.commit([queue])
     await storage.purge(later(HELD_SECONDS), 1)
-    waiting = await stores.streams.events(ASKED.stream_id, MOST_HELD + 10)
+    waiting = await stores.streams.events(ASKED.stream_id, MOST_HELD + 10, StreamStatus.ENABLED)
     assert (len(waiting), waiting[-1].number) == (MOST_HELD, MOST_HELD + 2)

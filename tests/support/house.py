@@ -20,11 +20,13 @@ from valetkey.adapters.keys.generation import generate_key
 from valetkey.adapters.keys.pairwise_salt import SealedPairwiseSalt
 from valetkey.adapters.keys.sealing import Sealer
 from valetkey.adapters.keys.signer import LocalSigner
+from valetkey.adapters.keys.stream_secrets import SealedHeaders
 from valetkey.adapters.logos import FetchedLogos
 from valetkey.adapters.passwords import Argon2Passwords, hash_octets
 from valetkey.adapters.remote_keys import FetchedKeys
 from valetkey.adapters.statuses import PublishedStatusLists, ReservedStatuses
 from valetkey.adapters.storage.memory.storage import MemoryStorage, MemoryStores
+from valetkey.adapters.stream_waiting import WaitingReceivers
 from valetkey.authorization_server.decision import (
     AddSigningKey,
     Change,
@@ -524,6 +526,7 @@ async def build_house(
         statuses=ReservedStatuses(stores),
         published_statuses=PublishedStatusLists(issuer, stores, signer, kept=0.0),
         event_feed=PublishedEvents(issuer, stores.security_events, signer, clock),
+        stream_waiting=WaitingReceivers(stores.streams, lambda: None),
         passwords=Argon2Passwords(1),
         client_documents=FetchedDocuments(outside),
         outbound=outside,
@@ -531,6 +534,7 @@ async def build_house(
         remote_keys=FetchedKeys(outside, log, clock=lambda: clock.now),
         sealed_secrets=SealedClientSecrets(_SEALER, tenant_id),
         sealed_factor_keys=SealedOneTimeCodeKeys(_SEALER, tenant_id),
+        sealed_stream_secrets=SealedHeaders(_SEALER, tenant_id),
         pairwise_salt=SealedPairwiseSalt(stores, tenant_id, _SEALER, clock),
         fresh=clock,
         log=log,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
 from valetkey.authorization_server.model import Client, KeyState, SigningKey
+from valetkey.jose.records import dataclass
 from valetkey.oauth.types import NumericDate
 
 
@@ -52,6 +53,8 @@ class SealedKind(StrEnum):
     """By its purpose."""
     ONE_TIME_CODE_KEY = "one-time code key"
     """By the subject of its end-user."""
+    STREAM_HEADER = "stream header"
+    """By the id of its stream."""
 
 
 @dataclass(frozen=True, slots=True)

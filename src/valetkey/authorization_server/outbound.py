@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Final
 
+from valetkey.jose.records import dataclass
 from valetkey.jose.remote import lifetime_of
+from valetkey.oauth.types import SecretText
 
 DEADLINE_SECONDS: Final = 5.0
 
@@ -66,6 +68,8 @@ class OutboundBody:
 
     media_type: str
     octets: bytes = field(repr=False)
+    authorization: SecretText | None = field(default=None, repr=False)
+    """The value of an `Authorization` header that goes with it."""
 
 
 class Unfetchable(Exception):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -26,10 +25,17 @@ from valetkey.authorization_server.endpoints import (
     revocation_events,
     select_account,
     session_frame,
+    signals_configuration,
     status_list,
+    stream_events,
+    stream_status,
+    stream_subjects,
+    stream_verification,
+    streams,
     token,
     userinfo,
 )
+from valetkey.jose.records import dataclass
 
 if TYPE_CHECKING:
     from valetkey.authorization_server.pages import Page
@@ -74,7 +80,22 @@ class Accepts(StrEnum):
     FORM = "form"
     """Of a POST."""
     JSON = "json"
-    """Of a POST or a PUT."""
+    """Of a POST, a PUT or a PATCH."""
+
+
+class Pace(StrEnum):
+    """As what the requests of one address are counted (HARDENING RAT-01)."""
+
+    ENDPOINT = "endpoint"
+    """Programs ask it: what an endpoint is counted as unless its row says otherwise."""
+    PAGE = "page"
+    """A person looks at it."""
+    ATTEMPT = "attempt"
+    """A form that guesses could be sent to: its POST is counted as one, its GET as a page."""
+    REGISTRATION = "registration"
+    """It adds something that stays."""
+    FREE = "free"
+    """A public document, which caches keep and which costs nothing to answer: never refused."""
 
 
 class Endpoint(Protocol):
@@ -108,6 +129,7 @@ class Route:
     face: Face
     accepts: Accepts = Accepts.NOTHING
     path_inserted: bool = False
+    pace: Pace = Pace.ENDPOINT
 
 
 ROUTES: Final[tuple[Route, ...]] = (
@@ -120,6 +142,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         Csrf.SAFE,
         Face.PERSON,
         Accepts.FORM,
+        pace=Pace.PAGE,
     ),
     Route(
         frozenset({"GET", "POST"}),
@@ -130,6 +153,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         Csrf.FORM_TOKEN,
         Face.PERSON,
         Accepts.FORM,
+        pace=Pace.ATTEMPT,
     ),
     Route(
         frozenset({"GET", "POST"}),
@@ -140,6 +164,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         Csrf.FORM_TOKEN,
         Face.PERSON,
         Accepts.FORM,
+        pace=Pace.PAGE,
     ),
     Route(
         frozenset({"GET", "POST"}),
@@ -150,6 +175,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         Csrf.FORM_TOKEN,
         Face.PERSON,
         Accepts.FORM,
+        pace=Pace.PAGE,
     ),
     Route(
         frozenset({"GET", "POST"}),
@@ -160,6 +186,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         Csrf.FORM_TOKEN,
         Face.PERSON,
         Accepts.FORM,
+        pace=Pace.ATTEMPT,
     ),
     Route(
         frozenset({"GET", "POST"}),  # OIDCRIL-2/get-and-post
@@ -170,6 +197,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         Csrf.FORM_TOKEN,
         Face.PERSON,
         Accepts.FORM,
+        pace=Pace.PAGE,
     ),
     Route(
         frozenset({"GET"}),
@@ -179,6 +207,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         Cors.NONE,
         Csrf.SAFE,
         Face.PERSON,
+        pace=Pace.PAGE,
     ),
     Route(
         frozenset({"GET", "POST"}),
@@ -189,6 +218,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         Csrf.FORM_TOKEN,
         Face.PERSON,
         Accepts.FORM,
+        pace=Pace.ATTEMPT,
     ),
     Route(
         frozenset({"GET", "POST"}),
@@ -199,6 +229,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         Csrf.FORM_TOKEN,
         Face.PERSON,
         Accepts.FORM,
+        pace=Pace.ATTEMPT,
     ),
     Route(
         frozenset({"POST"}),
@@ -250,6 +281,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         Csrf.NOT_NEEDED,
         Face.MACHINE,
         Accepts.JSON,
+        pace=Pace.REGISTRATION,
     ),
     Route(
         frozenset({"GET", "PUT", "DELETE"}),
@@ -260,6 +292,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         Csrf.NOT_NEEDED,
         Face.MACHINE,
         Accepts.JSON,
+        pace=Pace.REGISTRATION,
     ),
     Route(
         frozenset({"GET", "POST"}),  # OIDCC-5.3/get-and-post
@@ -280,6 +313,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         Csrf.SAFE,
         Face.MACHINE,
         path_inserted=True,
+        pace=Pace.FREE,
     ),
     Route(
         frozenset({"GET"}),
@@ -290,6 +324,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         Csrf.SAFE,
         Face.MACHINE,
         path_inserted=True,
+        pace=Pace.FREE,
     ),
     Route(
         frozenset({"GET"}),
@@ -299,6 +334,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         Cors.ANY,
         Csrf.SAFE,
         Face.MACHINE,
+        pace=Pace.FREE,
     ),
     Route(
         frozenset({"GET"}),
@@ -308,6 +344,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         Cors.NONE,
         Csrf.SAFE,
         Face.MACHINE,
+        pace=Pace.PAGE,
     ),
     Route(
         frozenset({"GET"}),  # TSL-8.1/get
@@ -317,6 +354,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         Cors.ANY,
         Csrf.SAFE,
         Face.MACHINE,
+        pace=Pace.FREE,
     ),
     Route(
         frozenset({"POST"}),
@@ -327,6 +365,36 @@ ROUTES: Final[tuple[Route, ...]] = (
         Csrf.NOT_NEEDED,
         Face.MACHINE,
         Accepts.JSON,
+    ),
+    Route(
+        frozenset({"GET"}),
+        paths.SIGNALS_CONFIGURATION,  # OIDSSF-7.2/location
+        signals_configuration.respond,
+        Cache.PUBLIC_SHORT,
+        Cors.ANY,
+        Csrf.SAFE,
+        Face.MACHINE,
+        path_inserted=True,
+    ),
+    *(
+        Route(
+            frozenset(methods),
+            path,
+            endpoint,
+            Cache.NO_STORE,
+            Cors.NONE,
+            Csrf.NOT_NEEDED,
+            Face.MACHINE,
+            Accepts.JSON,
+        )
+        for methods, path, endpoint in (
+            (("GET", "POST", "PATCH", "PUT", "DELETE"), paths.STREAMS, streams.respond),
+            (("GET", "POST"), paths.STREAM_STATUS, stream_status.respond),
+            (("POST",), paths.STREAM_SUBJECTS_ADD, stream_subjects.respond),
+            (("POST",), paths.STREAM_SUBJECTS_REMOVE, stream_subjects.respond),
+            (("POST",), paths.STREAM_VERIFICATION, stream_verification.respond),
+            (("POST",), paths.STREAM_EVENTS + "/{stream}", stream_events.respond),
+        )
     ),
 )
 """The rows of this room; `server.py` joins them with those of the other rooms."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from valetkey.authorization_server.client_authentication.failures import FailedClients, UncountedFailures
 from valetkey.authorization_server.introduction.document import absent_client
 from valetkey.authorization_server.key_rotation import KeySchedule
 from valetkey.authorization_server.model import Tenant
@@ -26,7 +27,9 @@ from valetkey.authorization_server.ports import (
 )
 from valetkey.authorization_server.revocation.outbox import EventFeed
 from valetkey.authorization_server.second_factor import SealedFactorKeys
+from valetkey.authorization_server.signals.streams import SealedStreamSecrets, StreamWaiting
 from valetkey.authorization_server.tenant_secrets import PairwiseSalt
+from valetkey.jose.records import dataclass
 from valetkey.oauth.errors import Unavailable
 from valetkey.oauth.types import ClientId, GrantType, Issuer
 
@@ -55,6 +58,7 @@ class AuthorizationServer:
     statuses: StatusPlaces
     published_statuses: StatusPublication
     event_feed: EventFeed
+    stream_waiting: StreamWaiting
     passwords: PasswordHasher
     outbound: OutboundFetch
     logos: Logos
@@ -62,9 +66,11 @@ class AuthorizationServer:
     client_documents: ClientDocuments
     sealed_secrets: SealedSecrets
     sealed_factor_keys: SealedFactorKeys
+    sealed_stream_secrets: SealedStreamSecrets
     pairwise_salt: PairwiseSalt
     fresh: FreshSource
     log: EventLog
+    failed_clients: FailedClients = field(default_factory=UncountedFailures)
     key_schedule: KeySchedule = field(default_factory=KeySchedule)
     ui_locales: tuple[str, ...] = ()
     """The languages that the pages are in (BCP 47), the first for whoever reads none of them."""

@@ -8,7 +8,6 @@ from typing import Final
 from valetkey.oauth.security_event import ACCOUNT_DISABLED, ACCOUNT_PURGED, CREDENTIAL_CHANGE, SESSION_REVOKED
 
 SPEC_VERSION: Final = "1_0"
-CONFIGURATION_PATH: Final = "/.well-known/ssf-configuration"
 
 VERIFICATION: Final = "https://schemas.openid.net/secevent/ssf/event-type/verification"
 STREAM_UPDATED: Final = "https://schemas.openid.net/secevent/ssf/event-type/stream-updated"

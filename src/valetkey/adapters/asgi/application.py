@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import count
 from typing import TYPE_CHECKING, Final, Protocol
 
 from valetkey.adapters.asgi.faults import answer, record
+from valetkey.adapters.asgi.gate import Gate
 from valetkey.adapters.asgi.proxies import Proxies
 from valetkey.adapters.asgi.reading import read_form, read_json
 from valetkey.adapters.asgi.refusal import (
@@ -23,6 +24,7 @@ from valetkey.adapters.asgi.table import Place, RouteTable
 from valetkey.authorization_server.model import Tenant
 from valetkey.authorization_server.ports import EventLog
 from valetkey.authorization_server.routes import Accepts, Cache, Cors, Csrf, Face, Route
+from valetkey.jose.records import dataclass
 from valetkey.oauth.errors import OAuthError
 from valetkey.oauth.http import HttpRequest, HttpResponse
 from valetkey.oauth.parameters import MAXIMUM_QUERY, parse_form
@@ -79,13 +81,15 @@ class Parts:
     preflight: Preflight
     log: EventLog
     proxies: Proxies = field(default_factory=Proxies)
+    gate: Gate | None = None
+    """How often one address may ask; None lets everybody."""
     system: Mapping[bytes, Callable[[], Awaitable[HttpResponse]]] = field(default_factory=dict)
     """Raw paths at the root that belong to no tenant and answer without the store: `/healthz`, `/readyz`."""
     hosts: frozenset[bytes] | None = None
     """The only `Host` values that are answered (the local server's); None leaves that to the proxy in front."""
 
 
-_WITH_DOCUMENT: Final = frozenset({"POST", "PUT"})
+_WITH_DOCUMENT: Final = frozenset({"PATCH", "POST", "PUT"})
 _SYSTEM_METHODS: Final = frozenset({"GET", "HEAD"})
 
 
@@ -133,6 +137,8 @@ class Application:
         server: AuthorizationServer | None = None
         try:
             place = self._find(raw_path, scope)
+            if parts.gate is not None:
+                await parts.gate.admit(place.row.route, scope["method"], self._address(scope))
             server = await parts.servers.find(place.tenant)
             if server is None:
                 raise not_found()  # noqa: TRY301 - told like every other refusal
@@ -182,7 +188,6 @@ class Application:
 
     def _request(self, scope: Scope, path: str, body: bytes, request_id: str) -> HttpRequest:
         headers = scope["headers"]
-        client = scope.get("client")
         method = scope["method"]
         return HttpRequest(
             "GET" if method == "HEAD" else method,
@@ -190,9 +195,13 @@ class Application:
             scope["query_string"],
             headers,
             body,
-            self._parts.proxies.remote_address(client[0], headers) if client else "",
+            self._address(scope),
             request_id,
         )
+
+    def _address(self, scope: Scope) -> str:
+        client = scope.get("client")
+        return self._parts.proxies.remote_address(client[0], scope["headers"]) if client else ""
 
     def _render(self, page: Page, request: HttpRequest, server: AuthorizationServer | None) -> HttpResponse:
         parts = self._parts

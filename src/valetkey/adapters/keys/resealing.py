@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from valetkey.adapters.keys import factor_keys, generation
+from valetkey.adapters.keys import factor_keys, generation, stream_secrets
 from valetkey.adapters.keys.client_secrets import SealedClientSecrets
 from valetkey.adapters.keys.sealing import SealBroken
 from valetkey.authorization_server.key_changes import ResealedValue, ResealSecrets, SealedKind
@@ -46,6 +46,12 @@ async def _sealed(stores: Stores, tenant: TenantId) -> AsyncIterator[tuple[Seale
     for factor in await stores.second_factors.list():
         place = factor_keys.place_of(tenant, factor.subject, factor.factor_id)
         yield SealedKind.ONE_TIME_CODE_KEY, factor.subject, factor_keys.PURPOSE, place, factor.sealed_key
+    for stored in await stores.streams.list():
+        stream = stored.stream
+        if stream.delivery.sealed_authorization is not None:
+            place = stream_secrets.place_of(tenant, stream.stream_id)
+            sealed = stream.delivery.sealed_authorization
+            yield SealedKind.STREAM_HEADER, stream.stream_id, stream_secrets.PURPOSE, place, sealed
 
 
 def _anew(sealer: Sealer, value: ResealedValue, purpose: str, place: str) -> ResealedValue | None:

@@ -87,6 +87,8 @@ class Exchange:
         }
         if self._body is not None:
             headers["content-type"] = self._body.media_type
+            if self._body.authorization is not None:
+                headers["authorization"] = self._body.authorization.reveal()
         if rules.etag is not None:
             headers["if-none-match"] = rules.etag
         limits = {"connect": CONNECT_SECONDS, "read": rules.deadline_seconds, "write": rules.deadline_seconds}

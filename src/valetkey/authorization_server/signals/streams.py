@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, NewType, Protocol
 
+from valetkey.jose.records import dataclass
 from valetkey.oauth.shared_signals import OF_STREAMS, SENT, DeliveryMethod, StreamStatus
 from valetkey.oauth.types import ClientId, NumericDate, Seconds, SessionId, Subject, TenantId
 
@@ -220,12 +221,16 @@ class Streams(Protocol):
         """Return all of them, oldest first."""
         ...
 
-    async def events(self, stream_id: StreamId, limit: int) -> Sequence[StreamEvent]:
-        """Return what waits in one, oldest first."""
+    async def events(self, stream_id: StreamId, limit: int, status: StreamStatus) -> Sequence[StreamEvent]:
+        """Return what waits in one and may leave it while it has this status, oldest first."""
         ...
 
     async def excluded(self, stream_id: StreamId) -> Sequence[Subject]:
         """Return of whom a stream is told nothing."""
+        ...
+
+    async def granted(self, client_id: ClientId) -> Sequence[Subject]:
+        """Return the end-users who granted a client an authorization."""
         ...
 
 
@@ -256,6 +261,6 @@ class StreamWaiting(Protocol):
         """Let everybody look again: something was put there."""
         ...
 
-    async def rings(self, client_id: ClientId, seconds: float) -> bool:
-        """Wait until it does, at most `seconds`; False when the time is over. Raises Unavailable: too many wait."""
+    async def comes(self, stream: Stream, seconds: float) -> bool:
+        """Say whether something comes within `seconds`, as soon as it is there; raises Unavailable."""
         ...

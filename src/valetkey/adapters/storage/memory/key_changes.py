@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import assert_never
 
+from valetkey.adapters.storage.memory import streams
 from valetkey.adapters.storage.memory.state import State
 from valetkey.authorization_server.key_changes import (
     AddSigningKey,
@@ -15,6 +16,7 @@ from valetkey.authorization_server.key_changes import (
     SealedKind,
 )
 from valetkey.authorization_server.model import KeyState, SigningKey
+from valetkey.authorization_server.signals.streams import StreamId
 from valetkey.oauth.types import NumericDate, Subject, TenantId
 
 
@@ -97,5 +99,7 @@ def _reseal_value(state: State, tenant: TenantId, value: ResealedValue) -> None:
             factor = state.second_factors.get(tenant, subject)
             if factor is not None and factor.sealed_key == value.before:
                 state.second_factors.put(tenant, subject, replace(factor, sealed_key=value.after))
+        case SealedKind.STREAM_HEADER:
+            streams.reseal(state, tenant, StreamId(value.name), value.before, value.after)
         case _:
             assert_never(value.kind)

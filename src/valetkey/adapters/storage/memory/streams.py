@@ -1,7 +1,7 @@
 """Streams of Shared Signals in memory: their changes, what is put into them beside others, and the questions."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import assert_never
 
 from valetkey.adapters.storage.memory.state import WHOLE_SERVER, State
@@ -28,6 +28,7 @@ from valetkey.authorization_server.signals.streams import (
     StreamTraffic,
 )
 from valetkey.authorization_server.signals.telling import signals_of
+from valetkey.jose.records import dataclass
 from valetkey.oauth.security_event import RevokedKind
 from valetkey.oauth.shared_signals import ACCOUNT_ENABLED, OF_STREAMS, DeliveryMethod, StreamStatus
 from valetkey.oauth.types import ClientId, NumericDate, Subject, TenantId
@@ -154,6 +155,14 @@ def remove(state: State, tenant: TenantId, stream_id: StreamId) -> None:
     state.streams.remove(tenant, stream_id)
 
 
+def reseal(state: State, tenant: TenantId, stream_id: StreamId, before: bytes, after: bytes) -> None:
+    """Replaces a sealed header, unless it is another one meanwhile."""
+    held = state.streams.get(tenant, stream_id)
+    if held is not None and held.stream.delivery.sealed_authorization == before:
+        delivery = replace(held.stream.delivery, sealed_authorization=after)
+        state.streams.put(tenant, stream_id, replace(held, stream=replace(held.stream, delivery=delivery)))
+
+
 def remove_of(state: State, tenant: TenantId, client_id: ClientId) -> None:
     """Removes the streams of one receiver."""
     for stream_id, stored in state.streams.of(tenant):
@@ -199,13 +208,19 @@ class MemoryStreams:
         found = [stored for _, stored in self._state.streams.of(self._tenant)]
         return sorted(found, key=lambda stored: (stored.stream.created_at, stored.stream.stream_id))
 
-    async def events(self, stream_id: StreamId, limit: int) -> Sequence[StreamEvent]:
-        """What waits in one, oldest first."""
-        return _events(self._state, self._tenant, stream_id)[:limit]
+    async def events(self, stream_id: StreamId, limit: int, status: StreamStatus) -> Sequence[StreamEvent]:
+        """What waits in one and may leave it while it has this status, oldest first."""
+        found = _events(self._state, self._tenant, stream_id)
+        return [event for event in found if event.may_leave(status)][:limit]
 
     async def excluded(self, stream_id: StreamId) -> Sequence[Subject]:
         """Of whom a stream is told nothing."""
         return sorted(key[1] for key, _ in self._state.stream_exclusions.of(self._tenant) if key[0] == stream_id)
+
+    async def granted(self, client_id: ClientId) -> Sequence[Subject]:
+        """The end-users who granted a client an authorization."""
+        authorizations = self._state.authorizations.of(self._tenant)
+        return sorted({one.subject for _, one in authorizations if one.client_id == client_id})
 
 
 def _kept(held: StoredStream, put: Stream) -> Stream:

@@ -58,6 +58,10 @@ UPDATE tenant_secrets SET sealed = $4 WHERE tenant = $1 AND purpose = $2 AND sea
     SealedKind.ONE_TIME_CODE_KEY: """
 UPDATE one_time_code_factors SET sealed_key = $4 WHERE tenant = $1 AND subject = $2 AND sealed_key = $3
 """,
+    SealedKind.STREAM_HEADER: """
+UPDATE streams SET sealed_authorization = $4
+WHERE tenant = $1 AND stream_id = $2 AND sealed_authorization = $3
+""",
 }
 _RESEAL_CLIENT = "UPDATE clients SET document = $3 WHERE tenant = $1 AND client_id = $2"
 

@@ -40,10 +40,12 @@ STREAMS_OF_CLIENT = f"""
 SELECT {_COLUMNS} FROM streams WHERE tenant = $1 AND client_id = $2 ORDER BY created_at, stream_id
 """
 LIST_STREAMS = f"SELECT {_COLUMNS} FROM streams WHERE tenant = $1 ORDER BY created_at, stream_id"
-STREAM_EVENTS = """
+STREAM_EVENTS = f"""
 SELECT number, event_type, subject, sid, transaction_number, occurred_at, detail FROM stream_events
-WHERE tenant = $1 AND stream_id = $2 ORDER BY number LIMIT $3
+WHERE tenant = $1 AND stream_id = $2 AND ($4 = 'enabled' OR event_type IN ({_ABOUT_STREAMS}))
+ORDER BY number LIMIT $3
 """
+GRANTED = "SELECT DISTINCT subject FROM authorizations WHERE tenant = $1 AND client_id = $2 ORDER BY subject"
 EXCLUDED = "SELECT subject FROM stream_exclusions WHERE tenant = $1 AND stream_id = $2 ORDER BY subject"
 DUE_STREAMS = f"""
 SELECT s.tenant, s.stream_id, s.client_id, s.tries FROM streams AS s
