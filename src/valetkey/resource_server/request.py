@@ -15,7 +15,8 @@ class RequestView(msgspec.Struct, frozen=True):
     """One request as its face saw it; nothing here is believed further than the face that filled it in.
 
     `target` is the path with its query, percent-encoded as it was sent. `headers` are pairs of lower-case name and
-    value, in order. `address` is the peer's, or what a configured proxy said it is; "" where nobody says.
+    value, in order. `address` is the peer's, or what a configured proxy said it is; "" where nobody says. `scheme`
+    is "http" or "https" where the face knows it.
     """
 
     method: str = "GET"
@@ -23,6 +24,7 @@ class RequestView(msgspec.Struct, frozen=True):
     headers: Sequence[tuple[bytes, bytes]] = ()
     host: str = ""
     address: str = ""
+    scheme: str = ""
 
     def all_headers(self, name: bytes) -> list[str]:
         """Return every value of the header called `name` (lower case), in order."""
