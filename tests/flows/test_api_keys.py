@@ -41,7 +41,7 @@ from valetkey.oauth.introspection import parse_response
 from valetkey.oauth.security_event import Revocation, RevokedKind
 from valetkey.oauth.status_list import StatusList, StatusReference
 from valetkey.oauth.token_exchange import TokenType
-from valetkey.oauth.types import ClientId, Scope
+from valetkey.oauth.types import ClientId, Scope, Seconds
 
 MACHINE = clients()["machine"]
 HASH = ALICE.password_hash
@@ -260,7 +260,7 @@ async def test_the_token_ends_with_its_key(house: House) -> None:
 async def test_a_resource_server_with_a_longer_lifetime_gets_no_longer_token(house: House) -> None:
     albums = await house.stores.resources.find(API)
     assert albums is not None
-    await house.commit(PutResource(replace(albums, access_token_lifetime=900)))
+    await house.commit(PutResource(replace(albums, access_token_lifetime=Seconds(900))))
     _, secret = await add_key(house)
 
     assert document(await exchange_key(house, secret))["expires_in"] == 300

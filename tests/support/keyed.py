@@ -1,4 +1,4 @@
-"""A house with API keys, whose albums API may ask about them and exchange them, as a gateway in front of it does."""
+"""A house with API keys, whose albums API may ask about and exchange them, as a gateway in front of it does."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -22,7 +22,7 @@ READ = Scope.parse("albums.read")
 
 
 async def keyed_house() -> House:
-    """Return a house in which the albums API may introspect and exchange API keys; the orders API may introspect."""
+    """Return a house in which the albums API may introspect and exchange API keys; the orders API introspects."""
     house = await feeding_house()
     await house.commit(PutClient(GATEWAY))
     return house

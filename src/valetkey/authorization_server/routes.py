@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import Final
 
 from valetkey.authorization_server import paths
 from valetkey.authorization_server.endpoints import (
@@ -35,102 +34,16 @@ from valetkey.authorization_server.endpoints import (
     token,
     userinfo,
 )
-from valetkey.jose.records import dataclass
 
-if TYPE_CHECKING:
-    from valetkey.authorization_server.pages import Page
-    from valetkey.authorization_server.service import AuthorizationServer
-    from valetkey.oauth.http import HttpRequest, HttpResponse
-
-
-class Cache(StrEnum):
-    """What a cache may keep."""
-
-    NO_STORE = "no-store"
-    PUBLIC_SHORT = "public, max-age=300"
-    PUBLIC_MOMENT = "public, max-age=5"
-    IMMUTABLE = "public, max-age=31536000, immutable"
-
-
-class Cors(StrEnum):
-    """Which other origins may read the response (HARDENING HTP-07)."""
-
-    NONE = "none"
-    ANY = "any"
-    """`*`: public documents."""
-    CLIENT = "client"
-    """The exact origin of a redirect URI of the client; a preflight answers for any of the tenant."""
-
-
-class Csrf(StrEnum):
-    """What a state-changing request must prove."""
-
-    NOT_NEEDED = "not_needed"
-    """It reads no cookie."""
-    FORM_TOKEN = "form_token"  # noqa: S105 - a rule's name
-    """Its endpoint verifies the token of the form."""
-    SAFE = "safe"
-    """GET, or changes nothing but stored requests."""
-
-
-class Accepts(StrEnum):
-    """Which request body an endpoint reads."""
-
-    NOTHING = "nothing"
-    FORM = "form"
-    """Of a POST."""
-    JSON = "json"
-    """Of a POST, a PUT or a PATCH."""
-
-
-class Pace(StrEnum):
-    """As what the requests of one address are counted (HARDENING RAT-01)."""
-
-    ENDPOINT = "endpoint"
-    """Programs ask it: what an endpoint is counted as unless its row says otherwise."""
-    PAGE = "page"
-    """A person looks at it."""
-    ATTEMPT = "attempt"
-    """A form that guesses could be sent to: its POST is counted as one, its GET as a page."""
-    REGISTRATION = "registration"
-    """It adds something that stays."""
-    FREE = "free"
-    """A public document, which caches keep and which costs nothing to answer: never refused."""
-
-
-class Endpoint(Protocol):
-    """One endpoint; raises OAuthError and Unavailable, which the adapter turns into responses."""
-
-    async def __call__(self, request: HttpRequest, server: AuthorizationServer) -> HttpResponse | Page: ...
-
-
-class Face(StrEnum):
-    """How errors of an endpoint speak."""
-
-    MACHINE = "machine"
-    """JSON."""
-    PERSON = "person"
-    """An error page."""
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """One row: `path` is relative to the issuer; a `path_inserted` one also stands at the root (RFC 8414, 3.1).
-
-    A path that ends in `/{name}` stands for every path with one segment there.
-    """
-
-    methods: frozenset[str]
-    path: str
-    endpoint: Endpoint
-    cache: Cache
-    cors: Cors
-    csrf: Csrf
-    face: Face
-    accepts: Accepts = Accepts.NOTHING
-    path_inserted: bool = False
-    pace: Pace = Pace.ENDPOINT
-
+# What the rows are made of stands in a file of its own for its length.
+from valetkey.authorization_server.route import Accepts as Accepts  # noqa: PLC0414 - as above
+from valetkey.authorization_server.route import Cache as Cache  # noqa: PLC0414 - as above
+from valetkey.authorization_server.route import Cors as Cors  # noqa: PLC0414 - as above
+from valetkey.authorization_server.route import Csrf as Csrf  # noqa: PLC0414 - as above
+from valetkey.authorization_server.route import Endpoint as Endpoint  # noqa: PLC0414 - as above
+from valetkey.authorization_server.route import Face as Face  # noqa: PLC0414 - as above
+from valetkey.authorization_server.route import Pace as Pace  # noqa: PLC0414 - as above
+from valetkey.authorization_server.route import Route as Route  # noqa: PLC0414 - as above
 
 ROUTES: Final[tuple[Route, ...]] = (
     Route(

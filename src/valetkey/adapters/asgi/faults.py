@@ -10,6 +10,7 @@ from valetkey.authorization_server.pages import ErrorKind, ErrorPage, Page
 from valetkey.authorization_server.routes import Face
 from valetkey.oauth.errors import ErrorCode, OAuthError, Unavailable
 from valetkey.oauth.http import HttpResponse, json_response
+from valetkey.oauth.problem import problem_response
 
 if TYPE_CHECKING:
     from valetkey.authorization_server.ports import EventLog
@@ -49,6 +50,8 @@ def _answer(
     status, code, description = said
     if face is Face.PERSON:
         return Page(ErrorPage(kind, code, status, description if kind is ErrorKind.BAD_REQUEST else ""), headers)
+    if face is Face.ADMINISTRATOR:
+        return problem_response(status, code, description, headers)
     no_store = (("cache-control", "no-store"), ("pragma", "no-cache"))
     return json_response(status, {"error": code, "error_description": description}, (*no_store, *headers))
 
@@ -56,6 +59,13 @@ def _answer(
 def record(log: EventLog, fault: Exception, request: HttpRequest, path: str) -> None:
     """Write what an operator needs to find `fault` by its request id; `path` is the row's, never the caller's."""
     match fault:
+        case HttpRefusal(status=429):
+            log.write(
+                "request.limited",
+                request_id=request.request_id,
+                path=path,
+                remote_address=request.remote_address,
+            )
         case HttpRefusal():
             return
         case OAuthError():

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from valetkey.oauth.types import Issuer
 
 _TENANT_NAME: Final = r"[a-z0-9][a-z0-9-]{0,62}"
+_NAME: Final = re.compile(r"/\{[^/{}]+\}")
 _HSTS: Final = (b"strict-transport-security", b"max-age=31536000")
 
 
@@ -63,9 +64,8 @@ class RouteTable:
                 raise ValueError(f"two rows claim the path {route.path}")
             row = _row(route, is_https=is_https)
             self._rows[route.path] = row
-            folder, _, last = route.path.rpartition("/")
-            if last.startswith("{"):
-                self._folders[folder] = row
+            if "/{" in route.path:
+                self._folders[_NAME.sub("/{}", route.path)] = row
                 continue
             place = Place(DEFAULT_TENANT, route.path, row)
             self._fast[(issuer.path + route.path).encode()] = place
@@ -96,7 +96,11 @@ class RouteTable:
 
     def _folder_of(self, path: str) -> Row | None:
         folder, _, last = path.rpartition("/")
-        return self._folders.get(folder) if last else None
+        outer, _, name = folder.rpartition("/")
+        if not last:
+            return None
+        row = self._folders.get(folder + "/{}")
+        return row if row is not None or not name else self._folders.get(f"{outer}/{{}}/{last}")
 
     def _of_tenant(self, path: str) -> Place | None:
         for pattern, rows in ((self._tenant_path, self._rows), (self._inserted_path, self._inserted)):

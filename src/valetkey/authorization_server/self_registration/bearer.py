@@ -1,4 +1,4 @@
-"""The bearer token of a registration request: an initial or a registration access token (RFC 6750, 2.1)."""
+"""The bearer token of a request's header: an access token, or one that lets a client register (RFC 6750, 2.1)."""
 
 from __future__ import annotations
 
@@ -18,6 +18,11 @@ def presented_bearer(request: HttpRequest) -> OpaqueToken | None:
     """Return the token of the `Authorization` header, None without one; raises OAuthError for anything else."""
     if request.query:
         raise _malformed("A registration request has no query.")
+    return bearer_of(request)
+
+
+def bearer_of(request: HttpRequest) -> OpaqueToken | None:
+    """Return the token of the `Authorization` header, None without one; raises OAuthError for anything else."""
     found = request.all_headers(b"authorization")
     if not found:
         return None
