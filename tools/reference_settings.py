@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from valetkey.resource_server.limits import RateLimit
 from valetkey.settings.declared_table import DECLARATIONS
 from valetkey.settings.environment import variable_of
 from valetkey.settings.setting import FromFile, Required
@@ -76,6 +77,8 @@ def _default(row: Setting[object]) -> str:
             return "none, it must be set"
         case None | () | {}:
             return "none"
+        case RateLimit() as rate:
+            return f'`"{rate.count}/{rate.period}s"`'
         case Enum() as member:
             return f"`{member.value}`"
         case bool() as flag:

@@ -21,6 +21,7 @@ from valetkey.ui.routes import asset_routes
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 
+    from valetkey.adapters.asgi.gate import Gate
     from valetkey.authorization_server.routes import Route
 
 FORM = "application/x-www-form-urlencoded"
@@ -118,7 +119,11 @@ class _Tenants:
 
 
 async def serve_house(
-    *, issuer: str = "https://as.example", further: tuple[Route, ...] = (), trusted_proxies: tuple[str, ...] = ()
+    *,
+    issuer: str = "https://as.example",
+    further: tuple[Route, ...] = (),
+    trusted_proxies: tuple[str, ...] = (),
+    gate: Gate | None = None,
 ) -> Served:
     """Return the application with the default tenant and the tenant `acme`."""
     at = Issuer.parse(issuer)
@@ -134,6 +139,7 @@ async def serve_house(
             preflight=preflight,
             log=house.log,
             proxies=Proxies.parse(trusted_proxies),
+            gate=gate,
         )
     )
     return Served(application, house, tenants)

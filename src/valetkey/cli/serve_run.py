@@ -13,6 +13,7 @@ import uvloop
 
 from valetkey.adapters.chance import draw_fresh
 from valetkey.adapters.keys.client_secrets import SealedClientSecrets
+from valetkey.adapters.limits.endpoint_counts import Throttles
 from valetkey.adapters.log import StderrLog, adopt_library_logs
 from valetkey.adapters.serving.server import IN_FLIGHT_SECONDS, DrainingServer, Tls, configure
 from valetkey.adapters.serving.sockets import allow_many_connections
@@ -23,6 +24,7 @@ from valetkey.adapters.storage.sqlite.migrate import upgrade
 from valetkey.administration.announcing import announce_legacy
 from valetkey.administration.provisioning import Outcome, provision
 from valetkey.administration.sectors import announce_unproven_sectors
+from valetkey.authorization_server.routes import Pace
 from valetkey.cli import EXIT_CONFIGURATION, EXIT_UNAVAILABLE, fail
 from valetkey.oauth.errors import Unavailable
 from valetkey.server import Foundation, RunningServer, open_server, warm_once_listening
@@ -198,10 +200,23 @@ def _foundation(settings: Settings, log: StderrLog) -> Foundation:
         previous_key_encryption_key=_revealed(settings.previous_key_encryption_key),
         keys=settings.keys.schedule,
         audit_days=settings.audit.days,
+        throttles=_throttles(settings),
         grants=load_grants(settings.extensions.grants),
         trusted_proxies=settings.server.trusted_proxies,
         outbound=settings.outbound.guard,
     )
+
+
+def _throttles(settings: Settings) -> Throttles:
+    limits = settings.limits
+    named = {
+        Pace.ENDPOINT: limits.endpoints,
+        Pace.PAGE: limits.pages,
+        Pace.ATTEMPT: limits.attempts,
+        Pace.REGISTRATION: limits.registrations,
+    }
+    paces = {pace: limit for pace, limit in named.items() if limit is not None}
+    return Throttles(paces, limits.failed_clients, limits.exempt, settings.valkey.url)
 
 
 def _revealed(key: KeyEncryptionKey | None) -> bytes | None:

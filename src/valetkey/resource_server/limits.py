@@ -9,13 +9,15 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
+
+from valetkey.jose.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

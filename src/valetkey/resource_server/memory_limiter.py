@@ -74,6 +74,13 @@ class MemoryLimiter:
             self._keep(key, following, now)
         return 0
 
+    def wait(self, limit: RateLimit, bucket: str) -> int:
+        """Return the microseconds until `take` would pass, and spend nothing; 0 where it would now."""
+        now = self._clock()
+        with self._lock:
+            tat = self._time_of(self._key_of((limit.name, bucket)))
+        return max(0, gcra(tat, now, limit, 1)[1])
+
     def look_now(self, charges: Sequence[Charge]) -> tuple[Spent, ...]:
         """Do as `look` does, for callers that await nothing."""
         now = self._clock()

@@ -15,6 +15,7 @@ from valetkey.jose import InvalidKey, JwkSet
 from valetkey.jose.records import dataclass
 from valetkey.oauth.errors import OAuthError
 from valetkey.oauth.types import Issuer, Scope, Seconds, SecretText
+from valetkey.resource_server.limits import LimitBy, RateLimit
 
 Value = TypeVar("Value")
 Value_co = TypeVar("Value_co", covariant=True)
@@ -160,6 +161,33 @@ def _read_proxy(found: object) -> str:
 PROXIES = list_of(
     Kind("an IP address or network", _read_proxy), "a list of IP addresses or networks such as 10.0.0.0/8"
 )
+
+
+def rate(name: str) -> Kind[RateLimit | None]:
+    """How often one address may do something; "off" never refuses it."""
+    expected = 'a rate such as "100/1m", or "off"'
+
+    def read(found: object) -> RateLimit | None:
+        words = _text(found, expected)
+        if words == "off":
+            return None
+        try:
+            return RateLimit.parse(name, words, by=frozenset({LimitBy.ADDRESS}))
+        except ValueError:
+            raise ValueError(expected) from None
+
+    return Kind(expected, read)
+
+
+def _read_store(found: object) -> SecretText:
+    expected = "a URL such as redis://valkey.internal:6379/0, rediss:// for TLS, or unix:///path/to/socket"
+    url = found.reveal() if isinstance(found, SecretText) else _text(found, expected)
+    if not url.startswith(("redis://", "rediss://", "unix://")):
+        raise ValueError(expected)
+    return SecretText(url)
+
+
+VALKEY = Kind("a URL such as redis://valkey.internal:6379/0", _read_store)
 
 
 def _read_address(found: object) -> str:

@@ -26,11 +26,13 @@ from valetkey.settings.values import (
     AuditSettings,
     ExtensionSettings,
     KeySettings,
+    LimitSettings,
     LogSettings,
     OutboundSettings,
     ServerSettings,
     Settings,
     StorageSettings,
+    ValkeySettings,
 )
 
 if TYPE_CHECKING:
@@ -167,6 +169,15 @@ def _settings(found: Readings, declarations: Declarations, folder: Path) -> Sett
             block=found[table.OUTBOUND_BLOCK],
             ca_file=found[table.OUTBOUND_CA_FILE],
         ),
+        limits=LimitSettings(
+            endpoints=found[table.LIMITS_ENDPOINTS],
+            pages=found[table.LIMITS_PAGES],
+            attempts=found[table.LIMITS_ATTEMPTS],
+            registrations=found[table.LIMITS_REGISTRATIONS],
+            failed_clients=found[table.LIMITS_FAILED_CLIENTS],
+            exempt=found[table.LIMITS_EXEMPT],
+        ),
+        valkey=ValkeySettings(url=found[table.VALKEY_URL]),
         log=LogSettings(format=found[table.LOG_FORMAT]),
         audit=AuditSettings(days=found[table.AUDIT_DAYS]),
         extensions=ExtensionSettings(grants=found[table.EXTENSIONS_GRANTS]),

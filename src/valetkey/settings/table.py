@@ -12,13 +12,15 @@ from valetkey.authorization_server.key_algorithms import (
 )
 from valetkey.authorization_server.outbound_guard import Blocks, Openings
 from valetkey.authorization_server.policy import OAUTH_2_1, PROFILES
-from valetkey.oauth.types import Issuer, Seconds
+from valetkey.oauth.types import Issuer, Seconds, SecretText
+from valetkey.resource_server.limits import LimitBy, RateLimit
 from valetkey.settings import kinds
 from valetkey.settings.kinds import Kind
 from valetkey.settings.secrets import key_encryption_key
 from valetkey.settings.setting import REQUIRED, FromFile, Setting
 from valetkey.settings.values import KeyEncryptionKey, LogFormat
 
+_BY_ADDRESS: Final = frozenset({LimitBy.ADDRESS})
 _PATH: Final = Kind("a path", lambda found: Path(kinds.text("a path").read(found)))
 
 ISSUER: Final[Setting[Issuer]] = Setting(
@@ -166,6 +168,60 @@ OUTBOUND_CA_FILE: Final[Setting[Path | None]] = Setting(
     "such as that of a private network.",
     '"internal-ca.pem"',
 )
+LIMITS_ENDPOINTS: Final[Setting[RateLimit | None]] = Setting(
+    "limits.endpoints",
+    kinds.rate("endpoints"),
+    RateLimit.parse("endpoints", "500/1s", by=_BY_ADDRESS),
+    "How often one address may ask the endpoints that programs ask: tokens, introspection, revocation, UserInfo "
+    "and their like. Who asks more often gets 429 with Retry-After before anything is read, verified or written.",
+    '"500/1s"',
+)
+LIMITS_PAGES: Final[Setting[RateLimit | None]] = Setting(
+    "limits.pages",
+    kinds.rate("pages"),
+    RateLimit.parse("pages", "100/1s", by=_BY_ADDRESS),
+    "How often one address may ask for pages that people see.",
+    '"100/1s"',
+)
+LIMITS_ATTEMPTS: Final[Setting[RateLimit | None]] = Setting(
+    "limits.attempts",
+    kinds.rate("attempts"),
+    RateLimit.parse("attempts", "300/1m", by=_BY_ADDRESS),
+    "How often one address may send the forms that take a password or a code. Far fewer wrong ones are allowed for "
+    "one account.",
+    '"300/1m"',
+)
+LIMITS_REGISTRATIONS: Final[Setting[RateLimit | None]] = Setting(
+    "limits.registrations",
+    kinds.rate("registrations"),
+    RateLimit.parse("registrations", "60/1m", by=_BY_ADDRESS),
+    "How often one address may ask for a client to be registered, or for a registration.",
+    '"60/1m"',
+)
+LIMITS_FAILED_CLIENTS: Final[Setting[RateLimit | None]] = Setting(
+    "limits.failed_clients",
+    kinds.rate("failed-clients"),
+    RateLimit.parse("failed-clients", "600/1m", by=_BY_ADDRESS),
+    "How often the authentication of one client may fail from one address before no proof of it, right or wrong, is "
+    "looked at from there for a while. From everywhere else the client goes on.",
+    '"600/1m"',
+)
+LIMITS_EXEMPT: Final[Setting[tuple[str, ...]]] = Setting(
+    "limits.exempt",
+    kinds.PROXIES,
+    ("127.0.0.0/8", "::1/128"),
+    "The IP addresses and networks whose requests are never counted, such as those of your own resource servers.",
+    '["127.0.0.0/8", "::1/128", "10.20.0.0/16"]',
+)
+VALKEY_URL: Final[Setting[SecretText | None]] = Setting(
+    "valkey.url",
+    kinds.VALKEY,
+    None,
+    "The Valkey server in which all nodes and workers count together. Without one each process counts by itself. "
+    "It holds nothing that may not be lost.",
+    '"redis://valkey.internal:6379/0"',
+    FromFile.SECRET,
+)
 LOG_FORMAT: Final[Setting[LogFormat]] = Setting(
     "log.format",
     kinds.member_of(LogFormat),
@@ -209,6 +265,13 @@ SETTINGS: Final[tuple[Setting[object], ...]] = (
     OUTBOUND_ALLOW,
     OUTBOUND_BLOCK,
     OUTBOUND_CA_FILE,
+    LIMITS_ENDPOINTS,
+    LIMITS_PAGES,
+    LIMITS_ATTEMPTS,
+    LIMITS_REGISTRATIONS,
+    LIMITS_FAILED_CLIENTS,
+    LIMITS_EXEMPT,
+    VALKEY_URL,
     LOG_FORMAT,
     AUDIT_DAYS,
     EXTENSIONS_GRANTS,
@@ -220,6 +283,8 @@ SECTIONS: Final = {
     "storage": "Where everything is kept.",
     "keys": "Which keys the server signs with, and how often it replaces them.",
     "outbound": "What the server may ask of addresses outside, for keys and documents of clients.",
+    "limits": "How often one address may ask.",
+    "valkey": "Where several nodes count together.",
     "log": "How the log looks.",
     "audit": "What is remembered of who changed what.",
     "extensions": "What packages of others add.",

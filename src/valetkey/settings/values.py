@@ -18,7 +18,8 @@ from valetkey.authorization_server.key_rotation import KeySchedule
 from valetkey.authorization_server.model import Tenant
 from valetkey.authorization_server.outbound_guard import Blocks, Guard, Openings
 from valetkey.jose.records import dataclass
-from valetkey.oauth.types import Issuer, Seconds
+from valetkey.oauth.types import Issuer, Seconds, SecretText
+from valetkey.resource_server.limits import RateLimit
 
 _DAY: Final = 86_400
 
@@ -94,6 +95,26 @@ class OutboundSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class LimitSettings:
+    """How often one address may ask; None never refuses."""
+
+    endpoints: RateLimit | None
+    pages: RateLimit | None
+    attempts: RateLimit | None
+    registrations: RateLimit | None
+    failed_clients: RateLimit | None
+    """By client and address."""
+    exempt: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ValkeySettings:
+    """Where several nodes count together."""
+
+    url: SecretText | None
+
+
+@dataclass(frozen=True, slots=True)
 class LogSettings:
     """How the log looks."""
 
@@ -130,6 +151,8 @@ class Settings:
     storage: StorageSettings
     keys: KeySettings
     outbound: OutboundSettings
+    limits: LimitSettings
+    valkey: ValkeySettings
     log: LogSettings
     audit: AuditSettings
     extensions: ExtensionSettings

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from valetkey.authorization_server.outbound_guard import Blocks, Openings
 from valetkey.oauth.types import Issuer, SecretText
+from valetkey.resource_server.limits import RateLimit
 from valetkey.settings.table import SETTINGS
 from valetkey.settings.values import KeyEncryptionKey
 
@@ -42,6 +43,8 @@ def _plain(value: object) -> object:
     match value:
         case KeyEncryptionKey() | SecretText():
             return REDACTED
+        case RateLimit():
+            return f"{value.count}/{value.period}s"
         case Issuer() | Path():
             return str(value)
         case Openings(hosts, networks):

@@ -11,7 +11,7 @@ from valetkey.authorization_server.account.judging import Seat
 from valetkey.authorization_server.authorization.loading import query_of
 from valetkey.authorization_server.browser import find_browser, live_sessions, presented_handle
 from valetkey.authorization_server.pages import ErrorKind, ErrorPage, Page
-from valetkey.authorization_server.routes import Cache, Cors, Csrf, Face, Route
+from valetkey.authorization_server.routes import Cache, Cors, Csrf, Face, Pace, Route
 from valetkey.oauth.http import HttpResponse
 
 if TYPE_CHECKING:
@@ -55,7 +55,16 @@ def qr_code(text: str) -> bytes:
 def image_route() -> Route:
     """Return the row of the picture."""
     methods = frozenset({"GET"})
-    return Route(methods, paths.SECOND_FACTOR_IMAGE, respond, Cache.NO_STORE, Cors.NONE, Csrf.SAFE, Face.PERSON)
+    return Route(
+        methods,
+        paths.SECOND_FACTOR_IMAGE,
+        respond,
+        Cache.NO_STORE,
+        Cors.NONE,
+        Csrf.SAFE,
+        Face.PERSON,
+        pace=Pace.PAGE,
+    )
 
 
 def _nothing() -> Page:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from typing import Final
 
 from valetkey.authorization_server.pages import ErrorKind, ErrorPage, Page
-from valetkey.authorization_server.routes import Cache, Cors, Csrf, Endpoint, Face, Route
+from valetkey.authorization_server.routes import Cache, Cors, Csrf, Endpoint, Face, Pace, Route
+from valetkey.jose.records import dataclass
 from valetkey.oauth.http import HttpRequest, HttpResponse
 from valetkey.ui.accent import Colour, accent_stylesheet
 from valetkey.ui.assets import Asset, load_manifest, media_type
@@ -51,7 +51,7 @@ def asset_routes() -> tuple[Route, ...]:
 
 def _row(path: str, endpoint: Endpoint) -> Route:
     methods = frozenset({"GET", "HEAD"})
-    return Route(methods, path, endpoint, Cache.IMMUTABLE, Cors.NONE, Csrf.SAFE, Face.PERSON)
+    return Route(methods, path, endpoint, Cache.IMMUTABLE, Cors.NONE, Csrf.SAFE, Face.PERSON, pace=Pace.FREE)
 
 
 def _file(request: HttpRequest, asset: Asset) -> HttpResponse:

@@ -71,6 +71,8 @@ class DevHome:
     """Where the server-side demo application is, where it is served."""
     album_wall: str = ""
     """Where the single-page one is."""
+    reading_room: str = ""
+    """Where the single-page one without tokens is."""
 
 
 @dataclass(frozen=True, slots=True)

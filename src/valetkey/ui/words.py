@@ -5,12 +5,12 @@ Sentences are marked here with `N_` and translated where they are shown.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from valetkey.authorization_server.client_pages import ClientPageKind
 from valetkey.authorization_server.pages import AccountProblem, ConsentMemory, ErrorKind
+from valetkey.jose.records import dataclass
 from valetkey.ui.views import ClientKind, LinkKind
 
 if TYPE_CHECKING:
@@ -105,6 +105,11 @@ ERROR_WORDS: Final[Mapping[ErrorKind, Explanation]] = MappingProxyType(
             N_("Too much was sent"),
             N_("The request is larger than we accept, so nothing was read."),
             N_("Go back to the application and start again. If it happens again, tell the people who run it."),
+        ),
+        ErrorKind.TOO_MANY_REQUESTS: Explanation(
+            N_("Too many requests came at once"),
+            N_("Your network asked for more than we answer in so short a time. Nothing was changed."),
+            N_("Wait a minute, then reload this page."),
         ),
         ErrorKind.UNSUPPORTED_MEDIA_TYPE: Explanation(
             N_("We cannot read this request"),

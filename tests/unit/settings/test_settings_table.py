@@ -28,6 +28,7 @@ from valetkey.authorization_server.outbound_guard import Blocks, Openings
 from valetkey.authorization_server.trusted_issuer import SubjectMatch
 from valetkey.oauth.client_members import CLIENT_MEMBERS, PAGES
 from valetkey.oauth.types import ClientId, Issuer, Scope
+from valetkey.resource_server.limits import LimitBy, RateLimit
 from valetkey.settings import LogFormat, load
 from valetkey.settings.declared_table import (
     CLIENTS,
@@ -59,6 +60,13 @@ JWKS = (
     + ENCRYPTION_JWKS.removeprefix('{"keys":[')
 )
 
+VALKEY_URL = "redis://:word@valkey.internal:6379/0"
+
+
+def limit_by_address(name: str, rate: str) -> RateLimit:
+    return RateLimit.parse(name, rate, by=frozenset({LimitBy.ADDRESS}))
+
+
 # Dotted path -> the TOML value to set, and what the settings then hold there.
 SETTING_EXAMPLES: dict[str, tuple[str, object]] = {
     "issuer": ('"https://id.example.org"', Issuer("https://id.example.org")),
@@ -80,6 +88,13 @@ SETTING_EXAMPLES: dict[str, tuple[str, object]] = {
     "outbound.allow": ('["Keys.example", "10.0.0.0/8"]', Openings.parse(["keys.example", "10.0.0.0/8"])),
     "outbound.block": ('["bad.example"]', Blocks.parse(["bad.example"])),
     "outbound.ca_file": ('"internal-ca.pem"', "internal-ca.pem"),
+    "limits.endpoints": ('"9/1s"', limit_by_address("endpoints", "9/1s")),
+    "limits.pages": ('"8/1s"', limit_by_address("pages", "8/1s")),
+    "limits.attempts": ('"7/1m"', limit_by_address("attempts", "7/1m")),
+    "limits.registrations": ('"off"', None),
+    "limits.failed_clients": ('"5/10m"', limit_by_address("failed-clients", "5/10m")),
+    "limits.exempt": ('["10.20.0.0/16"]', ("10.20.0.0/16",)),
+    "valkey.url": ('"valkey.url"', VALKEY_URL),
     "log.format": ('"text"', LogFormat.TEXT),
     "extensions.grants": ('["voucher"]', ("voucher",)),
     "audit.days": ("30", 30),
@@ -232,6 +247,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "ada.password": "correct horse battery",
         "shop.jwks.json": JWKS,
         "orders.jwks.json": ENCRYPTION_JWKS,
+        "valkey.url": VALKEY_URL,
     }
     for name, content in secrets.items():
         (tmp_path / name).write_text(content + "\n")
@@ -288,6 +304,12 @@ def test_every_setting_can_come_from_a_variable_that_is_believed_over_the_file(
         "server.hosts": "127.0.0.2, ::1",
         "outbound.allow": "keys.example,10.0.0.0/8",
         "outbound.block": "bad.example",
+        "limits.endpoints": "9/1s",
+        "limits.pages": "8/1s",
+        "limits.attempts": "7/1m",
+        "limits.registrations": "off",
+        "limits.failed_clients": "5/10m",
+        "limits.exempt": "10.20.0.0/16",
         "extensions.grants": "voucher",
     }.get(row.path, str(expected))
 

@@ -59,6 +59,16 @@ def unsupported_media_type(wanted: str) -> HttpRefusal:
     )
 
 
+def too_many_requests(headers: tuple[tuple[str, str], ...]) -> HttpRefusal:
+    """Return the refusal of an address that asks too often; `headers` say when to come again (RFC 6585, 4)."""
+    return HttpRefusal(
+        429,
+        ErrorKind.TOO_MANY_REQUESTS,
+        "Too many requests from this address: wait as long as Retry-After says.",
+        headers,
+    )
+
+
 def misdirected() -> HttpRefusal:
     """Return the refusal of a request whose `Host` is not ours: a name was rebound to our address."""
     return HttpRefusal(421, ErrorKind.NOT_FOUND, "This server does not answer under that name.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from valetkey.authorization_server.budgets import network_of
@@ -28,6 +28,7 @@ from valetkey.authorization_server.model import AuthenticationMethod, Client
 from valetkey.authorization_server.outbound import Lane
 from valetkey.authorization_server.paths import TOKEN
 from valetkey.jose import JwkSet, KeySourceUnavailable
+from valetkey.jose.records import dataclass
 from valetkey.oauth.authentication_method import ALGORITHMS_OF
 from valetkey.oauth.errors import ErrorCode, OAuthError
 from valetkey.oauth.types import SecretDigest, SecretText
@@ -85,7 +86,14 @@ def parse_credentials(request: HttpRequest, form: Parameters) -> Credentials:
 async def authenticate(
     credentials: Credentials, server: AuthorizationServer, now: NumericDate
 ) -> AuthenticatedClient:
-    """Return the client that `credentials` prove; raises OAuthError `invalid_client`, the same for every cause."""
+    """Return the client that `credentials` prove; raises OAuthError `invalid_client`, the same for every cause.
+
+    Where the client failed too often from this source, nothing is looked at: TooManyFailures.
+    """
+    if credentials.proof is not None:
+        wait = await server.failed_clients.wait(credentials.client_id, credentials.source)
+        if wait:
+            raise _not_looked_at(wait)
     try:
         client = await find_or_introduce(credentials.client_id, credentials.source, server, now)
     except UnreadableClient as error:
@@ -143,13 +151,14 @@ def _refusal(credentials: Credentials, reason: str) -> OAuthError:
 async def count_failure(
     credentials: Credentials, request: HttpRequest, server: AuthorizationServer, now: NumericDate
 ) -> None:
-    """Count a failed proof against its address; raises TooManyFailures when the budget is used up.
+    """Count a failed proof against its client and address; raises TooManyFailures when the budget is used up.
 
-    Only failures are read and written, so that nobody can lock a client out and the success path costs no
-    commit: secrets have at least 128 bits, what is limited here is the work that guessing makes us do.
+    Only failures are read and written, so that nobody can lock a client out from elsewhere and the success path
+    costs no commit: secrets have at least 128 bits, what is limited here is the work that guessing makes us do.
     """
     if credentials.proof is None:
         return
+    await server.failed_clients.count(credentials.client_id, credentials.source)
     for budget in _budgets(credentials, request, now):
         wait = await server.stores.attempts.wait(budget.key, budget.interval, budget.burst, now)
         if wait:
@@ -165,6 +174,16 @@ def _budgets(credentials: Credentials, request: HttpRequest, now: NumericDate) -
     return (
         CountAttempt(f"client_authentication {client} {network}", 6, 20, now),
         CountAttempt(f"client_authentication {network}", 1, 100, now),
+    )
+
+
+def _not_looked_at(wait: int) -> TooManyFailures:
+    # Not `invalid_client`: the proof that came now was not judged, and may be right.
+    return TooManyFailures(
+        ErrorCode.TEMPORARILY_UNAVAILABLE,
+        "Client authentication failed too often from this address: wait.",
+        "RFC6749-2.3.1/brute-force",
+        headers=(("retry-after", str(wait)),),
     )
 
 

@@ -1,0 +1,133 @@
+"""How often one address may ask this server, judged before anything is read, hashed or written (RFC 6585, 4)."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Final, Protocol
+
+from valetkey.adapters.asgi.proxies import Proxies
+from valetkey.adapters.asgi.refusal import too_many_requests
+from valetkey.authorization_server.routes import Pace
+from valetkey.resource_server.limits import Charge, LimiterUnavailable, address_bucket, rate_limit_headers
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from valetkey.adapters.asgi.proxies import Network
+    from valetkey.adapters.asgi.refusal import HttpRefusal
+    from valetkey.authorization_server.routes import Route
+    from valetkey.resource_server.limits import Limiter, RateLimit
+    from valetkey.resource_server.memory_limiter import MemoryLimiter
+
+_KNOWN_AT_MOST: Final = 16_384
+_READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class Throttling(Protocol):
+    """How often an address may ask."""
+
+    @property
+    def paces(self) -> Mapping[Pace, RateLimit]:
+        """The limits by what rows name; a pace without one is never refused."""
+        ...
+
+    @property
+    def exempt(self) -> tuple[str, ...]:
+        """Addresses and networks that are never counted."""
+        ...
+
+
+class Counts(Protocol):
+    """What counts: in this process, and for all nodes where they share it."""
+
+    @property
+    def throttles(self) -> Throttling:
+        """The limits."""
+        ...
+
+    @property
+    def local(self) -> MemoryLimiter:
+        """The counts of this process."""
+        ...
+
+    @property
+    def shared(self) -> Limiter | None:
+        """The counts of all nodes; None where each counts alone."""
+        ...
+
+
+class Gate:
+    """Counts the requests of each address by the pace of their row; who is too fast gets 429 and `Retry-After`.
+
+    A limit that is absent never refuses, and neither is an address of `exempt` ever counted. Where nodes share a
+    limiter that is down, each goes on counting by itself.
+    """
+
+    def __init__(
+        self,
+        limits: Mapping[Pace, RateLimit],
+        local: MemoryLimiter,
+        *,
+        shared: Limiter | None = None,
+        exempt: tuple[Network, ...] = (),
+    ) -> None:
+        """Build it; `local` counts what `shared`, if there is one, does not."""
+        self._limits = dict(limits)
+        self._local = local
+        self._shared = shared
+        self._exempt = exempt
+        self._buckets: dict[str, str] = {}
+
+    @classmethod
+    def over(cls, counts: Counts) -> Gate | None:
+        """Return the gate that counts with `counts`; None where it would refuse nobody."""
+        throttles = counts.throttles
+        if not throttles.paces:
+            return None
+        exempt = Proxies.parse(throttles.exempt).networks
+        return cls(throttles.paces, counts.local, shared=counts.shared, exempt=exempt)
+
+    async def admit(self, route: Route, method: str, address: str) -> None:
+        """Count a request; raises HttpRefusal 429 when its address has none left."""
+        pace = route.pace
+        if pace is Pace.ATTEMPT and method in _READS:
+            pace = Pace.PAGE
+        limit = self._limits.get(pace)
+        if limit is None:
+            return
+        bucket = self._buckets.get(address)
+        if bucket is None:
+            bucket = self._learn(address)
+        if not bucket:
+            return
+        if self._shared is not None:
+            try:
+                (spent,) = await self._shared.spend((Charge(limit, bucket),))
+            except LimiterUnavailable:
+                pass
+            else:
+                if not spent.within:
+                    raise too_many_requests(rate_limit_headers((spent,)))
+                return
+        if self._local.take(limit, bucket):
+            raise self._refusal(limit, bucket)
+
+    def _learn(self, address: str) -> str:
+        """Return the bucket of an address that was not seen lately; nothing where it is not counted."""
+        try:
+            parsed = ip_address(address)
+        except ValueError:
+            # A socket of the machine itself, or no address at all: nobody outside can have it.
+            bucket = ""
+        else:
+            mapped = getattr(parsed, "ipv4_mapped", None) or parsed
+            is_exempt = any(mapped.version == one.version and mapped in one for one in self._exempt)
+            bucket = "" if is_exempt else address_bucket(address)
+        if len(self._buckets) >= _KNOWN_AT_MOST:
+            self._buckets.clear()
+        self._buckets[address] = bucket
+        return bucket
+
+    def _refusal(self, limit: RateLimit, bucket: str) -> HttpRefusal:
+        headers = rate_limit_headers(self._local.look_now((Charge(limit, bucket),)))
+        return too_many_requests(headers)
