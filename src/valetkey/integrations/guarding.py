@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Final, Self, TypedDict, Unpack
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, Protocol, Self, TypedDict, Unpack
 
 import msgspec
 
@@ -37,7 +37,10 @@ if TYPE_CHECKING:
     from valetkey.resource_server.rules import ClaimValue
     from valetkey.resource_server.trusted_issuer import SignalSource
 
-METADATA_HEADERS: Final = (
+Headers = tuple[tuple[str, str], ...]
+PATH_CHARACTERS: Final = "/-._~!$&'()*+,=:@"
+"""What stands in a path unencoded, where a server hands it over decoded and it is written again."""
+METADATA_HEADERS: Final[Headers] = (
     ("content-type", "application/json"),
     ("access-control-allow-origin", "*"),
     ("cache-control", "public, max-age=300"),
@@ -151,6 +154,11 @@ class ApiGuard:
         """Return the rule that lets a request without credentials pass, and one with them as `rule` does."""
         return replace(self.rule(*scope, **options), is_public=True)
 
+    def for_all(self, *scope: str, **options: Unpack[RuleOptions]) -> OneRule:
+        """Return the judge for a middleware that asks the same of every request."""
+        options.setdefault("name", "*")
+        return OneRule(self, self.rule(*scope, **options))
+
     async def decide_view(self, request: RequestView, rule: Rule) -> Decision:
         """Judge one request."""
         return await self.resource_server.decide(request, rule)
@@ -168,6 +176,59 @@ class ApiGuard:
     def metadata_body(self) -> bytes:
         """Return the metadata of the resource as JSON (RFC 9728, 3.2); `METADATA_HEADERS` go with it."""
         return metadata_body(self.resource_server, self.scopes)
+
+
+class RequestJudge(Protocol):
+    """Judges whatever comes to an application: by one rule for all (`OneRule`), or by a policy (`read_policy`)."""
+
+    @property
+    def trusted_proxies(self) -> TrustedProxies | None:
+        """The proxies whose word on the address is taken."""
+        ...
+
+    @property
+    def metadata_path(self) -> str:
+        """Where the metadata of the resource is published."""
+        ...
+
+    def metadata_body(self) -> bytes:
+        """Return the metadata as JSON."""
+        ...
+
+    async def decide(self, request: RequestView) -> Decision:
+        """Judge one request."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class OneRule:
+    """Judges every request by the same rule."""
+
+    guard: ApiGuard
+    rule: Rule
+
+    @property
+    def trusted_proxies(self) -> TrustedProxies | None:
+        """The proxies of the guard."""
+        return self.guard.trusted_proxies
+
+    @property
+    def metadata_path(self) -> str:
+        """Where the metadata of the resource is published."""
+        return self.guard.metadata_path
+
+    def metadata_body(self) -> bytes:
+        """Return the metadata as JSON."""
+        return self.guard.metadata_body()
+
+    async def decide(self, request: RequestView) -> Decision:
+        """Judge one request."""
+        return await self.guard.decide_view(request, self.rule)
+
+
+def name_of(endpoint: object) -> str:
+    """Return the name of a function for limits that are counted by route."""
+    return f"{getattr(endpoint, '__module__', '')}.{getattr(endpoint, '__qualname__', type(endpoint).__qualname__)}"
 
 
 def metadata_body(server: ResourceServer, scopes: Sequence[str]) -> bytes:

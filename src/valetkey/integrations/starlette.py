@@ -4,58 +4,32 @@ from __future__ import annotations
 
 import functools
 import inspect
-from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.websockets import WebSocket
 
-from valetkey.jose import AsyncRemoteJwkSet
-from valetkey.oauth.types import Issuer
-from valetkey.resource_server import (
-    Allow,
-    AllowAnonymous,
-    DecryptingKeys,
-    RequestView,
-    ResourceServer,
-    RevocationFeed,
-    RevocationSources,
-    Rule,
-    StatusFollower,
-)
-from valetkey.resource_server.metadata import metadata_path, resource_metadata
-from valetkey.resource_server.trusted_issuer import ALGORITHMS, published_with
+from valetkey.integrations.asgi import adding, deny, view_of_scope
+from valetkey.integrations.guarding import METADATA_HEADERS, ApiGuard, GuardOptions, RuleOptions, name_of
+from valetkey.resource_server import Allow, AllowAnonymous
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Sequence
+    from collections.abc import Awaitable, Callable
 
-    from starlette.requests import Request
+    from starlette.requests import HTTPConnection, Request
 
-    from valetkey.jose.jwe import Decrypter
+    from valetkey.integrations.addresses import TrustedProxies
     from valetkey.oauth.access_token import AccessToken
-    from valetkey.resource_server import Decision, Deny, FeedCredentials
-    from valetkey.resource_server.introspection import Introspection
-    from valetkey.resource_server.keys import KeySource
+    from valetkey.resource_server import Decision, Deny, RequestView, Rule
+
+    Endpoint = Callable[[Any], Any]
+
+__all__ = ["Guard", "GuardOptions", "RuleOptions", "access_token", "denial", "view_of"]
 
 
-class GuardOptions(TypedDict, total=False):
-    """What a guard may be told beside its issuer and its resource."""
-
-    jwks_uri: str | None
-    """Where the issuer's keys are, if not at its own `/jwks.json`."""
-    keys: KeySource | None
-    """The issuer's keys themselves, instead of `jwks_uri`."""
-    algorithms: Collection[str]
-    """The signature algorithms that tokens may have."""
-    introspection: Introspection | None
-    """Explains opaque tokens (`valetkey.resource_server.introspecting.RemoteIntrospection`)."""
-    feed: FeedCredentials | None
-    """As whom the issuer's live feed is followed: a revoked token is refused within a second."""
-    decrypter: Decrypter | None
-    """Opens tokens that are encrypted for this resource; one that is only signed is refused then."""
-
-
-class Guard:
+class Guard(ApiGuard):
     """Guards the routes of one resource: `@guard.requires("albums.read")`.
 
     The keys are read from `jwks_uri`, by default the issuer's `/jwks.json`; they are refreshed ahead, kept while
@@ -63,98 +37,80 @@ class Guard:
     status list that it names is followed, if it is the issuer's own.
     """
 
-    def __init__(self, issuer: str, resource: str, **options: Unpack[GuardOptions]) -> None:
-        """Build the guard; raises ValueError or ConfigurationError for settings that cannot be safe."""
-        unknown = sorted(options.keys() - GuardOptions.__annotations__.keys())
-        if unknown:
-            raise TypeError(f"a guard has no option {unknown[0]!r}")
-        issuer = Issuer.parse(issuer).url
-        source = options.get("keys") or AsyncRemoteJwkSet(options.get("jwks_uri") or f"{issuer}/jwks.json")
-        algorithms = options.get("algorithms", ALGORITHMS)
-        published = published_with(algorithms)
-        credentials, decrypter = options.get("feed"), options.get("decrypter")
-        self.feed = (
-            None if credentials is None else RevocationFeed(issuer, credentials, source, algorithms=published)
-        )
-        """The feed that is followed; `outage` says why it cannot be believed at the moment."""
-        self.resource_server = ResourceServer.of_issuer(
-            issuer=issuer,
-            resource=resource,
-            keys=source if decrypter is None else DecryptingKeys(source, decrypter),
-            algorithms=algorithms,
-            introspection=options.get("introspection"),
-            # What is published of revocation is signed, and encrypted for nobody.
-            revocations=RevocationSources(StatusFollower(issuer, source, algorithms=published), self.feed),
-        )
-        self._scopes: set[str] = set()
+    async def decide(self, request: HTTPConnection, rule: Rule) -> Decision:
+        """Judge one request, or the one that a WebSocket begins with."""
+        return await self.decide_view(view_of(request, self.trusted_proxies), rule)
 
-    @classmethod
-    def of(cls, resource_server: ResourceServer) -> Self:
-        """Return the guard over a resource server that was built by hand, such as one with its own `statuses`."""
-        guard = cls.__new__(cls)
-        guard.resource_server = resource_server
-        guard.feed = None
-        guard._scopes = set()  # noqa: SLF001 - its own
-        return guard
-
-    async def decide(self, request: Request, rule: Rule) -> Decision:
-        """Judge one request."""
-        return await self.resource_server.decide(view_of(request), rule)
-
-    def requires(
-        self,
-        *scope: str,
-        acr: str | Sequence[str] = (),
-        max_age: int | None = None,
-        insecure_stale_seconds: int = 0,
-    ) -> Callable[[Callable[[Request], Any]], Callable[[Request], Awaitable[Response]]]:
+    def requires(self, *scope: str, **options: Unpack[RuleOptions]) -> Callable[[Endpoint], Endpoint]:
         """Return the decorator that lets a request reach its endpoint only with a token that carries `scope`.
 
         With `acr` the token has to name one of these levels of authentication, with `max_age` (seconds) one that is
-        no longer ago: else the client is told to have its end-user authenticated anew (RFC 9470).
-        While neither the feed nor the status list can be had, tokens are refused, or accepted for
-        `insecure_stale_seconds` after the feed was last current.
-        The endpoint, `async def` or `def`, finds the token as `request.state.access_token`.
+        no longer ago: else the client is told to have its end-user authenticated anew (RFC 9470). The other options
+        are those of RuleOptions. The endpoint, `async def` or `def`, or one of a WebSocket, finds the token as
+        `request.state.access_token`.
         """
-        rule = Rule.requiring(*scope, acr=acr, max_age=max_age, insecure_stale_seconds=insecure_stale_seconds)
-        self._scopes.update(scope)
 
-        def decorate(endpoint: Callable[[Request], Any]) -> Callable[[Request], Awaitable[Response]]:
-            is_async = inspect.iscoroutinefunction(endpoint)
+        def decorate(endpoint: Endpoint) -> Endpoint:
+            options.setdefault("name", name_of(endpoint))
+            return self._guarded(endpoint, self.rule(*scope, **options))
 
-            @functools.wraps(endpoint)
-            async def guarded(request: Request) -> Response:
-                outcome = await self.decide(request, rule)
-                if not isinstance(outcome, Allow | AllowAnonymous):
-                    return denial(outcome)
-                request.state.access_token = outcome.token if isinstance(outcome, Allow) else None
-                answer = await endpoint(request) if is_async else await run_in_threadpool(endpoint, request)
-                return answer if isinstance(answer, Response) else JSONResponse(answer)
+        return decorate
 
-            return guarded
+    def optional(self, *scope: str, **options: Unpack[RuleOptions]) -> Callable[[Endpoint], Endpoint]:
+        """Return the decorator that lets a request without credentials pass too: its `access_token` is None.
+
+        One with credentials is judged as `requires` does: bad ones are refused.
+        """
+
+        def decorate(endpoint: Endpoint) -> Endpoint:
+            options.setdefault("name", name_of(endpoint))
+            return self._guarded(endpoint, self.public_rule(*scope, **options))
 
         return decorate
 
     @property
     def routes(self) -> list[Route]:
         """The route that serves the protected resource metadata."""
-        server = self.resource_server
 
         async def metadata(_request: Request) -> Response:
-            # RFC9728-3/well-known RFC9728-3.2/response
-            document = resource_metadata(server.resource, [server.issuer], sorted(self._scopes), None)
-            return JSONResponse(
-                document, headers={"access-control-allow-origin": "*", "cache-control": "public, max-age=300"}
-            )
+            return Response(self.metadata_body(), headers=dict(METADATA_HEADERS))
 
-        return [Route(metadata_path(server.resource), metadata, methods=["GET"])]
+        return [Route(self.metadata_path, metadata, methods=["GET"])]
+
+    def _guarded(self, endpoint: Endpoint, rule: Rule) -> Callable[[Any], Awaitable[Any]]:
+        is_async = inspect.iscoroutinefunction(endpoint)
+
+        @functools.wraps(endpoint)
+        async def guarded(request: Request | WebSocket) -> Response | None:
+            outcome = await self.decide(request, rule)
+            if isinstance(request, WebSocket):
+                await _talk(request, outcome, endpoint)
+                return None
+            if not isinstance(outcome, Allow | AllowAnonymous):
+                return denial(outcome)
+            request.state.access_token = outcome.token if isinstance(outcome, Allow) else None
+            answer = await endpoint(request) if is_async else await run_in_threadpool(endpoint, request)
+            response = answer if isinstance(answer, Response) else JSONResponse(answer)
+            for name, value in outcome.headers:
+                response.headers[name] = value
+            return response
+
+        return guarded
 
 
-def view_of(request: Request) -> RequestView:
-    """Return what a guard reads of a request; its address is that of the peer."""
-    scope = request.scope
-    client = scope.get("client")
-    return RequestView(scope["method"], "/", scope["headers"], "", "" if client is None else client[0])
+async def _talk(socket: WebSocket, outcome: Decision, endpoint: Endpoint) -> None:
+    if not isinstance(outcome, Allow | AllowAnonymous):
+        await deny(socket.scope, socket.receive, socket.send, outcome)
+        return
+    socket.state.access_token = outcome.token if isinstance(outcome, Allow) else None
+    if outcome.headers:
+        socket = WebSocket(socket.scope, socket.receive, adding(socket.send, outcome.headers))
+    await endpoint(socket)
+
+
+def view_of(request: HTTPConnection, proxies: TrustedProxies | None = None) -> RequestView:
+    """Return what a guard reads of a request; its address is the peer's, or what `proxies` say it is."""
+    return view_of_scope(request.scope, proxies)
 
 
 def denial(deny: Deny) -> Response:
@@ -162,7 +118,7 @@ def denial(deny: Deny) -> Response:
     return JSONResponse(deny.document(), status_code=deny.status, headers=dict(deny.headers))
 
 
-def access_token(request: Request) -> AccessToken:
+def access_token(request: HTTPConnection) -> AccessToken:
     """Return the token of a request that a guard let pass; raises RuntimeError on an unguarded route."""
     token = getattr(request.state, "access_token", None)
     if token is None:
