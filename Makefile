@@ -25,8 +25,9 @@ help:
 dev: .venv/installed-dev
 	@exec $(BIN)/valetkey dev $(ARGS)
 
+# Some machines tell Python to keep no compiled code: every program that a test starts would compile all of ours.
 test: .venv/installed-test npm-clients
-	@exec $(BIN)/pytest -n $$(( 2 * $$(getconf _NPROCESSORS_ONLN) )) --maxprocesses 8 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@PYTHONDONTWRITEBYTECODE= exec $(BIN)/pytest -n $$(( 2 * $$(getconf _NPROCESSORS_ONLN) )) --maxprocesses 8 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 races: .venv/installed-test
 	@RACE_ROUNDS=$${ROUNDS:-1000} exec $(BIN)/pytest -q -rP -k "each_round" \
