@@ -195,7 +195,7 @@ def _route(row: RouteRow, limits: Mapping[str, RateLimit], known: frozenset[str]
         insecure_stale_seconds=row.insecure_stale_seconds,
         acr=tuple(row.acr),
         max_age=row.max_age,
-        claims={name: frozenset(values) for name, values in row.claims.items()},
+        claims={name: tuple(values) for name, values in row.claims.items()},
         credentials=frozenset(map(CredentialKind, row.credentials)) or EVERY_CREDENTIAL,
         is_public=row.public,
         limits=tuple(limits[name] for name in dict.fromkeys(row.limits) if name in limits),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
@@ -23,10 +23,10 @@ LONGEST_STALENESS: Final = 3_600
 EVERY_CREDENTIAL: Final = frozenset(CredentialKind)
 
 ClaimValue = str | int | bool
-_NO_CLAIMS: Final[Mapping[str, frozenset[ClaimValue]]] = MappingProxyType({})
+_NO_CLAIMS: Final[Mapping[str, Collection[ClaimValue]]] = MappingProxyType({})
 
 
-def _no_claims() -> Mapping[str, frozenset[ClaimValue]]:
+def _no_claims() -> Mapping[str, Collection[ClaimValue]]:
     return _NO_CLAIMS
 
 
@@ -44,7 +44,7 @@ class Rule:
     """The token says one of these of its end-user's authentication, the best first; () accepts any."""
     max_age: int | None = None
     """Its end-user was authenticated no more than so many seconds ago; None asks for no time."""
-    claims: Mapping[str, frozenset[ClaimValue]] = field(default_factory=_no_claims)
+    claims: Mapping[str, Collection[ClaimValue]] = field(default_factory=_no_claims)
     """Each claim named here is one of the values, or a list that holds one; "/a/b" is a JSON pointer."""
     credentials: frozenset[CredentialKind] = EVERY_CREDENTIAL
     """The kinds of credential that are taken."""
@@ -119,12 +119,12 @@ def _claim(claims: Mapping[str, object], name: str) -> object:
     return found
 
 
-def _holds(value: object, wanted: frozenset[ClaimValue]) -> bool:
+def _holds(value: object, wanted: Collection[ClaimValue]) -> bool:
     if isinstance(value, list | tuple):
         return any(_is_one_of(one, wanted) for one in value)
     return _is_one_of(value, wanted)
 
 
-def _is_one_of(value: object, wanted: frozenset[ClaimValue]) -> bool:
+def _is_one_of(value: object, wanted: Collection[ClaimValue]) -> bool:
     # True equals 1 in Python, and is another value in JSON.
     return isinstance(value, str | int) and any(value == one and type(value) is type(one) for one in wanted)
