@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,6 +61,40 @@ def judge(*, config: Path) -> None:
     contracts = () if plan.gateway is None else plan.gateway.row.contracts
     served = [*contracts, *(() if plan.session is None else ("browser sessions",))]
     say(f"{config} is sound: {', '.join(served)}")
+
+
+@gateway.command("snippet")
+@click.argument("name")
+@click.option("--upstream", default="127.0.0.1:8080", show_default=True, help="Host and port of the API.")
+@click.option(
+    "--decision", default="127.0.0.1:4180", show_default=True, help="Host and port of the decision service."
+)
+@click.option("--listen", default="127.0.0.1:8000", show_default=True, help="Host and port that clients reach.")
+@click.option(
+    "--forward-credentials",
+    is_flag=True,
+    help="Let the API see Authorization and X-API-Key as the client sent them.",
+)
+def shown(*, name: str, upstream: str, decision: str, listen: str, forward_credentials: bool) -> None:
+    r"""Print the configuration of a proxy: nginx, caddy, traefik, haproxy, haproxy-lua, envoy-http or envoy-grpc.
+
+    What is printed strips every identity header that a client sends, and closes when no decision can be had.
+
+    \b
+    Example: valetkey gateway snippet nginx --upstream 127.0.0.1:8080 > valetkey.conf
+    """
+    from valetkey.gateway.snippets import SNIPPETS, Address, Addresses, Credentials, snippet  # noqa: PLC0415 - as above
+
+    if name not in SNIPPETS:
+        near = get_close_matches(name, SNIPPETS, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(SNIPPETS)}"
+        fail(f"no proxy is called {name!r}; {hint}")
+    try:
+        addresses = Addresses(Address.parse(upstream), Address.parse(decision), Address.parse(listen))
+    except ValueError as error:
+        fail(str(error))
+    credentials = Credentials.FORWARDED if forward_credentials else Credentials.DROPPED
+    click.echo(snippet(name, addresses, credentials), nl=False)
 
 
 def _plan(config: Path) -> GatewayPlan:
