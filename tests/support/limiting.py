@@ -69,8 +69,13 @@ class Hands:
 @contextmanager
 def valkey_server(**config: object) -> Iterator[ValkeyServer]:
     """Run a Valkey server of one's own on a free port."""
-    with ValkeyServer(**config) as server:
+    server = ValkeyServer(**config)
+    server.start()
+    try:
         yield server
+    finally:
+        # A test may have ended it already.
+        server.terminate()
 
 
 def memory_hands(size: int = 100_000) -> Hands:
