@@ -38,6 +38,7 @@ from valetkey.adapters.storage.sqlite.storage import SqliteStorage
 from valetkey.adapters.stream_delivery import StreamDelivery
 from valetkey.adapters.stream_waiting import WaitingReceivers
 from valetkey.adapters.timed_out_sessions import end_forever
+from valetkey.administration.routes import CALLS
 from valetkey.authorization_server.decision import (
     AddSigningKey,
     PromoteSigningKey,
@@ -317,7 +318,7 @@ class RunningServer:
         return Application(
             Parts(
                 issuer=foundation.issuer,
-                routes=RouteTable((*ROUTES, *asset_routes(), image_route(), *further), foundation.issuer),
+                routes=RouteTable((*ROUTES, *CALLS, *asset_routes(), image_route(), *further), foundation.issuer),
                 servers=self.servers,
                 renderer=self.renderer,
                 preflight=preflight,

@@ -27,6 +27,7 @@ from valetkey.adapters.remote_keys import FetchedKeys
 from valetkey.adapters.statuses import PublishedStatusLists, ReservedStatuses
 from valetkey.adapters.storage.memory.storage import MemoryStorage, MemoryStores
 from valetkey.adapters.stream_waiting import WaitingReceivers
+from valetkey.administration.routes import CALLS
 from valetkey.authorization_server.decision import (
     AddSigningKey,
     Change,
@@ -452,8 +453,15 @@ class House:
 
 def route_of(path: str) -> Route:
     """Return the row of the matrix for a path, which may name one of the many in a folder."""
-    folder = path.rpartition("/")[0] + "/{"
-    return next(row for row in ROUTES if row.path == path or (row.path.startswith(folder) and folder != "/{"))
+    rows = (*ROUTES, *CALLS)
+    exact = (row for row in rows if row.path == path)
+    return next(exact, None) or next(row for row in rows if _stands_for(row.path, path))
+
+
+def _stands_for(pattern: str, path: str) -> bool:
+    ours, asked = pattern.split("/"), path.split("/")
+    is_alike = (one == other or one.startswith("{") for one, other in zip(ours, asked, strict=False))
+    return "/{" in pattern and len(ours) == len(asked) and all(is_alike)
 
 
 def assertion_form(assertion: str) -> dict[str, str]:
