@@ -65,10 +65,14 @@ class MemoryLimiter:
         key: _Key = (limit.name, bucket)
         with self._lock:
             tat = self._times.get(key)
-            if tat is None:
-                key = self._key_of(key)
-                tat = self._time_of(key)
-            following, wait = gcra(tat, now, limit, 1)
+            if tat is not None:
+                following, wait = gcra(tat, now, limit, 1)
+                if wait > 0:
+                    return wait
+                self._times[key] = following
+                return 0
+            key = self._key_of(key)
+            following, wait = gcra(self._time_of(key), now, limit, 1)
             if wait > 0:
                 return wait
             self._keep(key, following, now)

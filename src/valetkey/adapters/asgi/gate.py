@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from valetkey.resource_server.memory_limiter import MemoryLimiter
 
 _KNOWN_AT_MOST: Final = 16_384
-_READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Throttling(Protocol):
@@ -77,6 +76,7 @@ class Gate:
         self._shared = shared
         self._exempt = exempt
         self._buckets: dict[str, str] = {}
+        self._of_path: dict[str, tuple[RateLimit | None, RateLimit | None]] = {}
 
     @classmethod
     def over(cls, counts: Counts) -> Gate | None:
@@ -89,10 +89,8 @@ class Gate:
 
     async def admit(self, route: Route, method: str, address: str) -> None:
         """Count a request; raises HttpRefusal 429 when its address has none left."""
-        pace = route.pace
-        if pace is Pace.ATTEMPT and method in _READS:
-            pace = Pace.PAGE
-        limit = self._limits.get(pace)
+        reading, writing = self._of_path.get(route.path) or self._limits_of(route)
+        limit = writing if method == "POST" else reading
         if limit is None:
             return
         bucket = self._buckets.get(address)
@@ -111,6 +109,13 @@ class Gate:
                 return
         if self._local.take(limit, bucket):
             raise self._refusal(limit, bucket)
+
+    def _limits_of(self, route: Route) -> tuple[RateLimit | None, RateLimit | None]:
+        """Return the limit of a row's reading methods and of the others, and remember them: rows are few."""
+        limit = self._limits.get(route.pace)
+        reading = self._limits.get(Pace.PAGE) if route.pace is Pace.ATTEMPT else limit
+        found = self._of_path[route.path] = (reading, limit)
+        return found
 
     def _learn(self, address: str) -> str:
         """Return the bucket of an address that was not seen lately; nothing where it is not counted."""
