@@ -17,7 +17,7 @@ from starlette.requests import Request
 
 from support.person import Person
 from valetkey.integrations.starlette import Guard, denial
-from valetkey.resource_server import Allow, Rule
+from valetkey.resource_server import Allow, AllowAnonymous, Rule
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -44,7 +44,7 @@ class Guarded:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] == PATH:
             outcome = await self.guard.decide(Request(scope), self.asked.rule)
-            if not isinstance(outcome, Allow):
+            if not isinstance(outcome, Allow | AllowAnonymous):
                 await denial(outcome)(scope, receive, send)
                 return
         await self.inner(scope, receive, send)
@@ -125,14 +125,14 @@ class Desktop:
     async def receive(self) -> AuthorizationCodeResult:
         return AuthorizationCodeResult(**self.returned)
 
-    async def call_tool(self) -> Any:
-        """Call the one tool there is, getting a token on the way where one is needed."""
+    async def call_tool(self, name: str = "notes", **arguments: object) -> Any:
+        """Call a tool, getting a token on the way where one is needed."""
         with fail_after(PATIENCE):
             async with (
                 self.http() as http,
                 Client(streamable_http_client(self.server_url, http_client=http)) as client,
             ):
-                return await client.call_tool("notes", {})
+                return await client.call_tool(name, arguments)
 
     def http(self) -> httpx2.AsyncClient:
         return httpx2.AsyncClient(auth=self.auth, timeout=20, trust_env=False)
