@@ -43,7 +43,7 @@ SECTIONS: Final = {
     "Signing out": ("signing_out", "logout_token", "signed_in_sessions"),
     "Tokens that are kept": (
         *("sources", "async_sources", "memory_store", "file_store", "kept_tokens"),
-        *("httpx_auth", "bearer"),
+        *("httpx_auth", "requests_auth", "bearer"),
     ),
     "Service to service": ("narrowed_tokens", "async_narrowed_tokens"),
     "Tokens for tokens": ("exchange", "token_exchange", "revocation", "introspection"),

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from valetkey.client.memory_store import MemoryTokenStore
     from valetkey.client.narrowed_tokens import NarrowedTokens
     from valetkey.client.oauth_client import OAuthClient
+    from valetkey.client.requests_auth import RequestsBearerAuth
     from valetkey.client.sources import KeptTokens, MachineTokens
 
 __all__ = [
@@ -86,6 +87,7 @@ __all__ = [
     "Party",
     "PrivateKeyJwt",
     "Registration",
+    "RequestsBearerAuth",
     "ResponseRejected",
     "SeenTokens",
     "Server",
@@ -121,6 +123,7 @@ _SHELLS: Final = {
     "MemoryTokenStore": "memory_store",
     "NarrowedTokens": "narrowed_tokens",
     "OAuthClient": "oauth_client",
+    "RequestsBearerAuth": "requests_auth",
     "async_sign_in": "async_loopback",
     "sign_in": "loopback",
 }
