@@ -115,6 +115,14 @@ GOALS: Final[tuple[Goal, ...]] = (
         1,
         " us",
     ),
+    Goal(
+        "limits of our own endpoints, a request",
+        "rate_limits",
+        ("operations", "in memory, one limit", "valetkey's own endpoints", "median_us"),
+        Bound.AT_MOST,
+        3,
+        " us",
+    ),
     _rate("client_credentials", "client credentials, ES256", 2.5),
     Goal(
         "client credentials, ES256, p99",

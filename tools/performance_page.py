@@ -54,6 +54,10 @@ remembered."""
 _GUARD: Final = """CPU microseconds for one request with a good token. *verification* is the toolkit alone; the
 guard reads the header, chooses the key, verifies, looks up the status where the token names a list, and judges the
 scope."""
+_RATE_LIMITS: Final = """One request of one of 1,000 identities that stay within their limits. All limits of a
+request are one step for ours, in Valkey one script and one round trip; the peers are asked for each limit. Ours and
+throttled-py follow the generic cell rate algorithm, limits its moving window. *valetkey's own endpoints* is what
+the authorization server itself spends on a request before anything else is done for it."""
 _SERVER: Final = """Ours keeps everything durably; the peer ({peer}) does not. With two workers ours is not held to
 one core, and shares the other with the load: that row shows that two processes share one file, and is no comparison
 with a peer on one core."""
@@ -106,6 +110,7 @@ def page(found: Figures) -> str:
     writers = {
         "jose": _jose,
         "guard": _guard,
+        "rate_limits": _rate_limits,
         "server": _server,
         "imports": _imports,
         "start": _start,
@@ -260,6 +265,25 @@ def _guard(report: Mapping[str, Any]) -> str:
             for name, figure in row.items()
         ]
         heads = [operation, "CPU (us)", "spread", "to raw", "to the guard with remote keys"]
+        sections.append(_table(heads, rows))
+    return "\n\n".join(sections)
+
+
+def _rate_limits(report: Mapping[str, Any]) -> str:
+    sections = ["## Rate limits", _RATE_LIMITS]
+    for operation, row in report["operations"].items():
+        rows = [
+            [
+                name,
+                _number(figure["median_us"]),
+                f"{figure['spread']:.0%}",
+                f"{figure['to_valetkey']:.2f}x",
+                _number(figure["wall_us"]),
+                f"{figure['wall_to_valetkey']:.2f}x",
+            ]
+            for name, figure in row.items()
+        ]
+        heads = [operation, "CPU (us)", "spread", "CPU to ours", "until it is answered (us)", "to ours"]
         sections.append(_table(heads, rows))
     return "\n\n".join(sections)
 

@@ -41,6 +41,8 @@ def test_a_short_round_reports_every_figure(name: str, measured: str, figures: s
         ("jose", "ES256 verify", {"raw", "valetkey", "PyJWT", "joserfc", "jwcrypto", "Authlib"}),
         ("jose", "ECDH-ES decrypt", {"raw", "valetkey", "joserfc", "jwcrypto", "Authlib"}),
         ("jose", "verify again", {"raw", "valetkey"}),
+        ("rate_limits", "in memory, one limit", {"valetkey", "throttled-py", "limits", "valetkey's own endpoints"}),
+        ("rate_limits", "over Valkey, three limits", {"valetkey", "throttled-py", "limits"}),
         (
             "guard",
             "ES256 access token",

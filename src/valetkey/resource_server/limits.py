@@ -191,7 +191,7 @@ def gcra(tat: int, now: int, limit: RateLimit, cost: int) -> tuple[int, int]:
 def spent_of(charge: Charge, tat: int, now: int, wait: int) -> Spent:
     """Return what a limiter answers, of the arrival time that it keeps and the wait that `gcra` said."""
     limit = charge.limit
-    debt = max(0, tat - now)
+    debt = tat - now if tat > now else 0
     remaining = (limit.tolerance - debt) // limit.interval
     if wait <= 0:
         return Spent(charge, True, remaining, debt / _SECOND, 0.0)

@@ -97,24 +97,31 @@ class MemoryLimiter:
 
     def _judge(self, charges: Sequence[Charge], now: int) -> tuple[tuple[Spent, ...], dict[_Key, int]]:
         kept: dict[_Key, int] = {}
-        judged = []
+        said: list[Spent] = []
+        waits: list[tuple[_Key, int]] = []
         is_refused = False
         for charge in charges:
-            key = self._key_of((charge.limit.name, charge.bucket))
-            tat = kept.get(key)
-            following, wait = gcra(self._time_of(key) if tat is None else tat, now, charge.limit, charge.cost)
+            limit = charge.limit
+            key: _Key = (limit.name, charge.bucket)
+            tat = kept.get(key) or self._times.get(key)
+            if tat is None:
+                key = self._key_of(key)
+                tat = kept.get(key) or self._time_of(key)
+            following, wait = gcra(tat, now, limit, charge.cost)
             if wait <= 0:
                 kept[key] = following
-            elif charge.limit.enforcement is Enforcement.ENFORCED:
+            elif limit.enforcement is Enforcement.ENFORCED:
                 is_refused = True
-            judged.append((charge, key, following, wait))
+            said.append(spent_of(charge, following, now, wait))
+            waits.append((key, wait))
         if not is_refused:
-            return tuple([spent_of(charge, tat, now, wait) for charge, _, tat, wait in judged]), kept
+            return tuple(said), kept
         # Nothing is spent, so each tells what it had before.
         before = [
-            (charge, gcra(self._time_of(key), now, charge.limit, 0)[0], wait) for charge, key, _, wait in judged
+            spent_of(charge, gcra(self._time_of(key), now, charge.limit, 0)[0], now, wait)
+            for charge, (key, wait) in zip(charges, waits, strict=True)
         ]
-        return tuple([spent_of(charge, tat, now, wait) for charge, tat, wait in before]), {}
+        return tuple(before), {}
 
     def _key_of(self, key: _Key) -> _Key:
         if len(self._times) < self._size or key in self._times:

@@ -49,9 +49,10 @@ class ValkeyLimiter:
         self._pool = BlockingConnectionPool.from_url(
             url,
             max_connections=_CONNECTIONS,
-            timeout=timeout,
-            socket_timeout=timeout,
-            socket_connect_timeout=timeout,
+            # One timeout around the whole exchange is ours: each of these would cost a task of its own.
+            timeout=None,
+            socket_timeout=None,
+            socket_connect_timeout=None,
             protocol=2,
             retry=Retry(NoBackoff(), 0),
         )
