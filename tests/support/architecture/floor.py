@@ -29,6 +29,7 @@ SHELLS = MappingProxyType(
         # Turns the seconds that it is given into what the library of certificates wants; reads no clock.
         "valetkey.jose.certificates": frozenset({"datetime"}),
         "valetkey.resource_server.feed_following": frozenset({"asyncio", "httpx2"}),
+        "valetkey.resource_server.signal_following": frozenset({"asyncio", "httpx2"}),
         "valetkey.resource_server.introspecting": frozenset({"asyncio", "httpx2"}),
         "valetkey.resource_server.status_following": frozenset({"asyncio"}),
         "valetkey.resource_server.memory_limiter": frozenset({"threading"}),
