@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import anyio
 import msgspec
@@ -19,11 +19,11 @@ from valetkey.resource_server import AccessToken, Allow
 from valetkey.resource_server.token import BearerToken, read_credentials
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
+    from valetkey.integrations.addresses import TrustedProxies
     from valetkey.integrations.asgi import Application, Message, Receive, Scope, Send
-    from valetkey.integrations.mcp import Guard
-    from valetkey.resource_server import RequestView
+    from valetkey.resource_server import Decision, RequestView, ResourceServer, Rule
     from valetkey.resource_server.facts import Facts
 
 MOST_OCTETS: Final = 4 * 1024 * 1024
@@ -36,13 +36,48 @@ _INVALID_REQUEST: Final = -32_600
 _PARSE_ERROR: Final = -32_700
 
 
+class McpJudge(Protocol):
+    """What stands behind the middleware: `valetkey.integrations.mcp.Guard`."""
+
+    resource_server: ResourceServer
+    trusted_proxies: TrustedProxies | None
+    every_request: Rule
+
+    @property
+    def uncounted(self) -> Rule:
+        """What is asked of every request, without its limits."""
+        ...
+
+    @property
+    def tools(self) -> Mapping[str, Rule]:
+        """What single tools ask for."""
+        ...
+
+    @property
+    def metadata_path(self) -> str:
+        """Where the metadata of the resource is published."""
+        ...
+
+    def metadata_body(self) -> bytes:
+        """Return the metadata as JSON."""
+        ...
+
+    def decide_facts(self, facts: Facts) -> Decision:
+        """Judge any request to the server."""
+        ...
+
+    def decide_call(self, tool: str, facts: Facts) -> Decision:
+        """Judge a call of one tool."""
+        ...
+
+
 class McpMiddleware:
     """What `guard` does not allow reaches neither the server nor its tools."""
 
     def __init__(
         self,
         app: Application,
-        guard: Guard,
+        guard: McpJudge,
         tools: Callable[[], Awaitable[set[str]]] | None,
         *,
         most_octets: int,
