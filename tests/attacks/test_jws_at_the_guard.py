@@ -333,14 +333,14 @@ async def test_no_face_lets_a_hostile_token_through(
 
     monkeypatch.setattr(socket.socket, "connect", no_connection)
     for number, token in enumerate(attack()):
-        answers = set()
+        answers, parts = set(), {part for part in token.split(".") if len(part) > 12}
         for face in faces:
             reply = await face.ask("GET", "/albums", bearing(token))
             challenge = reply.header("www-authenticate") or ""
             assert reply.status in {400, 401}, (face.name, number, reply)
             assert "error=" in challenge, (face.name, number)
             told = challenge + reply.body.decode()
-            assert not any(len(part) > 12 and part in told for part in token.split(".")), (face.name, number)
+            assert not any(part in told for part in parts), (face.name, number)
             assert "alice" not in told
             answers.add((reply.status, challenge, reply.body))
         assert len(answers) == 1, (number, answers)
