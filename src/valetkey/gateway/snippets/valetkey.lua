@@ -1,9 +1,8 @@
 -- Asks Valetkey's decision service about a request (contract "haproxy"); HAProxy 2.6 or later, nothing else.
--- Loaded by `lua-load valetkey.lua http://ADDRESS`.
+-- The variable proc.valetkey names the decision service: `set-var proc.valetkey str(http://HOST:PORT)`.
 
-local arguments = table.pack(...)
-local decision = arguments[1] .. "/decide/haproxy"
-local timeout = 2000 -- milliseconds
+-- Milliseconds; HAProxy tries four times before it gives up.
+local timeout = 500
 
 local judged = {
   "authorization", "x-api-key", "dpop", "x-http-method-override", "x-http-method", "x-method-override",
@@ -14,6 +13,9 @@ local handed_to_api = {
 local handed_to_client = {
   "www-authenticate", "retry-after", "ratelimit", "ratelimit-policy", "cache-control", "content-type",
 }
+
+-- Whatever else is answered is a failure, such as HAProxy's own 504.
+local refusals = { [400] = true, [401] = true, [403] = true, [429] = true, [503] = true }
 
 -- HAProxy counts the values of a header from 0.
 local function values_of(header)
@@ -60,12 +62,11 @@ core.register_action("valetkey", { "http-req" }, function(txn)
     if #values > 0 then headers[name] = values end
   end
 
+  local decision = txn:get_var("proc.valetkey") .. "/decide/haproxy"
   local answer = core.httpclient():get({ url = decision, headers = headers, timeout = timeout })
-  if answer == nil or answer.status == nil or answer.status < 200 then return unavailable(txn) end
-  if answer.status ~= 200 then
-    if answer.status < 400 then return unavailable(txn) end
-    return refuse(txn, answer.status, answer.headers, answer.body)
-  end
+  if answer == nil then return unavailable(txn) end
+  if refusals[answer.status] then return refuse(txn, answer.status, answer.headers, answer.body) end
+  if answer.status ~= 200 then return unavailable(txn) end
   for _, name in ipairs(handed_to_api) do
     for _, value in ipairs(values_of(answer.headers[name])) do
       txn.http:req_set_header(name, value)
@@ -74,4 +75,5 @@ core.register_action("valetkey", { "http-req" }, function(txn)
   local limit, policy = values_of(answer.headers["ratelimit"])[1], values_of(answer.headers["ratelimit-policy"])[1]
   if limit ~= nil then txn:set_var("txn.valetkey_ratelimit", limit) end
   if policy ~= nil then txn:set_var("txn.valetkey_policy", policy) end
+  txn:set_var("txn.valetkey_allowed", true)
 end, 0)

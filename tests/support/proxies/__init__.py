@@ -1,0 +1,1 @@
+"""Real proxies in front of an API that shows what reached it."""
