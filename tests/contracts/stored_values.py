@@ -3,6 +3,7 @@
 from dataclasses import replace
 from hashlib import sha256
 
+from valetkey.authorization_server.api_key import ApiKey, ApiKeySecret, KeyRequest, OwnerKind, kept_until
 from valetkey.authorization_server.claims_request import ClaimsRequest, RequestedClaim
 from valetkey.authorization_server.decision import (
     AddRefreshToken,
@@ -237,6 +238,34 @@ STREAM = Stream(
     (SESSION_REVOKED, CREDENTIAL_CHANGE, ACCOUNT_DISABLED, ACCOUNT_ENABLED, "urn:example:unknown"),
     NOW,
     description="Receiver A",
+)
+API_SECRET = ApiKeySecret(digest("api key"), "vk_ak_AbCdEf", NOW)
+API_KEY = ApiKey(
+    "ak_key",
+    OwnerKind.CLIENT,
+    CLIENT_ID,
+    "nightly export",
+    Scope.of(("read", "write")),
+    ("https://b.example", "https://a.example"),
+    NOW,
+    later(400),
+    (API_SECRET,),
+    limit="100/1m",
+    kept_until=kept_until(later(400)),
+    request=KeyRequest(digest("asked"), digest("content")),
+)
+API_KEY_OF_USER = replace(
+    API_KEY,
+    key_id="ak_other",
+    owner_kind=OwnerKind.END_USER,
+    owner=SUBJECT,
+    scope=Scope(),
+    limit=None,
+    created_at=later(1),
+    expires_at=None,
+    kept_until=kept_until(None),
+    secrets=(replace(API_SECRET, digest=digest("other api key")),),
+    request=None,
 )
 KEPT = KeptReply(b"sealed reply", b"\x03" * 32, later(30))
 

@@ -12,6 +12,9 @@ from contracts.conftest import STORAGES
 from contracts.stored_values import (
     ACCESS_TOKEN,
     ACME,
+    API_KEY,
+    API_KEY_OF_USER,
+    API_SECRET,
     AUTHENTICATION,
     AUTHORIZATION,
     BROWSER,
@@ -43,8 +46,10 @@ from contracts.stored_values import (
     later,
 )
 from valetkey.adapters.storage import Storage
+from valetkey.authorization_server.api_key import ApiKeyQuestion, kept_until
 from valetkey.authorization_server.decision import (
     AddAccessToken,
+    AddApiKey,
     AddDeviceCode,
     AddRegistrationToken,
     AddSigningKey,
@@ -54,6 +59,7 @@ from valetkey.authorization_server.decision import (
     BumpGeneration,
     BurnJti,
     Change,
+    ChangeApiKey,
     ChangePassword,
     CountAttempt,
     DenyDeviceCode,
@@ -63,6 +69,7 @@ from valetkey.authorization_server.decision import (
     ForgiveAttempts,
     GrantAuthorization,
     KeepRegistration,
+    NoteApiKeyUse,
     NotePairwiseToken,
     PromoteSigningKey,
     PutClient,
@@ -85,7 +92,9 @@ from valetkey.authorization_server.decision import (
     ResealSecrets,
     RetireSigningKey,
     RevokeAccessToken,
+    RevokeApiKey,
     RevokeAuthorization,
+    RotateApiKey,
     RotateBrowserHandle,
     RotateRefreshToken,
     SetProvisioningRevision,
@@ -135,6 +144,7 @@ from valetkey.oauth.shared_signals import VERIFICATION, StreamStatus
 from valetkey.oauth.types import AuthorizationId, ClientId, Scope, Seconds, SessionId, Subject, TenantId
 
 LIST = StatusListId("list")
+NEXT_SECRET = replace(API_SECRET, digest=digest("next api key"), prefix="vk_ak_GhIjKl", created_at=later(2))
 THIRD = replace(SUCCESSOR, digest=digest("third"))
 SECOND_SESSION = replace(
     SESSION,
@@ -218,6 +228,27 @@ CHANGES: tuple[Change, ...] = (
     IncludeSubject(STREAM.stream_id, SUBJECT),
     PutClient(replace(CLIENT, openid=OpenIdMetadata())),
     RevokeAuthorization(AUTHORIZATION.authorization_id, later(9)),
+    AddApiKey(API_KEY, Generations()),
+    AddApiKey(API_KEY_OF_USER, Generations()),
+    AddApiKey(replace(API_KEY_OF_USER, key_id="ak_third", request=API_KEY.request), Generations(subject=1)),
+    AddApiKey(replace(API_KEY, key_id="ak_fourth", request=None), Generations()),
+    RotateApiKey(API_KEY.key_id, 1, NEXT_SECRET, later(61), later(2)),
+    RotateApiKey(API_KEY.key_id, 2, replace(NEXT_SECRET, digest=digest("third api key")), later(31), later(3)),
+    RotateApiKey(API_KEY_OF_USER.key_id, 1, NEXT_SECRET, later(5), later(5)),
+    RotateApiKey(API_KEY.key_id, 2, replace(NEXT_SECRET, digest=digest("late")), later(500), later(400)),
+    ChangeApiKey(API_KEY, replace(API_KEY, name="renamed", limit=None, resources=("https://a.example",))),
+    ChangeApiKey(
+        replace(API_KEY, version=2),
+        replace(API_KEY, scope=Scope(), expires_at=later(60), kept_until=kept_until(later(60))),
+    ),
+    ChangeApiKey(API_KEY_OF_USER, replace(API_KEY_OF_USER, expires_at=later(3), kept_until=later(300))),
+    RevokeApiKey(API_KEY.key_id, later(4)),
+    RevokeApiKey(API_KEY_OF_USER.key_id, later(4)),
+    RevokeAuthorization(API_KEY.authorization_id, later(5)),
+    AssignStatus(LIST, 9, API_KEY.authorization_id, later(300)),
+    NoteApiKeyUse(API_KEY.key_id, later(1)),
+    NoteApiKeyUse(API_KEY.key_id, later(60)),
+    NoteApiKeyUse(API_KEY.key_id, later(61)),
     AddAccessToken(ACCESS_TOKEN),
     AddAccessToken(replace(ACCESS_TOKEN, expires_at=later(500))),
     RevokeAccessToken(digest("jti"), later(70)),
@@ -346,6 +377,11 @@ async def everything(storage: Storage, tenant: TenantId) -> list[object]:
         [await stores.refresh_tokens.find(one.digest) for one in (REFRESH_TOKEN, SUCCESSOR, THIRD)],
         await stores.access_tokens.find(ACCESS_TOKEN.digest),
         await stores.access_tokens.is_revoked(digest("jti")),
+        [await stores.api_keys.find(one.key_id) for one in (API_KEY, API_KEY_OF_USER)],
+        [await stores.api_keys.find_by_secret(digest(one)) for one in ("api key", "next api key", "third api key")],
+        await stores.api_keys.find_by_request(digest("asked")),
+        [list(await stores.api_keys.page(ApiKeyQuestion(2, owner=one))) for one in (None, CLIENT_ID, SUBJECT)],
+        list(await stores.api_keys.page(ApiKeyQuestion(2, (NOW, API_KEY.key_id)))),
         await stores.status_lists.open(1, NOW),
         await stores.status_lists.find(LIST, NOW),
         await stores.security_events.after(0, 1_000),
@@ -385,6 +421,7 @@ async def history(name: str, commits: Commits, purged_at: int) -> list[object]:
     return seen
 
 
+PURGED_AT = [0, 31, 61, 301, 401, 501, 660, 901, 1001, 90_000, 2_592_300, 2_700_000]
 COMMITS = st.lists(
     st.tuples(
         st.sampled_from([TENANT, TENANT, TENANT, OTHER_TENANT]),
@@ -395,7 +432,10 @@ COMMITS = st.lists(
 
 
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None)
-@given(commits=COMMITS, purged_at=st.sampled_from([0, 31, 61, 301, 401, 501, 660, 901, 1001, 90_000]))
+@given(
+    commits=COMMITS,
+    purged_at=st.sampled_from([0, 31, 61, 301, 401, 501, 660, 901, 1001, 90_000, 2_592_300, 2_700_000]),
+)
 def test_memory_and_sqlite_agree(commits: Commits, purged_at: int) -> None:
     memory = asyncio.run(history("memory", commits, purged_at))
     assert asyncio.run(history("sqlite", commits, purged_at)) == memory
