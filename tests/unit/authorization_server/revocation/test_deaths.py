@@ -6,12 +6,12 @@ import pytest
 
 from contracts.test_storage_agreement import CHANGES
 from contracts.test_storage_revocation import KILLS
-from valetkey.authorization_server.decision import BumpGeneration, Change, RevokeAccessToken
+from valetkey.authorization_server.decision import BumpGeneration, Change, RevokeAccessToken, RevokeApiKey
 from valetkey.authorization_server.revocation import deaths
 from valetkey.authorization_server.revocation.deaths import GenerationMoves, deaths_of, kills
 from valetkey.oauth.security_event import RevokedKind
 
-KILLING = {type(change) for change, _ in KILLS.values()} | {RevokeAccessToken}
+KILLING = {type(change) for change, _ in KILLS.values()} | {RevokeAccessToken, RevokeApiKey}
 """What is known to kill, by the samples with which the stores are tried."""
 
 
