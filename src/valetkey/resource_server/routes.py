@@ -73,12 +73,16 @@ class Route:
     rule: Rule
 
 
-@dataclass(slots=True)
 class _Node:
-    literals: dict[str, _Node] = field(default_factory=dict)
-    variable: _Node | None = None
-    here: dict[str, Route] = field(default_factory=dict)
-    rest: dict[str, Route] = field(default_factory=dict)
+    """A place in the tree of templates; it grows while a table is built, and never after that."""
+
+    __slots__ = ("here", "literals", "rest", "variable")
+
+    def __init__(self) -> None:
+        self.literals: dict[str, _Node] = {}
+        self.variable: _Node | None = None
+        self.here: dict[str, Route] = {}
+        self.rest: dict[str, Route] = {}
 
 
 @dataclass(frozen=True, slots=True)

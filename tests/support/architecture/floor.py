@@ -32,6 +32,9 @@ SHELLS = MappingProxyType(
         "valetkey.resource_server.signal_following": frozenset({"asyncio", "httpx2"}),
         "valetkey.resource_server.introspecting": frozenset({"asyncio", "httpx2"}),
         "valetkey.resource_server.status_following": frozenset({"asyncio"}),
+        # A transport may be handed through; none is made.
+        "valetkey.resource_server.building": frozenset({"httpx2"}),
+        "valetkey.resource_server.used_tokens": frozenset({"threading"}),
         "valetkey.resource_server.memory_limiter": frozenset({"threading"}),
         "valetkey.jose.fetching": frozenset({"asyncio", "httpx2", "threading"}),
         # Load their rooms when they are first asked for.
