@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final, Protocol, assert_never
+from typing import TYPE_CHECKING, Final, assert_never
 from urllib.parse import urlsplit
 
 from valetkey.authorization_server import paths
@@ -75,10 +75,6 @@ _FACTOR_STATUS: Final[Mapping[FactorProblem | None, int]] = {
 }
 
 
-class _Template(Protocol):
-    def render(self, context: Mapping[str, object], /) -> str: ...
-
-
 @dataclass(frozen=True, slots=True)
 class _Shape:
     """What a view makes of its response."""
@@ -105,7 +101,9 @@ class Renderer:
     def __init__(self, languages: Languages | None = None) -> None:
         self._languages = languages or load_languages()
         self._manifest = load_manifest()
-        self._templates = _compiled()
+        from valetkey.ui.compiled_templates import compiled_templates  # noqa: PLC0415 - only a server needs jinja2
+
+        self._templates = compiled_templates()
 
     def render(
         self,
@@ -292,19 +290,3 @@ def _counted(language: Language) -> Callable[..., str]:
         return Markup(sentence) % {"count": count, **values}  # noqa: S704 - a msgid or its translation
 
     return ngettext
-
-
-def _compiled() -> Mapping[str, _Template]:
-    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415 - only a server needs it
-    from markupsafe import Markup  # noqa: PLC0415 - as above
-
-    environment = Environment(
-        loader=PackageLoader("valetkey.ui"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        auto_reload=False,
-    )
-    environment.filters["isolated"] = Markup("<bdi>{}</bdi>").format
-    return {name: environment.get_template(name) for name in environment.list_templates(["html"])}
