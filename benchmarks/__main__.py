@@ -14,6 +14,7 @@ NAMES = {
     "jose": "--json",
     "imports": "--output",
     "guard": "--json",
+    "guard_faces": "--json",
     "rate_limits": "--json",
     "storage": "--output",
     "server": "--output",

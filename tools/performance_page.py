@@ -61,6 +61,10 @@ the authorization server itself spends on a request before anything else is done
 _SERVER: Final = """Ours keeps everything durably; the peer ({peer}) does not. With two workers ours is not held to
 one core, and shares the other with the load: that row shows that two processes share one file, and is no comparison
 with a peer on one core."""
+_GUARD_FACES: Final = """A whole request in process, to an application that answers a line: without a guard, with
+ours, and with what people write in its place. The guard's part is what the same request costs less without it, in
+the same round; the CPU is that of all threads, as Flask's guard asks an event loop in a thread of its own."""
+
 _REVOCATION: Final = """From the answer to a revocation until a guard that verifies locally refuses the token: by
 the status list, which every guard follows by itself, and by the live feed, for which it needs a credential. Two
 workers, guards under steady traffic, each with a list or a feed of its own; the feed has told of 30,000 revocations
@@ -110,6 +114,7 @@ def page(found: Figures) -> str:
     writers = {
         "jose": _jose,
         "guard": _guard,
+        "guard_faces": _guard_faces,
         "rate_limits": _rate_limits,
         "server": _server,
         "imports": _imports,
@@ -267,6 +272,23 @@ def _guard(report: Mapping[str, Any]) -> str:
         heads = [operation, "CPU (us)", "spread", "to raw", "to the guard with remote keys"]
         sections.append(_table(heads, rows))
     return "\n\n".join(sections)
+
+
+def _guard_faces(report: Mapping[str, Any]) -> str:
+    rows = [
+        [
+            framework,
+            name,
+            _number(figure["median_us"]),
+            f"{figure['spread']:.0%}",
+            _number(figure["guard_us"]) if figure["guard_us"] else "",
+            f"{figure['guard_to_valetkey']:.2f}x" if figure["guard_us"] else "",
+        ]
+        for framework, row in report["operations"].items()
+        for name, figure in row.items()
+    ]
+    heads = ["framework", "guard", "a request, CPU (us)", "spread", "of it the guard", "to ours"]
+    return "\n\n".join(["## The guard in a framework", _GUARD_FACES, _table(heads, rows)])
 
 
 def _rate_limits(report: Mapping[str, Any]) -> str:

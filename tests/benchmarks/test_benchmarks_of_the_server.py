@@ -43,6 +43,8 @@ def test_a_short_round_reports_every_figure(name: str, measured: str, figures: s
         ("jose", "verify again", {"raw", "valetkey"}),
         ("rate_limits", "in memory, one limit", {"valetkey", "throttled-py", "limits", "valetkey's own endpoints"}),
         ("rate_limits", "over Valkey, three limits", {"valetkey", "throttled-py", "limits"}),
+        ("guard_faces", "FastAPI", {"no guard", "valetkey", "PyJWT by hand", "PyJWT by hand, def"}),
+        ("guard_faces", "Flask", {"no guard", "valetkey", "Authlib"}),
         (
             "guard",
             "ES256 access token",

@@ -61,7 +61,8 @@ class _Scheme(SecurityBase):
         self.scheme_name = SCHEME
         self.model = OpenIdConnect(openIdConnectUrl=f"{issuer}/.well-known/openid-configuration")
 
-    def __call__(self) -> None:
+    async def __call__(self) -> None:
+        # Were it a plain function, FastAPI would run it in a thread, for longer than the guard takes.
         return
 
 
