@@ -122,10 +122,10 @@ class ProtectedResource:
         presented = facts.presented
         if type(presented) is AccessToken:
             refusal = self._refusal_of(presented, rule, facts)
-            return Allow(presented, rate_limit_headers(facts.spent)) if refusal is None else refusal
+            return Allow(presented, _told(facts)) if refusal is None else refusal
         match presented:
             case NoCredentials():
-                return AllowAnonymous(rate_limit_headers(facts.spent)) if rule.is_public else self._challenge(rule)
+                return AllowAnonymous(_told(facts)) if rule.is_public else self._challenge(rule)
             case Unreadable(reason):
                 return BadRequest(*self._denied(ErrorCode.INVALID_REQUEST, reason, rule))
             case Rejected(reason):
@@ -191,6 +191,10 @@ def no_rule(reason: str) -> Forbid:
 def unavailable(reason: str) -> Unavailable:
     """Return the answer while something that has to be known cannot be; `reason` is fixed text."""
     return Unavailable(ErrorCode.TEMPORARILY_UNAVAILABLE.value, reason, (("retry-after", RETRY_AFTER), _NO_STORE))
+
+
+def _told(facts: Facts) -> Headers:
+    return rate_limit_headers(facts.spent) if facts.spent else ()
 
 
 def _limited(facts: Facts) -> Limited | Unavailable:
