@@ -80,6 +80,12 @@ class Chain:
         return OAuthClient(self.server.issuer, "orders", PrivateKeyJwt(key))
 
 
+@pytest.fixture(scope="module")
+def user(chain: Chain) -> str:
+    """An access token of Ada's, for the shop."""
+    return chain.signed_in().access_token
+
+
 def free_ports(count: int) -> list[int]:
     with ExitStack() as stack:
         probes = [stack.enter_context(socket.socket()) for _ in range(count)]
@@ -140,17 +146,16 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
         yield Chain(folder, server, urls)
 
 
-def test_a_purchase_goes_through_all_three_and_the_last_one_sees_who_acts_for_whom(chain: Chain) -> None:
-    token = chain.signed_in().access_token
-    answer = chain.call("shop", "/buy/tea", token)
+def test_a_purchase_goes_through_all_three_and_the_last_one_sees_who_acts_for_whom(chain: Chain, user: str) -> None:
+    answer = chain.call("shop", "/buy/tea", user)
     assert answer.status_code == 200, answer.text
     seen = answer.json()["orders_said"]["stock_saw"]
-    assert seen["for"] == jwt.peek(token).claims["sub"]
+    assert seen["for"] == jwt.peek(user).claims["sub"]
     acting = seen["act"]
     assert (acting["sub"], acting["act"]["sub"]) == ("orders", "shop")
     assert "act" not in acting["act"]
     # What is seen to be sold out by the service's own token is not ordered for anybody.
-    assert chain.call("shop", "/buy/coffee", token).status_code == 409
+    assert chain.call("shop", "/buy/coffee", user).status_code == 409
 
 
 def test_the_program_of_the_end_user_buys(chain: Chain) -> None:
@@ -174,9 +179,8 @@ def test_the_program_of_the_end_user_buys(chain: Chain) -> None:
     assert json.loads(said)["bought"] == "tea"
 
 
-def test_nobody_is_let_in_without_a_token_for_that_very_service(chain: Chain) -> None:
+def test_nobody_is_let_in_without_a_token_for_that_very_service(chain: Chain, user: str) -> None:
     paths = {"shop": "/buy/tea", "orders": "/orders/tea", "stock": "/items/tea/reservations"}
-    user = chain.signed_in().access_token
     with chain.shop() as shop, chain.orders() as orders:
         first = NarrowedTokens(shop).narrowed(user, for_resource=ORDERS, scope=SCOPE).access_token()
         second = NarrowedTokens(orders).narrowed(first, for_resource=STOCK, scope="stock:reserve").access_token()
@@ -203,9 +207,8 @@ def test_nobody_is_let_in_without_a_token_for_that_very_service(chain: Chain) ->
     ],
 )
 def test_the_service_in_the_middle_cannot_widen_what_it_was_given(
-    chain: Chain, resource: str, scope: str, code: str
+    chain: Chain, user: str, resource: str, scope: str, code: str
 ) -> None:
-    user = chain.signed_in().access_token
     with chain.shop() as shop, chain.orders() as orders:
         given = NarrowedTokens(shop).narrowed(user, for_resource=ORDERS, scope=SCOPE).access_token()
         with pytest.raises(ExchangeRefused) as caught:
@@ -214,8 +217,7 @@ def test_the_service_in_the_middle_cannot_widen_what_it_was_given(
     assert not caught.value.is_callers_token
 
 
-def test_the_service_in_the_middle_cannot_use_a_token_that_was_not_given_to_it(chain: Chain) -> None:
-    user = chain.signed_in().access_token
+def test_the_service_in_the_middle_cannot_use_a_token_that_was_not_given_to_it(chain: Chain, user: str) -> None:
     with chain.orders() as orders, pytest.raises(ExchangeRefused) as caught:
         NarrowedTokens(orders).narrowed(user, for_resource=STOCK, scope="stock:reserve").access_token()
     assert caught.value.code == "unauthorized_client"

@@ -109,15 +109,21 @@ class McpMiddleware:
             await deny(scope, receive, send, outcome)  # type: ignore[arg-type] # no rule of this guard is public
             return
         told = _told(scope, outcome.token, view)
-        CALLER.set(Caller(outcome.token, facts, told["user"].access_token.token))
-        auth_context_var.set(told["user"])
+        user = told["user"]
+        caller = CALLER.set(Caller(outcome.token, facts, user.access_token.token))
+        of_sdk = auth_context_var.set(user)
         sending = adding(send, outcome.headers) if outcome.headers else send
-        if scope["method"] == "POST":
-            await self._post(told, receive, sending, view, facts)
-        elif scope["method"] in _READING:
-            await self._watched(told, receive, sending, view)
-        else:
-            await self._app(told, receive, sending)
+        try:
+            if scope["method"] == "POST":
+                await self._post(told, receive, sending, view, facts)
+            elif scope["method"] in _READING:
+                await self._watched(told, receive, sending, view)
+            else:
+                await self._app(told, receive, sending)
+        finally:
+            # Whoever serves the next request in this context is somebody else.
+            auth_context_var.reset(of_sdk)
+            CALLER.reset(caller)
 
     async def _post(self, scope: Scope, receive: Receive, send: Send, view: RequestView, facts: Facts) -> None:
         body = await _body_of(receive, self._most_octets)
