@@ -96,7 +96,10 @@ def _serve(connection: socket.socket, upstream: Upstream) -> None:
                 b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
                 b"Sec-WebSocket-Accept: " + accepted + b"\r\n\r\n"
             )
-            connection.sendall(connection.recv(64).upper())
+            said = b""
+            while len(said) < len(b"ping") and (more := connection.recv(64)):
+                said += more
+            connection.sendall(said.upper())
             return
         length = sum(int(value) for value in received.all_headers("content-length"))
         while len(waiting) < length:
