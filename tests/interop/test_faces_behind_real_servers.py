@@ -15,13 +15,12 @@ from werkzeug.serving import make_server as make_werkzeug
 
 from support.faces.stage import Stage, bearer
 from valetkey.integrations import asgi, wsgi
-from valetkey.resource_server import RequestView
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from valetkey.integrations.guarding import OneRule
-    from valetkey.resource_server import Decision
+    from valetkey.resource_server import Decision, RequestView
 
 pytestmark = pytest.mark.interop
 

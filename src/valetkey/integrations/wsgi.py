@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote_from_bytes, unquote_to_bytes
@@ -68,7 +69,7 @@ def view_of_environ(environ: Mapping[str, Any], proxies: TrustedProxies | None =
     headers: list[tuple[bytes, bytes]] = []
     for name, value in environ.items():
         if name.startswith("HTTP_"):
-            header = name[5:].lower().replace("_", "-").encode("latin-1")
+            header = _header_of(name)
             joined = _JOINED.get(header)
             if joined is None or "," not in value:
                 headers.append((header, value.encode("latin-1")))
@@ -85,6 +86,11 @@ def view_of_environ(environ: Mapping[str, Any], proxies: TrustedProxies | None =
         address,
         environ.get("wsgi.url_scheme", ""),
     )
+
+
+@lru_cache(maxsize=256)
+def _header_of(name: str) -> bytes:
+    return name[5:].lower().replace("_", "-").encode("latin-1")
 
 
 def path_of(environ: Mapping[str, Any]) -> str:

@@ -99,7 +99,7 @@ def django_async_face() -> AsgiFace:
         return JsonResponse(seen(django_guard.known_token(request)))
 
     urls = [url(path[1:], guard.requires(*scope, **options)(view)) for path, (scope, options) in RULES.items()]
-    module = _urlconf([*urls, url(OPEN[1:], guard.optional()(view)), *guard.urls])
+    module = urlconf([*urls, url(OPEN[1:], guard.optional()(view)), *guard.urls])
 
     class Handler(ASGIHandler):  # type: ignore[misc]  # Django is untyped
         async def get_response_async(self, request: HttpRequest) -> Any:
@@ -135,7 +135,7 @@ def rest_framework_face() -> WsgiFace:
 
 
 def _wsgi_with(urls: list[Any]) -> WsgiApplication:
-    module = _urlconf(urls)
+    module = urlconf(urls)
 
     class Handler(WSGIHandler):  # type: ignore[misc]  # Django is untyped
         def get_response(self, request: HttpRequest) -> Any:
@@ -147,7 +147,8 @@ def _wsgi_with(urls: list[Any]) -> WsgiApplication:
     return handler
 
 
-def _urlconf(urls: list[Any]) -> ModuleType:
+def urlconf(urls: list[Any]) -> ModuleType:
+    """Return a URL configuration of its own, which only a request or a setting names."""
     module = ModuleType("urls_of_a_face")
     vars(module)["urlpatterns"] = urls
     return module
