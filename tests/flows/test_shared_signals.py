@@ -82,7 +82,7 @@ async def test_the_metadata_says_where_everything_is(house: House) -> None:
     assert all(said[name].startswith(ISSUER.url) for name in said if name.endswith("_endpoint"))
 
 
-@pytest.mark.requirement("OIDSSF-7.2/not-offered")
+@pytest.mark.requirement("OIDSSF-8/management")
 async def test_nothing_is_shared_where_the_operator_keeps_no_such_resource_server(house: House) -> None:
     await house.commit(PutResource(replace(SIGNALS_API, disabled=True)))
     assert (await house.get("/.well-known/ssf-configuration")).status == 404

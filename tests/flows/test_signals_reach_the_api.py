@@ -160,7 +160,7 @@ class PollWire(httpx2.AsyncBaseTransport):
         return httpx2.Response(answer.status, headers=list(answer.headers), content=answer.body)
 
 
-@pytest.mark.requirement("RFC8936-2.2/ack-after")
+@pytest.mark.requirement("RFC8936-2.2/ack")
 async def test_a_revoked_end_users_token_is_refused_after_a_poll(house: House, signals: Signals) -> None:
     receiver = Receiver(house, APP)
     stream = await receiver.create({"events_requested": [SESSION_REVOKED]})

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from valetkey.authorization_server.openid_client import members_of
+from valetkey.oauth.shared_signals import DeliveryMethod
 
 if TYPE_CHECKING:
     from valetkey.authorization_server.model import Client, EndUser, Resource, SelfRegistration, Tenant
     from valetkey.authorization_server.self_registration.changes import RegistrationUse
+    from valetkey.authorization_server.signals.streams import StoredStream
     from valetkey.authorization_server.trusted_issuer import TrustedIssuer
     from valetkey.oauth.types import TenantId
 
@@ -139,4 +141,25 @@ def tenant_view(tenant: Tenant, issuer: str | None) -> View:
         "registration_scope": None if tenant.registration_scope is None else str(tenant.registration_scope),
         "managed_by": tenant.managed_by.value,
         "disabled": tenant.disabled,
+    }
+
+
+def stream_view(found: StoredStream, waiting: int, tenant_id: TenantId) -> View:
+    """Return a stream of an outside receiver, without the header that its pushes carry; times are in seconds."""
+    stream = found.stream
+    return {
+        "stream_id": stream.stream_id,
+        "tenant": tenant_id,
+        "client_id": stream.client_id,
+        "status": stream.status.value,
+        "reason": stream.reason,
+        "delivery": "push" if stream.delivery.method is DeliveryMethod.PUSH else "poll",
+        "endpoint_url": stream.delivery.endpoint_url,
+        "events_delivered": list(stream.delivered),
+        "subjects": stream.subjects.value,
+        "description": stream.description,
+        "created_at": stream.created_at,
+        "waiting": waiting,
+        "tries": found.tries,
+        "due_at": found.due_at,
     }

@@ -47,6 +47,8 @@ COMMANDS: Final[dict[str, Command]] = {
     "key": Command("valetkey.cli.key", "key", "List, rotate and revoke the keys that the server signs with."),
     "apikey": Command("valetkey.cli.apikey", "apikey", "Add, list, show, rotate, revoke and change API keys."),
     "revoke": Command("valetkey.cli.revoke", "revoke", "End sessions and tokens at once: the kill switch."),
+    "stream": Command("valetkey.cli.stream", "stream", "Look after the streams of outside receivers of signals."),
+    "signals": Command("valetkey.cli.signals", "signals", "Receive the signals of another product."),
     "audit": Command("valetkey.cli.audit", "audit", "Show who changed what, when and from where."),
     "doctor": Command("valetkey.cli.doctor", "doctor", "Judge a configuration against a policy profile."),
     "db": Command("valetkey.cli.db", "db", "Look at the schema of the database and bring it up to date."),

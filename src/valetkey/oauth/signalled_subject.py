@@ -95,16 +95,16 @@ def _simple(found: Mapping[str, object]) -> Signalled:
         case "uri":
             return OfTenant(_text(found, "uri"))
         case _:
-            # OIDSSF-3/unknown-format
+            # OIDSSF-3.6/best-effort
             raise UnknownSubject("the format of the subject is not known")
 
 
 def _complex(found: Mapping[str, object], critical: Collection[str]) -> tuple[Signalled, ...]:
     members = {name for name in found if name != "format"}
     if not set(critical) & members <= {"user", "session", "tenant"}:
-        raise UnknownSubject("a critical member of the subject is not understood")  # OIDSSF-3.5/critical
+        raise UnknownSubject("a critical member of the subject is not understood")  # OIDSSF-3.6/critical
     session, user, tenant = found.get("session"), found.get("user"), found.get("tenant")
-    # OIDSSF-3.5/best-effort: the narrowest member that a token can be compared with decides.
+    # OIDSSF-3.6/best-effort: the narrowest member that a token can be compared with decides.
     if isinstance(session, dict):
         told = _simple(session)
         return (OfSession(told.handle) if isinstance(told, OfOpaque) else told,)
@@ -123,7 +123,7 @@ def _aliases(found: Mapping[str, object], critical: Collection[str]) -> tuple[Si
     known: list[Signalled] = []
     for one in identifiers:
         if not isinstance(one, dict) or one.get("format") == "aliases":
-            raise UnknownSubject("an alias is no subject")  # RFC9493-3.2.8/nested
+            raise UnknownSubject("an alias is no subject")  #
         try:
             known += parse_subject(one, critical)
         except UnknownSubject:

@@ -125,7 +125,6 @@ class SignalPolling:
                 outcome: Hearing | SignalRefused = await self._signals.hear(token)
                 taken.append(token_id)
             except SignalRefused as refused:
-                # RFC8936-2.6/set-errs
                 outcome = refused
                 errors[token_id] = SetError(refused.code.value, refused.description)
             if self._told is not None:

@@ -51,7 +51,7 @@ class PollState:
             acknowledged=self.acknowledged,
             errors=self.errors,
         )
-        return msgspec.json.encode(poll.document())  # RFC8936-2.2/ack-after
+        return msgspec.json.encode(poll.document())
 
     def answered(
         self, taken: tuple[str, ...], errors: Mapping[str, SetError], *, has_more: bool, was_hasty: bool, now: int

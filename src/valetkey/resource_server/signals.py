@@ -125,7 +125,7 @@ class Signals:
         self._deaths = SignalledDeaths(self._issuers)
         self._ids: dict[str, None] = {}
         self._states: dict[str, None] = {}
-        # RFC8417-2.3/typ OIDSSF-4.1.1/typ OIDSSF-4.1.6/iss-validated
+        # OIDSSF-4.1.1/typ OIDSSF-4.1.6/iss-validated
         self._verifier = Verifier.of_kind(
             SECURITY_EVENT_TOKEN,
             issuer=transmitter.issuer,
@@ -180,7 +180,6 @@ class Signals:
         if event_type == STREAM_UPDATED:
             return Hearing(Heard.IGNORED, token_id, event_type, f"the stream is {event.get('status')}")
         if event_type not in _KILLING or (event_type == CREDENTIAL_CHANGE and event.get("change_type") in _ADDED):
-            # RFC8417-2.2/unknown-event
             return Hearing(Heard.IGNORED, token_id, event_type, "nothing here depends on it")
         try:
             named = parse_subject(claims.get("sub_id"), self._transmitter.critical_members)

@@ -40,7 +40,7 @@ async def respond(request: HttpRequest, server: AuthorizationServer) -> HttpResp
     client = await receiver_of(request, server, server.fresh().now)
     stream = (await own_stream(request.path.rpartition("/")[2], client, server)).stream
     if stream.delivery.method is not DeliveryMethod.POLL:
-        raise StreamRefused(404, "The events of this stream are pushed.", "RFC8936-2/polled")
+        raise StreamRefused(404, "The events of this stream are pushed.", "OIDSSF-8.1.2.1/unknown")
     poll = EventPoll.parse(request.body)
     await _forget(poll, stream, client, server)
     most = MOST_EVENTS if poll.maximum is None else min(poll.maximum, MOST_EVENTS)
@@ -61,7 +61,7 @@ async def respond(request: HttpRequest, server: AuthorizationServer) -> HttpResp
 
 
 async def _forget(poll: EventPoll, stream: Stream, client: Client, server: AuthorizationServer) -> None:
-    # RFC8936-2.2/ack RFC8936-2.2/set-errs: what a receiver cannot take is not told again either, but to our log.
+    # RFC8936-2.2/ack: what a receiver cannot take is not told again either, but to our log.
     numbers = numbers_of(stream, (*poll.acknowledged, *poll.errors))
     if numbers and not await server.stores.commit([AcknowledgeStreamEvents(stream.stream_id, numbers)]):
         raise Unavailable("the store")

@@ -56,7 +56,7 @@ async def respond(request: HttpRequest, server: AuthorizationServer) -> HttpResp
         answer = HttpResponse(200, NO_STORE)
     else:
         if len(excluded) >= MOST_EXCLUDED:
-            raise StreamRefused(403, "Too many subjects were removed from the stream.", "OIDSSF-8.1.3.3/too-many")
+            raise StreamRefused(403, "Too many subjects were removed from the stream.", "OIDSSF-8.1.3.2/malformed")
         subject = await _known_to(client, stream, told, server)
         change = None if subject is None else ExcludeSubject(stream.stream_id, subject)
         answer = HttpResponse(204, NO_STORE)  # OIDSSF-8.1.3.3/removed

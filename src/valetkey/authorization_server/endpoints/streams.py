@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -31,6 +32,7 @@ from valetkey.authorization_server.signals.streams import (
 from valetkey.jose.records import dataclass
 from valetkey.oauth.errors import ErrorCode, Unavailable
 from valetkey.oauth.http import NO_STORE, HttpRequest, HttpResponse, json_response
+from valetkey.oauth.outward_url import own_url_fault
 from valetkey.oauth.shared_signals import DeliveryMethod
 from valetkey.oauth.types import SecretText
 
@@ -121,7 +123,7 @@ def _with_delivery(
     if wanted is None:
         return stream
     delivery, before = wanted.delivery, stream.delivery
-    if delivery.method is DeliveryMethod.PUSH and server.outbound.is_blocked(delivery.endpoint_url):
+    if delivery.method is DeliveryMethod.PUSH and not _may_be_asked(delivery.endpoint_url, server):
         reason = "Events cannot be pushed to this endpoint_url."
         raise StreamRefused(400, reason, "OIDSSF-6.1.1/endpoint-url")
     if wanted.authorization_header is not None:
@@ -131,6 +133,17 @@ def _with_delivery(
         # Only for the very same address: whoever may change a stream learns no secret of its receiver's by it.
         delivery = before
     return replace(stream, delivery=delivery)
+
+
+def _may_be_asked(url: str, server: AuthorizationServer) -> bool:
+    outbound = server.outbound
+    if own_url_fault(url) is not None:
+        # http is for a host of the operator's own network, such as a receiver on this machine.
+        named = url.removeprefix("http://")
+        is_opened = named != url and own_url_fault("https://" + named) is None
+        if not is_opened or not outbound.is_opened((urlsplit(url).hostname or "").lower()):
+            return False
+    return not outbound.is_blocked(url)
 
 
 def _told(status: int, stream: Stream, server: AuthorizationServer) -> HttpResponse:

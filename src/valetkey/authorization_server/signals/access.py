@@ -37,7 +37,7 @@ async def offered(server: AuthorizationServer) -> str:
     identifier = server.issuer.endpoint(paths.SIGNALS)
     resource = await server.stores.resources.find(identifier)
     if resource is None or resource.disabled:
-        raise StreamRefused(404, "This issuer shares no signals.", "OIDSSF-7.2/not-offered")
+        raise StreamRefused(404, "This issuer shares no signals.", "OIDSSF-8/management")
     return identifier
 
 

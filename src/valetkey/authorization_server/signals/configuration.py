@@ -12,7 +12,6 @@ from valetkey.authorization_server import paths
 from valetkey.authorization_server.signals.streams import Delivery, Stream
 from valetkey.jose.records import dataclass
 from valetkey.oauth.errors import ErrorCode, OAuthError
-from valetkey.oauth.outward_url import own_url_fault
 from valetkey.oauth.shared_signals import SENT, DeliveryMethod
 
 if TYPE_CHECKING:
@@ -104,8 +103,8 @@ def asked_delivery(asked: StreamRequest) -> AskedDelivery | None:
         return AskedDelivery(Delivery(DeliveryMethod.POLL))
     if said.method != DeliveryMethod.PUSH:
         raise _malformed("The delivery method is not one of those that are supported.")
-    if own_url_fault(url) is not None:
-        raise _malformed("A push needs an https endpoint_url of ordinary form.")
+    if not url:
+        raise _malformed("A push needs an endpoint_url.")
     if header is not None and not _HEADER_VALUE.fullmatch(header):
         # OIDSSF-6.1.1/authorization-header: a line break in it would end the header, and begin another.
         raise _malformed("The authorization_header is no value of a header.")
