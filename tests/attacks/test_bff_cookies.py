@@ -31,6 +31,9 @@ async def with_cookies(stage: Stage, cookie: str, target: str = "/session") -> i
 
 @pytest.mark.requirement("RFC10017-6.1.3.2/secure")
 @pytest.mark.requirement("RFC10017-6.1.3.2/httponly")
+@pytest.mark.requirement("RFC10017-6.1.3.2/samesite")
+@pytest.mark.requirement("RFC10017-6.1.3.2/path")
+@pytest.mark.requirement("RFC10017-6.1.3.2/domain")
 async def test_every_cookie_is_locked_to_this_host_and_to_tls(stage: Stage) -> None:
     tab = stage.tab()
     left = await tab.send("GET", "/session/login")

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     import socket
 
 PORT: Final = 8400
-_COMPANIONS: Final = 3
-"""The demo API and the two demo applications have ports of their own, the next that are free."""
+_COMPANIONS: Final = 4
+"""The demo API and the three demo applications have ports of their own, the next that are free."""
 
 
 @click.command()
-@click.option("--port", type=click.IntRange(0, 65_532), default=PORT, show_default=True, help="0 takes a free one.")
+@click.option("--port", type=click.IntRange(0, 65_531), default=PORT, show_default=True, help="0 takes a free one.")
 @click.option(
     "--host", default="localhost", show_default=True, help="A loopback address; nothing else is accepted."
 )
@@ -38,7 +38,7 @@ _COMPANIONS: Final = 3
     "--json", "as_json", is_flag=True, help="Once ready, print one JSON object on one line, nothing else."
 )
 def dev(*, port: int, host: str, state: Path, reset: bool, is_tls: bool, as_json: bool) -> None:
-    r"""Run the seeded local server: users, clients, keys, a demo API and two applications; for this computer only.
+    r"""Run the seeded local server: users, clients, keys, a demo API, three applications; for this computer only.
 
     \b
     Example: valetkey dev --port 9000
@@ -58,8 +58,9 @@ def dev(*, port: int, host: str, state: Path, reset: bool, is_tls: bool, as_json
         click.echo(f"valetkey: making keys, passwords and a database in {state}", err=True)
     from valetkey.cli.dev_run import Stand, run  # noqa: PLC0415 - as above, and what fails has failed by now
 
-    main, api, print_shop, album_wall = sockets
-    run(Stand(opened, main, api, print_shop, album_wall, is_tls=is_tls), as_json=as_json)
+    main, api, print_shop, album_wall, reading_room = sockets
+    stand = Stand(opened, main, api, print_shop, album_wall, reading_room, is_tls=is_tls)
+    run(stand, as_json=as_json)
 
 
 def _loopback(host: str) -> tuple[str, ...]:

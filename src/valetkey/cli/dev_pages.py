@@ -72,6 +72,7 @@ class DevPages:
             debugger=DEBUGGER_PATH,
             print_shop=report.links["print_shop"],
             album_wall=report.links["album_wall"],
+            reading_room=report.links["reading_room"],
         )
         return self._render(request, server, UiPage(view))
 

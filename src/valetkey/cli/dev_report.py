@@ -37,6 +37,7 @@ class Report:
             "api": f"{self.seeds.api}/albums",
             "print_shop": f"{self.seeds.print_shop}/",
             "album_wall": f"{self.seeds.album_wall}/",
+            "reading_room": f"{self.seeds.reading_room}/",
         }
 
     @property
@@ -111,6 +112,7 @@ _LINK_WORDS: Final = {
     "home": "Home",
     "print_shop": "Demo application on a server",
     "album_wall": "Demo application in the browser",
+    "reading_room": "The same, with its tokens on the server",
     "start_flow": "Sign in as a demo client",
     "device": "Connect a device",
     "openid_configuration": "OpenID discovery",

@@ -14,6 +14,7 @@ import uvloop
 from valetkey.adapters.chance import draw_fresh
 from valetkey.adapters.log import StderrLog, adopt_library_logs
 from valetkey.adapters.serving.server import CompanionServer, DrainingServer, Tls, configure
+from valetkey.adapters.storage.sqlite.gateway_sessions import SqliteSessionRecords
 from valetkey.adapters.storage.sqlite.migrate import upgrade
 from valetkey.administration.announcing import announce_legacy
 from valetkey.authorization_server import paths
@@ -21,6 +22,7 @@ from valetkey.authorization_server.outbound_guard import Guard, Openings
 from valetkey.cli import demo_api, fail
 from valetkey.cli.demo_apps.album_wall import AlbumWall
 from valetkey.cli.demo_apps.print_shop import PrintShop
+from valetkey.cli.demo_apps.reading_room import ReadingRoom
 from valetkey.cli.dev_pages import DevPages
 from valetkey.cli.dev_report import Report
 from valetkey.cli.dev_seeds import TENANT, Seeds, sow, sow_tenant
@@ -50,6 +52,7 @@ class Stand:
     api_sockets: list[socket.socket]
     print_shop_sockets: list[socket.socket]
     album_wall_sockets: list[socket.socket]
+    reading_room_sockets: list[socket.socket]
     is_tls: bool
 
     @property
@@ -77,6 +80,11 @@ class Stand:
         """The single-page demo application."""
         return self._url(int(self.album_wall_sockets[0].getsockname()[1]))
 
+    @property
+    def reading_room(self) -> str:
+        """The single-page demo application without tokens."""
+        return self._url(int(self.reading_room_sockets[0].getsockname()[1]))
+
     def _url(self, port: int) -> str:
         return f"http{'s' if self.is_tls else ''}://localhost:{port}"
 
@@ -99,7 +107,7 @@ async def _serve(stand: Stand, log: StderrLog, *, as_json: bool) -> None:
         tls, authority = Tls(files.certificate, files.key), files.authority
         # The demo API fetches our keys as any client would: it has to trust the throw-away authority.
         os.environ["SSL_CERT_FILE"] = str(authority)
-    places = stand.print_shop, stand.album_wall
+    places = stand.print_shop, stand.album_wall, stand.reading_room
     seeds = Seeds(stand.issuer, stand.api, *places, stand.state.secrets, draw_fresh().now)
     foundation = Foundation(
         issuer=seeds.issuer,
@@ -122,10 +130,12 @@ async def _serve(stand: Stand, log: StderrLog, *, as_json: bool) -> None:
         # On a busy computer the first answer of a server that has just started may take its time.
         keys = AsyncRemoteJwkSet(seeds.issuer.endpoint(paths.JWKS), deadline_seconds=_PATIENCE)
         api = demo_api.application(seeds.issuer.url, seeds.api, keys=keys, feed=seeds.feed)
+        records = SqliteSessionRecords(str(stand.state.sessions))
         applications = (
             (api, stand.api_sockets),
             (PrintShop(seeds.parties).application(), stand.print_shop_sockets),
             (AlbumWall(seeds.parties).application(), stand.album_wall_sockets),
+            (ReadingRoom(seeds.parties, records).application(), stand.reading_room_sockets),
         )
         companions = [
             (CompanionServer(configure(application, tls), 0, lambda: None), sockets)
@@ -135,6 +145,7 @@ async def _serve(stand: Stand, log: StderrLog, *, as_json: bool) -> None:
         warming = asyncio.create_task(warm_once_listening(main, running))
         await _serve_all([(main, stand.sockets), *companions], announce)
         await warming
+        await records.close()
 
 
 async def _sow(running: RunningServer, seeds: Seeds) -> None:

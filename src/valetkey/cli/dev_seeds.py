@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -30,6 +31,7 @@ from valetkey.cli.demo_apps.parties import (
     CALLBACK_PATH,
     FRONTCHANNEL_LOGOUT_PATH,
     PRINT_SHOP,
+    READING_ROOM,
     SIGNED_OUT_PATH,
     Parties,
 )
@@ -83,6 +85,8 @@ class Seeds:
     """The origin of the server-side demo application."""
     album_wall: str
     """The origin of the single-page one."""
+    reading_room: str
+    """The origin of the single-page one without tokens."""
     secrets: DevSecrets
     now: NumericDate
 
@@ -116,10 +120,11 @@ class Seeds:
 
     @property
     def applications(self) -> tuple[Client, ...]:
-        """The two demo applications, as this start serves them: their addresses are those of its ports."""
+        """The demo applications, as this start serves them: their addresses are those of its ports."""
         basic, public = AuthenticationMethod.CLIENT_SECRET_BASIC, AuthenticationMethod.NONE
         shop = self._client(PRINT_SHOP, "Print Shop", basic, (self.print_shop + CALLBACK_PATH,))
         wall = self._client(ALBUM_WALL, "Album Wall", public, (self.album_wall + CALLBACK_PATH,))
+        room = self._client(READING_ROOM, "Reading Room", basic, (f"{self.reading_room}/session/callback",))
         # Whose addresses stand here need not be asked about each time: nobody but us serves them.
         return (
             replace(
@@ -141,13 +146,31 @@ class Seeds:
                     frontchannel_logout_session_required=True,
                 ),
             ),
+            replace(
+                room,
+                managed_by=ManagedBy.FILE,
+                post_logout_redirect_uris=(f"{self.reading_room}/",),
+                openid=OpenIdMetadata(
+                    backchannel_logout_uri=f"{self.reading_room}/session/backchannel_logout",
+                    backchannel_logout_session_required=True,
+                ),
+            ),
         )
 
     @property
     def parties(self) -> Parties:
-        """Where the two demo applications and what they talk to stand."""
-        secret = self.secrets.client_secrets[PRINT_SHOP]
-        return Parties(self.issuer.url, self.api, self.print_shop, self.album_wall, secret)
+        """Where the demo applications and what they talk to stand."""
+        secrets = self.secrets.client_secrets
+        return Parties(
+            issuer=self.issuer.url,
+            api=self.api,
+            print_shop=self.print_shop,
+            album_wall=self.album_wall,
+            reading_room=self.reading_room,
+            secret=secrets[PRINT_SHOP],
+            reading_room_secret=secrets[READING_ROOM],
+            reading_room_key=hmac.digest(self.secrets.key_encryption_key, READING_ROOM.encode(), "sha256"),
+        )
 
     @property
     def speaker(self) -> Client:

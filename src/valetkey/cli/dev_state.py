@@ -20,7 +20,7 @@ from valetkey.oauth.types import OpaqueToken
 
 USERS: Final = {"alice": "user", "admin": "admin"}
 """User name to role."""
-SECRET_CLIENTS: Final = ("web", "machine", "api-gateway", "demo-api", "print-shop")
+SECRET_CLIENTS: Final = ("web", "machine", "api-gateway", "demo-api", "print-shop", "reading-room")
 
 _OURS: Final = (
     "secrets.json",
@@ -30,6 +30,11 @@ _OURS: Final = (
     "valetkey.db-shm",
     "valetkey.db-lock",
     "valetkey.db-turnstile",
+    "sessions.db",
+    "sessions.db-wal",
+    "sessions.db-shm",
+    "sessions.db-lock",
+    "sessions.db-turnstile",
 )
 _LETTERS: Final = "abcdefghjkmnpqrstuvwxyz23456789"
 """Without those that look alike."""
@@ -55,6 +60,11 @@ class DevState:
     def database(self) -> Path:
         """The SQLite file."""
         return self.folder / "valetkey.db"
+
+    @property
+    def sessions(self) -> Path:
+        """The SQLite file of the session layer of a demo application."""
+        return self.folder / "sessions.db"
 
     def write_report(self, report: bytes) -> None:
         """Keep what a ready server says of itself, for `valetkey demo`."""

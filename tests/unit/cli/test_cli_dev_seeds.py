@@ -23,8 +23,8 @@ NOW = NumericDate(1_800_000_000)
 
 
 def seeds(port: int = 8400) -> Seeds:
-    issuer, api, shop, wall = (f"http://localhost:{port + step}" for step in range(4))
-    return Seeds(Issuer.parse(issuer), api, shop, wall, SECRETS, NOW)
+    issuer, api, shop, wall, room = (f"http://localhost:{port + step}" for step in range(5))
+    return Seeds(Issuer.parse(issuer), api, shop, wall, room, SECRETS, NOW)
 
 
 async def sown(*starts: Seeds) -> MemoryStores:

@@ -1,1 +1,1 @@
-"""The two applications of the development server: what single sign-on, renewal, step-up and logout look like."""
+"""The applications of the development server: what single sign-on, renewal, step-up and logout look like."""

@@ -59,6 +59,7 @@ class SessionApplication:
         clock: Clock = system_clock,
     ) -> None:
         self._settings, self._otherwise = settings, otherwise
+        # RFC10017-6.1.3.1/confidential
         self._oauth = oauth or AsyncOAuthClient(
             settings.issuer, settings.client_id, ClientSecretBasic(settings.client_secret.reveal()), clock=clock
         )

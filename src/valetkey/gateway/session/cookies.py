@@ -73,7 +73,8 @@ class Cookies:
     def written(self, name: str, value: str, same_site: SameSite, max_age: int | None = None) -> tuple[str, str]:
         """Return the `Set-Cookie` header; without `max_age` (seconds) the cookie ends with the browser."""
         age = "" if max_age is None else f"; Max-Age={max_age}"
-        # RFC10017-6.1.3.2/secure RFC10017-6.1.3.2/httponly RFC10017-6.1.3.2/prefix
+        # RFC10017-6.1.3.2/secure RFC10017-6.1.3.2/httponly RFC10017-6.1.3.2/samesite
+        # RFC10017-6.1.3.2/path RFC10017-6.1.3.2/domain
         # Over loopback http there is no TLS that Secure could ask for.
         secure = "; Secure" if self.is_https else ""
         return "set-cookie", f"{self.name(name)}={value}; Path=/{age}; HttpOnly; SameSite={same_site}{secure}"

@@ -30,7 +30,7 @@ class ForgeryDefence:
 
     def judge(self, request: HttpRequest) -> Forged | None:
         """Return why the call is refused, None where it is the application's own."""
-        # RFC10017-6.1.3.3.2/static-header
+        # RFC10017-6.1.3.3/defence RFC10017-6.1.3.3.2/static-header
         if request.all_headers(self.header) != (self.value,):
             return Forged(f"The header {self.header.decode()} is missing or not {self.value}.")
         sites = request.all_headers(b"sec-fetch-site")

@@ -85,6 +85,7 @@ class Departure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def started(self, settings: SessionSettings, server: Server) -> StartedCodeFlow:
         """Return the flow, the same when the browser leaves and when it comes back."""
+        # RFC10017-6.1.3.1/code
         flow = CodeFlow(
             server,
             settings.client_id,
