@@ -127,7 +127,6 @@ def test_a_token_of_a_second_issuer_and_an_api_key_pass_as_well(front: Front) ->
         assert received.all_headers("x-api-key") == received.all_headers("authorization") == []
 
 
-# covers: REV-01
 def test_a_token_that_was_revoked_a_second_ago_is_refused(front: Front) -> None:
     token = front.world.token()
     assert front.ask("GET", "/albums", [bearer(token)])[0].status == 200
