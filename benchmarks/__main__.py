@@ -16,6 +16,7 @@ NAMES = {
     "guard": "--json",
     "guard_faces": "--json",
     "rate_limits": "--json",
+    "gateway": "--output",
     "storage": "--output",
     "server": "--output",
     "start": "--output",

@@ -24,6 +24,7 @@ def _report(name: str, flag: str, output: Path) -> tuple[dict[str, dict[str, obj
         ("start", "subjects", {"valetkey"}),
         ("imports", "import_ms", {"valetkey.jose", "valetkey.server", "jwt"}),
         ("storage", "cases", {"burn, 1 process(es)", "refresh, 2 process(es)"}),
+        ("gateway", "subjects", {"decision service", "Envoy, jwt_authn", "Envoy, decision service over gRPC"}),
         # It ends with 1 where a good token was refused.
         ("rotation", "runs", {"at once"}),
     ],

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from hashlib import sha256
 from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from valetkey.jose import JwkSet, jwt
 from valetkey.jose.clock import Clock, system_clock
@@ -49,7 +50,7 @@ class AssertionSigner:
         claims = assertion_claims(
             token, issuer=self.issuer, audience=self.audience, method=request.method, path=path
         )
-        key = sha256(repr(sorted(claims.items())).encode("utf-8", "surrogatepass")).digest()
+        key = msgspec.json.encode(claims)
         known = self._kept.get(key)
         if known is not None and 0 <= now - known[0] < self._lifetime // 2 and now < token.expires_at:
             return known[1]
