@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final, cast
 
 from tools.markdown import code, codes, first_clause, table
 
+from valetkey.administration.admission import Admitted
+from valetkey.administration.routes import CALLS
 from valetkey.authorization_server.client_authentication import METHODS
 from valetkey.authorization_server.grants import GRANTS
 from valetkey.authorization_server.model import AuthenticationMethod
@@ -43,7 +45,11 @@ CSRF_WORDS: Final = {
     Csrf.FORM_TOKEN: "a token of its own form",
     Csrf.SAFE: "changes nothing that matters",
 }
-FACE_WORDS: Final = {Face.MACHINE: "JSON", Face.PERSON: "a page"}
+FACE_WORDS: Final = {
+    Face.MACHINE: "JSON",
+    Face.PERSON: "a page",
+    Face.ADMINISTRATOR: "problem details (RFC 9457)",
+}
 
 
 def page() -> str:
@@ -54,9 +60,9 @@ def page() -> str:
 def _endpoints() -> str:
     asset = asset_routes()[0]
     files = code(f"{commonpath([route.path for route in asset_routes()])}/…")
-    named = [(code(route.path), codes(sorted(route.methods)), _what(route)) for route in ROUTES]
+    named = [(code(route.path), codes(sorted(route.methods)), _what(route)) for route in (*ROUTES, *CALLS)]
     assets = (files, codes(sorted(asset.methods)), "The style sheet, icons and script of the pages")
-    rules = [(code(route.path), *_rules(route)) for route in ROUTES]
+    rules = [(code(route.path), *_rules(route)) for route in (*ROUTES, *CALLS)]
     return (
         table(("path", "methods", "what it is"), [*named, assets])
         + f"\n{_placements()}\n## What each one allows\n\n"
@@ -65,6 +71,8 @@ def _endpoints() -> str:
 
 
 def _what(route: Route) -> str:
+    if isinstance(route.endpoint, Admitted):
+        return first_clause(inspect.getdoc(route.endpoint.call))
     return first_clause(getattr(inspect.getmodule(route.endpoint), "__doc__", None))
 
 

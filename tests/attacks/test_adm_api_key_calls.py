@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from attacks.test_every_route_garbage import BODIES
 from support.administering import (
     ADMINISTRATION,
     KEYS,
@@ -15,6 +16,7 @@ from support.administering import (
     created,
     operator_token,
 )
+from support.asgi_driver import serve_house
 from support.exchanging import exchanged, gateway
 from support.house import (
     API,
@@ -140,6 +142,7 @@ async def refused(house: House, method: str, path: str, headers: dict[str, str])
 
 
 # covers: ADM-01
+@pytest.mark.requirement("RFC9457-3.1.2/status")
 @pytest.mark.parametrize("stranger", STRANGERS)
 async def test_no_call_answers_anybody_but_a_client_with_a_token_for_it(house: House, stranger: str) -> None:
     bearing, status = STRANGERS[stranger]
@@ -148,7 +151,7 @@ async def test_no_call_answers_anybody_but_a_client_with_a_token_for_it(house: H
     for method, path in EVERY_CALL:
         response = await refused(house, method, path, {"authorization": f"Bearer {token}"})
         assert response.status == status, (method, path, response.body)
-        assert response.header("content-type") == MEDIA_TYPE
+        assert (response.header("content-type"), document(response)["status"]) == (MEDIA_TYPE, status)
         challenge = response.header("www-authenticate") or ""
         assert challenge.startswith("Bearer error="), challenge
 
@@ -204,6 +207,28 @@ async def test_a_body_that_is_no_plain_object_is_refused(house: House, body: byt
 
     assert response.status == 400
     assert document(response)["errors"] == ["the body is no JSON object without repeated members"]
+
+
+# covers: ADM-04
+@pytest.mark.parametrize(("method", "path"), EVERY_CALL)
+async def test_no_garbage_breaks_a_call_of_an_administrator(house: House, method: str, path: str) -> None:
+    key_id = (await created(house))["key_id"]
+    for body in BODIES:
+        response = await call(house, method, path.replace("ak_unknown", key_id), body, headers={"if-match": "*"})
+        assert response.status < 500, body
+
+
+# covers: ADM-04
+async def test_a_body_over_the_cap_is_refused_before_it_is_read() -> None:
+    served = await serve_house()
+
+    json = {"content-type": "application/json"}
+    reply = await served.send("POST", KEYS, headers=json, chunks=(b"{" + b" " * 10_000_000,))
+
+    assert (reply.status, reply.header("content-type")) == (413, MEDIA_TYPE)
+    wrong = await served.send("POST", KEYS, headers={"content-type": "text/xml"}, chunks=(b"<key/>",))
+    assert (wrong.status, wrong.json["code"]) == (415, "invalid_request")
+    assert (await served.send("DELETE", KEYS)).status == 405
 
 
 READ_ONLY = ("key_id", "status", "created_at", "revoked_at", "last_used_at", "secrets", "version", "api_key")

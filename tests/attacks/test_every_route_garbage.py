@@ -9,6 +9,7 @@ import pytest
 
 from support.house import SECRET, House, basic, build_house
 from support.registering import registered
+from valetkey.administration.routes import CALLS
 from valetkey.authorization_server.model import RegistrationMode
 from valetkey.authorization_server.routes import ROUTES, Accepts, Route
 from valetkey.jose import Jwk, jwt
@@ -48,12 +49,13 @@ CREDENTIALS: tuple[dict[str, str], ...] = (
     {"authorization": "Basic", "accept": "application/token-introspection+jwt, ,;;", "prefer": "wait=9999"},
 )
 SEGMENTS = ("x", "%00", "..%2f", '"', "a" * 500, "%ff")
-EVERY_ROW = [(method, row) for row in ROUTES for method in sorted(row.methods)]
+EVERY_ROW = [(method, row) for row in (*ROUTES, *CALLS) for method in sorted(row.methods)]
 
 
 def paths_of(row: Route, client_id: str) -> tuple[str, ...]:
-    folder, brace, _ = row.path.partition("{")
-    return tuple(folder + segment for segment in (client_id, *SEGMENTS)) if brace else (row.path,)
+    folder, brace, rest = row.path.partition("{")
+    below = rest.partition("}")[2]
+    return tuple(folder + segment + below for segment in (client_id, *SEGMENTS)) if brace else (row.path,)
 
 
 def forms_of(number: int) -> Iterator[dict[str, str]]:

@@ -15,6 +15,7 @@ from valetkey.adapters.asgi.gate import Gate
 from valetkey.adapters.asgi.refusal import HttpRefusal
 from valetkey.adapters.asgi.table import RouteTable
 from valetkey.adapters.limits.valkey import ValkeyLimiter
+from valetkey.administration.routes import CALLS
 from valetkey.authorization_server import paths
 from valetkey.authorization_server.preflight import preflight
 from valetkey.authorization_server.routes import ROUTES, Accepts, Cache, Csrf, Face, Pace, Route
@@ -26,7 +27,7 @@ from valetkey.ui.factor_image import image_route
 from valetkey.ui.render import Renderer
 from valetkey.ui.routes import asset_routes
 
-ALL = (*ROUTES, image_route(), *asset_routes())
+ALL = (*ROUTES, *CALLS, image_route(), *asset_routes())
 COUNTED = [row for row in ALL if row.pace is not Pace.FREE]
 BY_ADDRESS = frozenset({LimitBy.ADDRESS})
 TIGHT: dict[Pace, RateLimit] = {

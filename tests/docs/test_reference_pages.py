@@ -9,6 +9,7 @@ import click
 import pytest
 from tools import reference, reference_cli, reference_endpoints, reference_events, reference_profiles
 
+from valetkey.administration.routes import CALLS
 from valetkey.authorization_server import policy
 from valetkey.authorization_server.grants import GRANTS
 from valetkey.authorization_server.routes import ROUTES
@@ -38,7 +39,7 @@ def test_a_page_that_is_missing_or_was_edited_by_hand_is_found(tmp_path: Path) -
 
 def test_the_page_of_the_endpoints_has_a_row_for_each_route_and_each_grant() -> None:
     page = reference_endpoints.page()
-    for route in ROUTES:
+    for route in (*ROUTES, *CALLS):
         assert f"| `{route.path}` | `{'`, `'.join(sorted(route.methods))}` |" in page
     for grant_type in GRANTS:
         assert f"| `{grant_type}` |" in page

@@ -47,7 +47,11 @@ def row(path: str, endpoint: Endpoint, face: Face, cache: Cache = Cache.NO_STORE
 FAULTY = tuple(
     row(f"/{name}/{face}", endpoint, face, cache)
     for name, endpoint in (("bug", break_down), ("outage", be_out), ("refusal", refuse))
-    for face, cache in ((Face.MACHINE, Cache.PUBLIC_SHORT), (Face.PERSON, Cache.NO_STORE))
+    for face, cache in (
+        (Face.MACHINE, Cache.PUBLIC_SHORT),
+        (Face.PERSON, Cache.NO_STORE),
+        (Face.ADMINISTRATOR, Cache.NO_STORE),
+    )
 )
 ECHO = (row("/echo", echo, Face.MACHINE),)
 
@@ -239,7 +243,14 @@ async def test_an_outage_is_503_with_a_time_to_come_back(served: Served, face: F
     assert served.house.log.of("request.unavailable")
 
 
-@pytest.mark.parametrize(("face", "content_type"), [(Face.MACHINE, "application/json"), (Face.PERSON, "text/html")])
+@pytest.mark.parametrize(
+    ("face", "content_type"),
+    [
+        (Face.MACHINE, "application/json"),
+        (Face.PERSON, "text/html"),
+        (Face.ADMINISTRATOR, "application/problem+json"),
+    ],
+)
 async def test_a_refusal_speaks_with_the_face_of_its_row(served: Served, face: Face, content_type: str) -> None:
     reply = await served.send("GET", f"/refusal/{face}")
     assert reply.status == 400

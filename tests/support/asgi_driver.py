@@ -11,6 +11,7 @@ from support.house import House, build_house
 from valetkey.adapters.asgi.application import Application, Parts
 from valetkey.adapters.asgi.proxies import Proxies
 from valetkey.adapters.asgi.table import RouteTable
+from valetkey.administration.routes import CALLS
 from valetkey.authorization_server.preflight import preflight
 from valetkey.authorization_server.routes import ROUTES
 from valetkey.authorization_server.service import AuthorizationServer
@@ -133,7 +134,7 @@ async def serve_house(
     application = Application(
         Parts(
             issuer=at,
-            routes=RouteTable((*ROUTES, *asset_routes(), *further), at),
+            routes=RouteTable((*ROUTES, *CALLS, *asset_routes(), *further), at),
             servers=_Tenants(tenants),
             renderer=Renderer(),
             preflight=preflight,

@@ -24,7 +24,7 @@ def problem_response(
     errors: Sequence[str] = (),
 ) -> HttpResponse:
     """Return a problem of the kind that its status names; `code` is stable, `errors` are single faults."""
-    document: dict[str, object] = {  # RFC9457-3/members
+    document: dict[str, object] = {  # RFC9457-3.1.2/status
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
         "status": status,

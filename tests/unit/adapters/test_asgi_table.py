@@ -3,11 +3,13 @@
 import pytest
 
 from valetkey.adapters.asgi.table import RouteTable
+from valetkey.administration.routes import CALLS
 from valetkey.authorization_server.routes import ROUTES, Cache, Cors, Route
 from valetkey.oauth.types import Issuer
 
-ROOT = RouteTable(ROUTES, Issuer.parse("https://as.example"))
-MOUNTED = RouteTable(ROUTES, Issuer.parse("https://as.example/auth"))
+EVERY = (*ROUTES, *CALLS)
+ROOT = RouteTable(EVERY, Issuer.parse("https://as.example"))
+MOUNTED = RouteTable(EVERY, Issuer.parse("https://as.example/auth"))
 
 
 def found(table: RouteTable, raw_path: bytes) -> tuple[str, str] | None:
@@ -36,6 +38,32 @@ def found(table: RouteTable, raw_path: bytes) -> tuple[str, str] | None:
 )
 def test_a_path_names_a_row_of_a_tenant_or_nothing(raw_path: bytes, expected: tuple[str, str] | None) -> None:
     assert found(ROOT, raw_path) == expected
+
+
+@pytest.mark.parametrize(
+    ("raw_path", "row"),
+    [
+        (b"/api/v1/api-keys", "/api/v1/api-keys"),
+        (b"/api/v1/api-keys/ak_1", "/api/v1/api-keys/{key_id}"),
+        (b"/api/v1/api-keys/%7Bkey_id%7D", "/api/v1/api-keys/{key_id}"),
+        (b"/api/v1/api-keys/ak_1/rotate", "/api/v1/api-keys/{key_id}/rotate"),
+        (b"/t/acme/api/v1/api-keys/ak_1/revoke", "/api/v1/api-keys/{key_id}/revoke"),
+        (b"/api/v1/api-keys/", None),
+        (b"/api/v1/api-keys//rotate", None),
+        (b"/api/v1/api-keys/ak_1/", None),
+        (b"/api/v1/api-keys/ak_1/{}", None),
+        (b"/api/v1/api-keys/ak_1/rotate/", None),
+        (b"/api/v1/api-keys/a/b/rotate", None),
+        (b"/api/v1/api-keys/ak_1/remove", None),
+        (b"/api/v1", None),
+        (b"/api/v1/", None),
+        (b"/rotate", None),
+        (b"/x/rotate", None),
+    ],
+)
+def test_a_row_stands_for_each_thing_and_for_the_parts_of_it(raw_path: bytes, row: str | None) -> None:
+    place = ROOT.find(raw_path)
+    assert (None if place is None else place.row.route.path) == row
 
 
 # covers: HTP-12
@@ -79,6 +107,7 @@ def test_only_public_documents_may_be_cached_and_besides_them_only_registration_
         "/status/{list}",
         "/.well-known/openid-configuration",
         "/.well-known/oauth-authorization-server",
+        "/.well-known/ssf-configuration",
     }
     # It reads no cookie, and whoever registers from a page has no origin that we could know yet (RFC 7591, 3).
     is_registration = route.path.startswith("/register")
