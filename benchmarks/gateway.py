@@ -2,8 +2,8 @@
 
 Every subject judges the same ES256 access token. *decision service* is asked directly, as Caddy asks it. The others
 are listeners of one Envoy of one thread, which answers by itself: without any filter, with its jwt_authn (of
-signature, issuer, audience and times; no `typ`, no revocation), and with ext_authz, which asks the decision service over gRPC
-for a rule with a scope. The service is one process, without assertion and once with.
+signature, issuer, audience and times; no `typ`, no revocation), and with ext_authz, which asks the decision service
+over gRPC for a rule with a scope. The service is one process, without assertion and once with.
 """
 
 from __future__ import annotations
