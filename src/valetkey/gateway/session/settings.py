@@ -13,6 +13,7 @@ CLAIMS: Final = (
     "picture", "locale", "zoneinfo", "auth_time", "acr", "amr", "roles",
 )  # fmt: skip
 """What the application in the browser learns of the ID Token, unless the table says otherwise."""
+ABSOLUTE_TIMEOUT: Final = 12 * 3600
 _MIB: Final = 1024 * 1024
 
 
@@ -50,7 +51,7 @@ class SessionSettings:
     csrf_header: str = "x-csrf"
     csrf_value: str = "1"
     idle_timeout: int = 30 * 60
-    absolute_timeout: int = 12 * 3600
+    absolute_timeout: int = ABSOLUTE_TIMEOUT
     claims: tuple[str, ...] = CLAIMS
     upstream_timeout: int = 30
     maximum_request: int = 10 * _MIB

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from valetkey.client.flow import is_safe_url
 from valetkey.gateway.session.settings import (
+    ABSOLUTE_TIMEOUT,
     DEFAULT_METHODS,
     Forward,
     SessionSettings,
@@ -123,7 +124,7 @@ class _Reading:
         for forward in values["forwards"]:
             if own.startswith(forward.prefix) or forward.prefix.startswith(own):
                 self._faults.append(f"session.forwards: {forward.prefix} overlaps with {own} of the session itself")
-        if values.get("idle_timeout", 0) > values.get("absolute_timeout", _LONGEST_DAYS):
+        if values.get("idle_timeout", 0) > values.get("absolute_timeout", ABSOLUTE_TIMEOUT):
             self._faults.append("session.idle_timeout: longer than absolute_timeout")
         if "insecure_http_upstreams" in self._table and not isinstance(
             self._table["insecure_http_upstreams"], bool
