@@ -104,6 +104,8 @@ MEANINGS: Final[dict[str, str]] = {
     "sessions.postponed": "Sessions whose time is over were not ended yet: the store could not be asked.",
     "sessions.timed_out": "Sessions whose time was over were ended, with what was bound to them.",
     "storage.migrated": "The schema of the database was brought up to date.",
+    "stream.event_refused": "A receiver of signals cannot take an event, which is passed over; `error` says why.",
+    "stream.postponed": "The events of a stream could not be pushed, and are tried again later; `why` says why.",
     "token.issued": "A client got a token for itself, or for a token of another one; of a flood, a part.",
     "token.large": "What a resource server wants in its tokens takes more than 2 kB: mind the limits on headers.",
     "token.revoked": "A client gave a token back; `kind` says which: a refresh token ends its authorization.",
