@@ -46,7 +46,7 @@ def grpc_server(judge: Judge, listen: str, is_trusted: Callable[[str], bool]) ->
     server = grpc.aio.server(
         options=(
             ("grpc.max_receive_message_length", LARGEST_MESSAGE),
-            ("grpc.so_reuseport", 0),  # a second service on the port is a mistake that start-up says
+            ("grpc.so_reuseport", 1),  # the workers of one service share it
         )
     )
     method: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_unary_rpc_method_handler(answered)
