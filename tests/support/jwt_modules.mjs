@@ -1,4 +1,5 @@
-// Runs the token debugger's modules in Node: a list of calls as JSON on standard input, the answers as JSON out.
+// Runs the token debugger's modules in Node: a line with a list of calls as JSON comes in, a line with the answers goes out.
+import { createInterface } from "node:readline";
 import { pathToFileURL } from "node:url";
 
 const folder = pathToFileURL(`${process.argv[2]}/`);
@@ -49,14 +50,14 @@ const CALLS = {
   },
 };
 
-let text = "";
-for await (const chunk of process.stdin) text += chunk;
-const answers = [];
-for (const { call, given } of JSON.parse(text)) {
-  try {
-    answers.push({ result: await CALLS[call](given) });
-  } catch (error) {
-    answers.push({ problem: error.name, said: String(error.stack) });
+for await (const line of createInterface({ input: process.stdin })) {
+  const answers = [];
+  for (const { call, given } of JSON.parse(line)) {
+    try {
+      answers.push({ result: await CALLS[call](given) });
+    } catch (error) {
+      answers.push({ problem: error.name, said: String(error.stack) });
+    }
   }
+  process.stdout.write(`${JSON.stringify(answers)}\n`);
 }
-process.stdout.write(JSON.stringify(answers));

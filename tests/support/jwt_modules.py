@@ -1,10 +1,13 @@
-"""The scripts of the token debugger in Node, which has the same WebCrypto as browsers."""
+"""The scripts of the token debugger in Node, which has the same WebCrypto as browsers and is started once."""
 
 from __future__ import annotations
 
+import atexit
 import json
 import shutil
 import subprocess
+import threading
+from functools import cache
 from importlib.resources import as_file, files
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,25 +24,55 @@ ANSWERS_WITHIN = 60
 TABLES = debugger_tables(str)
 
 
+class _Node:
+    """Node with the modules loaded: it answers a line of calls with a line of answers, until its input ends."""
+
+    def __init__(self) -> None:
+        self._folder = TemporaryDirectory()
+        with as_file(files("valetkey.ui").joinpath("static", "jwt")) as modules:
+            shutil.copytree(modules, self._folder.name, dirs_exist_ok=True)
+        # A browser is told by the tag that they are modules; Node is told here.
+        (Path(self._folder.name) / "package.json").write_text('{"type": "module"}')
+        self._process = subprocess.Popen(
+            [require("node"), "--no-warnings", RUNNER, self._folder.name],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def ask(self, calls: Iterable[tuple[str, dict[str, object]]]) -> list[Any]:
+        """Return the answers; one that does not come in time ends Node and the test."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        impatience = threading.Timer(ANSWERS_WITHIN, self._process.kill)
+        impatience.start()
+        try:
+            self._process.stdin.write(json.dumps([{"call": name, "given": given} for name, given in calls]) + "\n")
+            self._process.stdin.flush()
+            line = self._process.stdout.readline()
+        finally:
+            impatience.cancel()
+            impatience.join()
+        assert line, f"Node ended with {self._process.wait()}"
+        found: list[Any] = json.loads(line)
+        return found
+
+    def close(self) -> None:
+        """End Node, and take the modules away."""
+        self._process.communicate()
+        self._folder.cleanup()
+
+
+@cache
+def _node() -> _Node:
+    started = _Node()
+    atexit.register(started.close)
+    return started
+
+
 def answers(calls: Iterable[tuple[str, dict[str, object]]]) -> list[Any]:
     """Return what each call (its name and what it is given) came to: `result`, or the name of a `problem`."""
-    node = require("node")
-    with TemporaryDirectory() as folder:
-        with as_file(files("valetkey.ui").joinpath("static", "jwt")) as modules:
-            shutil.copytree(modules, folder, dirs_exist_ok=True)
-        # A browser is told by the tag that they are modules; Node is told here.
-        (Path(folder) / "package.json").write_text('{"type": "module"}')
-        done = subprocess.run(
-            [node, "--no-warnings", RUNNER, folder],
-            input=json.dumps([{"call": name, "given": given} for name, given in calls]),
-            capture_output=True,
-            text=True,
-            timeout=ANSWERS_WITHIN,
-            check=False,
-        )
-    assert done.returncode == 0, done.stderr
-    found: list[Any] = json.loads(done.stdout)
-    return found
+    return _node().ask(calls)
 
 
 def results(calls: Iterable[tuple[str, dict[str, object]]]) -> list[Any]:

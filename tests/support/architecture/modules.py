@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -48,8 +49,9 @@ def modules_of(folder: Path, prefix: str = "") -> tuple[Module, ...]:
     return tuple(_read(path, folder, prefix) for path in sorted(folder.rglob("*.py")))
 
 
+@cache
 def house() -> tuple[Module, ...]:
-    """Return every module of the package itself."""
+    """Return every module of the package itself, parsed once."""
     return modules_of(ROOT / "src")
 
 
