@@ -13,7 +13,9 @@ from valetkey.authorization_server.decision import BumpGeneration
 from valetkey.integrations.starlette import Guard
 from valetkey.jose import JwkSet, VerifiedJwt, Verifier
 from valetkey.oauth.http import HttpResponse
-from valetkey.resource_server import Allow, Deny, ResourceServer, Rule
+from valetkey.oauth.status_list import StatusReference
+from valetkey.resource_server import AccessToken, Allow, Deny, ResourceServer, RevocationSources, Rule
+from valetkey.resource_server.feed_following import Verdict
 from valetkey.resource_server.introspecting import RemoteIntrospection
 
 READ = Rule.requiring("albums.read")
@@ -190,3 +192,44 @@ async def test_the_starlette_guard_takes_it_too(house: House, introspection: Rem
     guard = Guard(ISSUER.url, API, introspection=introspection)
     token = (await house.tokens())["access_token"]
     assert await status(guard.resource_server, token) == 200
+
+
+# covers: INT-04
+async def test_with_the_feed_a_revoked_opaque_token_dies_without_waiting_for_its_belief(
+    house: House, wire: Wire, introspection: RemoteIntrospection
+) -> None:
+    class Feed:
+        """Knows one revocation, and nothing by which tokens of one subject could be told apart."""
+
+        told = False
+
+        def judge(self, token: AccessToken) -> Verdict:
+            return Verdict.REVOKED if self.told and token.subject == "sub-alice" else Verdict.LIVING
+
+        async def settle(self) -> None: ...
+
+        def was_current_within(self, seconds: int) -> bool:
+            return seconds >= 0
+
+    class NoLists:
+        async def is_revoked(self, reference: StatusReference) -> bool:
+            raise AssertionError(reference)
+
+    feed = Feed()
+    api = ResourceServer.of_issuer(
+        issuer=ISSUER.url,
+        resource=API,
+        keys=HouseKeys(house),
+        introspection=introspection,
+        revocations=RevocationSources(NoLists(), feed),
+    )
+    token = (await house.tokens())["access_token"]
+    assert await status(api, token) == 200
+    await house.commit(BumpGeneration("subject", "sub-alice"))
+    assert await status(api, token) == 200  # still believed
+    feed.told = True
+    assert await status(api, token) == 401
+    # One that was issued after it lives: the issuer says so, whatever the feed can tell.
+    later = (await house.tokens())["access_token"]
+    assert await status(api, later) == 200
+    assert wire.asked == 4

@@ -60,6 +60,17 @@ class RemoteIntrospection:
             known = await asyncio.shield(flight)
         return known.token
 
+    async def introspect_anew(self, token: str) -> AccessToken | None:
+        """Return what is answered to a question that is asked now; raises IntrospectionUnavailable.
+
+        A question that is under way already may have been judged before: it is waited for, and another one asked.
+        """
+        flight = self._flights.get(token)
+        if flight is not None:
+            await asyncio.wait([flight])
+        self._memory.forget(token)
+        return await self.introspect(token)
+
     async def aclose(self) -> None:
         """Close the connections; the next question opens new ones."""
         opening, self._opening = self._opening, None

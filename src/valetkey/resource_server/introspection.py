@@ -35,6 +35,10 @@ class Introspection(Protocol):
         """Return what an active token says, None for any other; raises IntrospectionUnavailable."""
         ...
 
+    async def introspect_anew(self, token: str) -> AccessToken | None:
+        """Return what is answered to a question that is asked now, whatever was believed; raises the same."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class IntrospectionEndpoint:
@@ -111,6 +115,10 @@ class IntrospectionMemory:
         known = self._known.get(_key(token))
         # A clock that was set back must not make an answer younger.
         return known if known is not None and known.since <= now < known.until else None
+
+    def forget(self, token: str) -> None:
+        """Believe nothing of a token any more."""
+        self._known.pop(_key(token), None)
 
     def keep(self, token: str, answer: AccessToken | None, now: int) -> Known:
         """Return what is believed of the answer to a question that was asked at `now`; an expired token is none."""

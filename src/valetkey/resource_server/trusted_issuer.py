@@ -147,6 +147,10 @@ class TrustedIssuer:
         """Return what the issuer says of a token, or a key, that only it can explain."""
         try:
             token = await introspection.introspect(presented)
+            if token is not None and self._feed is not None and self._feed.judge(token) is Verdict.REVOKED:
+                # What is believed may be older than the revocation; and an answer bears no counters, by which a
+                # token that was issued after it could be told from those that died: only the issuer can say.
+                token = await introspection.introspect_anew(presented)
         except IntrospectionUnavailable:
             return _NO_ANSWER
         if token is None:

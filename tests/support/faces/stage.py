@@ -68,6 +68,8 @@ class KeyDesk:
             credential=CredentialKind.API_KEY,
         )
 
+    introspect_anew = introspect
+
 
 AS = TestIssuer()
 """One key pair for all tests of faces."""

@@ -63,6 +63,8 @@ class Explainer:
         }
         return access_token_from_claims(claims | self._claims)
 
+    introspect_anew = introspect
+
 
 def _issuer(url: str, keys: TestIssuer) -> TrustedIssuer:
     return TrustedIssuer(issuer=url, resource=RESOURCE, keys=keys.source())

@@ -154,6 +154,8 @@ class Issuer:
             raise IntrospectionUnavailable("the issuer is down")
         return self.token
 
+    introspect_anew = introspect
+
 
 def guard(issuer: Issuer | None) -> ResourceServer:
     return ResourceServer.of_issuer(issuer=ISSUER, resource=RESOURCE, keys=AS.source(), introspection=issuer)

@@ -78,6 +78,8 @@ class Keys:
         told = {"jti": "key-1", "credential": "api_key", "urn:valetkey:limit": self._limit}
         return access_token_from_claims(claims | told) if token == KEY else None
 
+    introspect_anew = introspect
+
 
 def _limit(rate: str, *by: LimitBy, name: str = "limit", **more: object) -> RateLimit:
     return RateLimit.parse(name, rate, by=frozenset(by), **more)  # type: ignore[arg-type]  # a test's short hand
