@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import field
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from valetkey.authorization_server.client_authentication.failures import FailedClients, UncountedFailures
+from valetkey.authorization_server.failed_clients import FailedClients, UncountedFailures
 from valetkey.authorization_server.introduction.document import absent_client
 from valetkey.authorization_server.key_rotation import KeySchedule
 from valetkey.authorization_server.model import Tenant

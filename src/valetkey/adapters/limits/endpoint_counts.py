@@ -7,7 +7,7 @@ from dataclasses import field
 from typing import TYPE_CHECKING
 
 from valetkey.adapters.limits.client_failures import CountedFailures
-from valetkey.authorization_server.client_authentication.failures import UncountedFailures
+from valetkey.authorization_server.failed_clients import UncountedFailures
 from valetkey.authorization_server.routes import Pace
 from valetkey.jose.records import dataclass
 from valetkey.oauth.types import SecretText
@@ -16,7 +16,7 @@ from valetkey.resource_server.memory_limiter import MemoryLimiter
 
 if TYPE_CHECKING:
     from valetkey.adapters.limits.valkey import ValkeyLimiter
-    from valetkey.authorization_server.client_authentication.failures import FailedClients
+    from valetkey.authorization_server.failed_clients import FailedClients
     from valetkey.authorization_server.ports import EventLog
 
 
