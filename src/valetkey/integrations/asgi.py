@@ -50,6 +50,7 @@ class GuardMiddleware:
         """Put `judge` (`guard.for_all(...)`, or `read_policy(...)`) in front of `app`."""
         self._app = app
         self._judge = judge
+        self._metadata_path = judge.metadata_path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Judge one request; the lifespan of the application passes, any other kind of scope is refused."""
@@ -59,7 +60,7 @@ class GuardMiddleware:
             return
         if kind not in {"http", "websocket"}:
             raise ValueError("a guard judges http and websocket scopes only")
-        if scope["path"] == self._judge.metadata_path and scope.get("method") in _READING:
+        if scope["path"] == self._metadata_path and scope.get("method") in _READING:
             await _respond(send, 200, METADATA_HEADERS, self._judge.metadata_body())
             return
         outcome = await self._judge.decide(view_of_scope(scope, self._judge.trusted_proxies))

@@ -50,11 +50,12 @@ class GuardMiddleware:
         """Put `judge` (`guard.for_all(...)`, or `read_policy(...)`) in front of `app`."""
         self._app = app
         self._judge = judge
+        self._metadata_path = judge.metadata_path
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Judge one request."""
         judge = self._judge
-        if environ["REQUEST_METHOD"] in _READING and path_of(environ) == judge.metadata_path:
+        if environ["REQUEST_METHOD"] in _READING and path_of(environ) == self._metadata_path:
             return _respond(environ, start_response, 200, METADATA_HEADERS, judge.metadata_body())
         outcome = LOOP.decide(judge.decide(view_of_environ(environ, judge.trusted_proxies)))
         if not isinstance(outcome, Allow | AllowAnonymous):

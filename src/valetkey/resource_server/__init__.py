@@ -15,7 +15,7 @@ from valetkey.resource_server.decision import (
 from valetkey.resource_server.enforce import FurtherSources, ResourceServer
 from valetkey.resource_server.feed import FeedCredentials
 from valetkey.resource_server.feed_following import RevocationFeed
-from valetkey.resource_server.keys import DecryptingKeys, KeySource
+from valetkey.resource_server.keys import DecryptingKeys, HeldKeys, KeySource
 from valetkey.resource_server.limiting import RequestLimits
 from valetkey.resource_server.limits import LimitBy, RateLimit
 from valetkey.resource_server.request import RequestView
@@ -37,6 +37,7 @@ __all__ = [
     "FeedCredentials",
     "Forbid",
     "FurtherSources",
+    "HeldKeys",
     "KeySource",
     "LimitBy",
     "Limited",
