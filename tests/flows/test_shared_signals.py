@@ -183,6 +183,8 @@ async def test_a_paused_stream_holds_its_events_and_a_disabled_one_none(house: H
     assert (await partner.ask("POST", "/ssf/status", {**named, "status": "sleepy"})).status == 400
 
 
+@pytest.mark.requirement("OIDCRISC-2.11/session-revoked")
+@pytest.mark.requirement("OIDCRISC-3.1/format")
 @pytest.mark.requirement("OIDSSF-3.1/sub-id")
 @pytest.mark.requirement("OIDSSF-4.1.1/typ")
 @pytest.mark.requirement("OIDSSF-4.1.2/sub")

@@ -22,16 +22,17 @@ SUBJECT = {"format": "iss_sub", "iss": ISSUER, "sub": "248289761001"}
 class PublishedKeys:
     """The keys that the transmitter publishes, at a time that tests set."""
 
-    def __init__(self, *keys: ECKey | RSAKey) -> None:
+    def __init__(self, *keys: ECKey | RSAKey, now: int = NOW) -> None:
         found = [key.as_dict(private=False) for key in keys or (KEY,)]
         self._keys = JwkSet.parse({"keys": found})
         self.is_down = False
+        self._now = now
 
     async def verify(self, verifier: Verifier, token: str, now: int | None = None) -> VerifiedJwt:
         """Verify as a guard does."""
         if self.is_down:
             raise KeySourceUnavailable("down")
-        return verifier.verify(token, self._keys, now=now or NOW)
+        return verifier.verify(token, self._keys, now=self._now if now is None else now)
 
 
 def event_token(

@@ -45,7 +45,7 @@ def signals_of(death: Death) -> tuple[str, ...]:
     """Return the types of the events by which outside receivers hear of `death`; none of what is ours alone."""
     match death:
         case SessionDies():
-            return (SESSION_REVOKED,)
+            return (SESSION_REVOKED,)  # OIDCRISC-2.11/session-revoked
         case GenerationMoves(RevokedKind.SUBJECT, _, cause):
             return _OF_SUBJECT[cause]
         case GenerationMoves(RevokedKind.TENANT | RevokedKind.SERVER):
@@ -97,6 +97,7 @@ async def _subject_of(
     if event.subject is None:
         return {"format": "complex", "tenant": {"format": "uri", "uri": server.issuer.url}}
     told = await subject_for(client, event.subject, server)
+    # OIDCRISC-3.1/format
     user: dict[str, object] = {"format": "iss_sub", "iss": server.issuer.url, "sub": told}
     if event.sid is None:
         return user
