@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import shutil
 import stat
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,7 +17,6 @@ from valetkey.jose import Jwk, jwt
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
     from types import ModuleType
 
 ORIGIN = "https://notes.example"
@@ -49,10 +50,9 @@ class Clock:
 class Site:
     """The running example, and browsers that visit it."""
 
-    def __init__(self, server: ModuleType, folder: Path) -> None:
+    def __init__(self, server: ModuleType, users: Path) -> None:
         self.clock = Clock()
-        self.store = server.Store(folder / "users.db")
-        self.store.put_user("alice", PASSWORD)
+        self.store = server.Store(users)
         self.app = server.application(ORIGIN, KEY, self.store, self.clock)
 
     def browser(self, token: str | None = None) -> TestClient:
@@ -66,9 +66,17 @@ class Site:
         return browser
 
 
+@pytest.fixture(scope="module")
+def users(server: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The users of every site, hashed once: a hash is slow on purpose."""
+    path = tmp_path_factory.mktemp("users") / "users.db"
+    server.Store(path).put_user("alice", PASSWORD)
+    return path
+
+
 @pytest.fixture
-def site(server: ModuleType, tmp_path: Path) -> Site:
-    return Site(server, tmp_path)
+def site(server: ModuleType, users: Path, tmp_path: Path) -> Site:
+    return Site(server, Path(shutil.copy(users, tmp_path / "users.db")))
 
 
 def sign_in(browser: TestClient, name: str = "alice", password: str = PASSWORD, **options: Any) -> Any:
