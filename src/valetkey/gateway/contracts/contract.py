@@ -39,10 +39,11 @@ _ODD: Final = "What the proxy was asked cannot be read."
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a contract reads one thing: a field of the decision request, and what the proxy fills it with."""
+    """Where a contract reads one thing: a field of the decision request, and what the snippet fills it with."""
 
     field: str
-    filled_with: str
+    filled_with: str = ""
+    """Nothing where the proxy itself says it."""
 
 
 @dataclass(frozen=True, slots=True)

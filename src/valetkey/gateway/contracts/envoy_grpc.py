@@ -111,11 +111,11 @@ def _status(code: int) -> bytes:
 ENVOY_GRPC: Final = EnvoyGrpcContract(
     "envoy-grpc",
     Sources(
-        method=Source("attributes.request.http.method", "the method"),
-        scheme=Source("attributes.request.http.scheme", "the scheme"),
-        host=Source("attributes.request.http.host", "the authority"),
-        target=Source("attributes.request.http.path", "path and query"),
-        address=Source("attributes.source.address", "the address of the client, as Envoy determines it"),
+        method=Source("attributes.request.http.method"),
+        scheme=Source("attributes.request.http.scheme"),
+        host=Source("attributes.request.http.host"),
+        target=Source("attributes.request.http.path"),
+        address=Source("attributes.source.address"),
     ),
     ("encode_raw_headers has to be true: without it Envoy joins repeated headers, and every request is refused.",),
 )

@@ -17,6 +17,6 @@ ENVOY_HTTP: Final = ForwardingContract(
     ),
     (
         "Envoy asks with the client's own method and path behind `/decide/envoy-http`, and neither is read there.",
-        "A method that the decision service's HTTP parser does not know is refused with 400.",
+        "Envoy itself refuses methods that it does not know, with 400.",
     ),
 )

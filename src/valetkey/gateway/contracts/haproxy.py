@@ -17,6 +17,7 @@ HAPROXY: Final = ForwardingContract(
     ),
     (
         "HAProxy has no action of its own that asks another service: the snippet loads valetkey.lua.",
+        "A silent decision service is asked four times for half a second each, because HAProxy retries.",
         "valetkey.lua is printed by `valetkey gateway snippet haproxy-lua`, and needs nothing but HAProxy's core.",
     ),
 )

@@ -9,14 +9,16 @@ from valetkey.gateway.contracts.contract import ForwardingContract, Source, Sour
 TRAEFIK: Final = ForwardingContract(
     "traefik",
     Sources(
-        method=Source("X-Forwarded-Method", "the method; a client's is replaced"),
-        scheme=Source("X-Forwarded-Proto", "the scheme; a client's is replaced"),
-        host=Source("X-Forwarded-Host", "the host; a client's is replaced"),
-        target=Source("X-Forwarded-Uri", "path and query; a client's is replaced"),
-        address=Source("X-Forwarded-For", "the address of the peer; a client's is replaced"),
+        method=Source("X-Forwarded-Method"),
+        scheme=Source("X-Forwarded-Proto"),
+        host=Source("X-Forwarded-Host"),
+        target=Source("X-Forwarded-Uri"),
+        address=Source("X-Forwarded-For"),
     ),
     (
         "RateLimit fields reach the client with a refusal only: Traefik adds nothing to an answer of the API.",
+        "Traefik itself names the headers, and replaces what a client sends under these names.",
+        "A decision service that is silent holds a request for 30 seconds, then it is a 500; that cannot be set.",
         "trustForwardHeader stays false: with it, clients name the method and the path that are judged.",
     ),
 )
