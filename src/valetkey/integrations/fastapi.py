@@ -16,7 +16,7 @@ from valetkey.integrations.asgi import Application, Message, Receive, Scope, Sen
 from valetkey.integrations.guarding import GuardOptions, Headers, RuleOptions
 from valetkey.integrations.starlette import Guard as StarletteGuard
 from valetkey.integrations.starlette import denial
-from valetkey.resource_server import AccessToken, Allow, AllowAnonymous, ResourceServer, Rule
+from valetkey.resource_server import AccessToken, Allow, AllowAnonymous, JudgingServer, Rule
 from valetkey.resource_server import Deny as DenyOutcome
 
 SCHEME: Final = "access token"
@@ -78,7 +78,7 @@ class Guard(StarletteGuard):
         self.scheme = _Scheme(self.resource_server.issuer)
 
     @classmethod
-    def of(cls, resource_server: ResourceServer, **options: Any) -> "Guard":
+    def of(cls, resource_server: JudgingServer, **options: Any) -> "Guard":
         """Return the guard over a resource server that was built by hand."""
         guard = super().of(resource_server, **options)
         guard.scheme = _Scheme(resource_server.issuer)

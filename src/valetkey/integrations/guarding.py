@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from valetkey.integrations.addresses import TrustedProxies
     from valetkey.jose.jwe import Decrypter
     from valetkey.resource_server import Decision, Deny, FeedCredentials, RateLimit, RequestView, TrustedClients
+    from valetkey.resource_server.enforce import JudgingServer
     from valetkey.resource_server.introspection import Introspection
     from valetkey.resource_server.keys import KeySource
     from valetkey.resource_server.limits import Limiter
@@ -121,15 +122,15 @@ class ApiGuard:
         further = FurtherSources(options.get("clients"), options.get("api_keys"))
         if limiter is not None:
             further = replace(further, limits=limits)
-        self.resource_server = ResourceServer(resource, [first, *options.get("also", ())], further)
+        self.resource_server: JudgingServer = ResourceServer(resource, [first, *options.get("also", ())], further)
         self.feed: RevocationFeed | None = feed
         """The feed that is followed; `outage` says why it cannot be believed at the moment."""
         self.trusted_proxies = options.get("trusted_proxies")
         self._scopes: set[str] = set()
 
     @classmethod
-    def of(cls, resource_server: ResourceServer, *, trusted_proxies: TrustedProxies | None = None) -> Self:
-        """Return the guard over a resource server that was built by hand, such as one with its own `statuses`."""
+    def of(cls, resource_server: JudgingServer, *, trusted_proxies: TrustedProxies | None = None) -> Self:
+        """Return the guard over a resource server that was built by hand, such as an AssertedServer."""
         guard = cls.__new__(cls)
         guard.resource_server = resource_server
         guard.feed = None
@@ -231,7 +232,7 @@ def name_of(endpoint: object) -> str:
     return f"{getattr(endpoint, '__module__', '')}.{getattr(endpoint, '__qualname__', type(endpoint).__qualname__)}"
 
 
-def metadata_body(server: ResourceServer, scopes: Sequence[str]) -> bytes:
+def metadata_body(server: JudgingServer, scopes: Sequence[str]) -> bytes:
     """Return the metadata of a resource that asks for `scopes` somewhere."""
     # RFC9728-3/well-known RFC9728-3.2/response
     document = resource_metadata(server.resource, list(server.issuers), scopes, None)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
 
     from valetkey.integrations.addresses import TrustedProxies
-    from valetkey.resource_server import Decision, ResourceServer, Rule
+    from valetkey.resource_server import Decision, JudgingServer, Rule
     from valetkey.resource_server.facts import Facts
 
 __all__ = ["Guard", "ToolRefused", "access_token", "presented_token"]
@@ -54,9 +54,7 @@ class Guard(ApiGuard):
         self._begin(scope)
 
     @classmethod
-    def of(
-        cls, resource_server: ResourceServer, *scope: str, trusted_proxies: TrustedProxies | None = None
-    ) -> Self:
+    def of(cls, resource_server: JudgingServer, *scope: str, trusted_proxies: TrustedProxies | None = None) -> Self:
         """Return the guard over a resource server that was built by hand."""
         guard = super().of(resource_server, trusted_proxies=trusted_proxies)
         guard._begin(scope)  # noqa: SLF001 - its own

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from valetkey.integrations.addresses import TrustedProxies
     from valetkey.integrations.asgi import Application, Message, Receive, Scope, Send
-    from valetkey.resource_server import Decision, RequestView, ResourceServer, Rule
+    from valetkey.resource_server import Decision, JudgingServer, RequestView, Rule
     from valetkey.resource_server.facts import Facts
 
 MOST_OCTETS: Final = 4 * 1024 * 1024
@@ -39,7 +39,7 @@ _PARSE_ERROR: Final = -32_700
 class McpJudge(Protocol):
     """What stands behind the middleware: `valetkey.integrations.mcp.Guard`."""
 
-    resource_server: ResourceServer
+    resource_server: JudgingServer
     trusted_proxies: TrustedProxies | None
     every_request: Rule
 

@@ -58,9 +58,24 @@ class AssertedServer:
             clock=clock,
         )
 
+    @property
+    def issuers(self) -> Collection[str]:
+        """No authorization server: clients ask the gateway's metadata, not ours."""
+        return ()
+
+    @property
+    def counts_requests(self) -> bool:
+        """Never: limits are the gateway's."""
+        return False
+
+    async def facts_of(self, request: RequestView, rule: Rule) -> Facts:
+        """Find out who the gateway says is asking; no rule changes that."""
+        del rule
+        return Facts(await self._presented(request), self._verifier.clock())
+
     async def decide(self, request: RequestView, rule: Rule) -> Decision:
-        """Judge a request by the rule of its route; limits are the gateway's."""
-        return self._protected.decide(rule, Facts(await self._presented(request), self._verifier.clock()))
+        """Judge a request by the rule of its route."""
+        return self._protected.decide(rule, await self.facts_of(request, rule))
 
     async def _presented(self, request: RequestView) -> Presented:
         values = request.all_headers(HEADER)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final, Protocol, Self
 
 from valetkey.jose import InvalidToken
 from valetkey.jose.jwt import peek
@@ -18,7 +18,7 @@ from valetkey.resource_server.trusted_clients import TrustedClients
 from valetkey.resource_server.trusted_issuer import OF_ANOTHER, TrustedIssuer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from typing import Unpack
 
     from valetkey.resource_server.decision import Decision
@@ -35,6 +35,38 @@ _LONGEST_KEY: Final = 512
 _NOTHING: Final = NoCredentials()
 _TWICE: Final = Unreadable("The request presents credentials in two places.")
 _NO_KEY: Final = Unreadable("The X-API-Key header carries no API key.")
+
+
+class JudgingServer(Protocol):
+    """What every face needs of the guard of one API: a ResourceServer, or an AssertedServer behind a gateway."""
+
+    @property
+    def resource(self) -> str:
+        """The identifier of the API."""
+        ...
+
+    @property
+    def issuer(self) -> str:
+        """The first of those whose word is taken."""
+        ...
+
+    @property
+    def issuers(self) -> Collection[str]:
+        """The authorization servers where a client gets a token for the API."""
+        ...
+
+    @property
+    def counts_requests(self) -> bool:
+        """Whether anything counts requests here."""
+        ...
+
+    async def facts_of(self, request: RequestView, rule: Rule) -> Facts:
+        """Find out what the rule is held against."""
+        ...
+
+    async def decide(self, request: RequestView, rule: Rule) -> Decision:
+        """Judge a request by the rule of its route."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

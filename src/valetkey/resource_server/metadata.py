@@ -31,9 +31,10 @@ def resource_metadata(
     """Return the document (RFC 9728, 2); members without a value are left out (3.2)."""
     document: dict[str, object] = {
         "resource": resource,  # RFC9728-2/resource
-        "authorization_servers": list(authorization_servers),
         "bearer_methods_supported": ["header"],
     }
+    if authorization_servers:
+        document["authorization_servers"] = list(authorization_servers)
     if scopes:  # RFC9728-3.2/zero-values
         document["scopes_supported"] = sorted(scopes)
     if name:
