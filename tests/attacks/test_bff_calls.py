@@ -7,7 +7,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from support.session_stage import ORIGIN, OWN, SETTINGS, Stage, Tab, answer, ask, build_stage
+from support.session_stage import ORIGIN, OWN, SETTINGS, Stage, Tab, answer, ask, ask_scope, build_stage
 from valetkey.gateway.session import build_session_app
 
 
@@ -38,12 +38,11 @@ async def test_a_call_without_a_session_is_told_so_and_led_nowhere(stage: Stage,
 
 
 # covers: BFF-07
-async def test_an_expired_session_is_told_as_none_and_its_cookie_is_taken_away(stage: Stage, tab: Tab) -> None:
+async def test_an_expired_session_is_told_as_none(stage: Stage, tab: Tab) -> None:
     stage.house.clock.advance(stage.settings.idle_timeout)
     reply = await tab.call()
     assert (reply.status, reply.header("location")) == (401, None)
-    assert [line.partition("=")[2][:8] for line in reply.set_cookies()] == ["; Path=/"]
-    assert not tab.cookies
+    assert reply.json()["error"] == "sign_in_needed"
 
 
 # covers: GTW-05
@@ -238,6 +237,21 @@ async def test_a_websocket_is_refused_in_words(stage: Stage, tab: Tab) -> None:
         await stage.application(scope, receive, send)  # type: ignore[arg-type]
         assert sent[0]["type"] == wanted
     assert not stage.api.asked
+
+
+async def test_a_server_without_the_raw_path_opens_no_other_way(stage: Stage, tab: Tab) -> None:
+    headers = [(name.encode(), value.encode()) for name, value in OWN.items()]
+    cookie = (b"cookie", "; ".join(f"{name}={value}" for name, value in tab.cookies.items()).encode())
+    for path, status in {
+        "/api/a b": 200,
+        "/api/é☃": 200,
+        "/api/../a": 400,
+        "/api/a;b": 400,
+        "/api/%2e": 400,
+    }.items():
+        scope = {"type": "http", "method": "GET", "path": path, "query_string": b"", "headers": [*headers, cookie]}
+        assert (await ask_scope(stage.application, scope)).status == status, path
+    assert [request.url.raw_path for request in stage.api.asked] == [b"/albums/a%20b", b"/albums/%C3%A9%E2%98%83"]
 
 
 async def test_what_is_not_ours_goes_to_the_application_behind(stage: Stage) -> None:

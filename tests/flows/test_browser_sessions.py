@@ -185,13 +185,49 @@ async def test_a_refresh_whose_caller_left_is_kept(stage: Stage) -> None:
     assert stage.network.refreshes() == 2
 
 
+# covers: BFF-05
+async def test_who_finds_a_refresh_under_way_goes_on_with_the_token_that_lives(stage: Stage) -> None:
+    tab = await signed_in(stage)
+    age(stage, 280)
+    stage.network.at_token.clear()
+    stage.network.held = asyncio.Event()
+    first = asyncio.ensure_future(tab.call())
+    await stage.network.at_token.wait()
+    assert (await tab.call(application=stage.worker())).status == 200
+    assert not first.done()
+    stage.network.held.set()
+    assert (await first).status == 200
+    old, new = (request.headers["authorization"] for request in stage.api.asked)
+    assert old != new
+
+
+# covers: BFF-05
+async def test_a_worker_that_died_with_its_claim_holds_the_others_up_for_seconds_only(stage: Stage) -> None:
+    tab, other = await signed_in(stage), stage.worker()
+    age(stage, 301)
+    stage.network.at_token.clear()
+    stage.network.held = dead = asyncio.Event()
+    first = asyncio.ensure_future(tab.call())
+    await stage.network.at_token.wait()
+    stage.network.held = None
+    second = asyncio.ensure_future(tab.call(application=other))
+    waiting = asyncio.ensure_future(stage.records.find(b"", 0))
+    await waiting
+    assert not second.done()
+    age(stage, 16)
+    assert (await second).status == 200
+    # And if it was only asleep, it finds what the other has brought.
+    dead.set()
+    assert (await first).status == 200
+
+
 async def test_a_refused_refresh_ends_the_session(stage: Stage) -> None:
     tab = await signed_in(stage)
     await stage.house.commit(BumpGeneration("subject", "sub-alice"))
     age(stage, 301)
     reply = await tab.call()
     assert (reply.status, reply.json()["login"]) == (401, "/session/login")
-    assert COOKIE not in tab.cookies
+    assert reply.set_cookies() == [], "a late answer must not take away the cookie of a newer sign-in"
 
 
 @pytest.mark.parametrize("status", [None, 503, 429])

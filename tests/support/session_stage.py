@@ -64,11 +64,15 @@ class HouseTransport(httpx2.AsyncBaseTransport):
     """Answered instead of what the server would say, at its token endpoint."""
     at_token: asyncio.Event = field(default_factory=asyncio.Event)
     """Set by a request that reaches the token endpoint."""
+    held: asyncio.Event | None = None
+    """What the requests to the token endpoint wait for, as long as it stands here."""
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         self.asked.append(request.url.path)
         if request.url.path == "/token":
             self.at_token.set()
+            if self.held is not None:
+                await self.held.wait()
         if self.is_down:
             raise httpx2.ConnectError("down")
         if self.status is not None and request.url.path == "/token":
@@ -151,6 +155,11 @@ async def ask(
         "root_path": "",
         "headers": [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers],
     }
+    return await ask_scope(application, scope, body)
+
+
+async def ask_scope(application: Any, scope: dict[str, Any], body: Sequence[bytes] = ()) -> Reply:
+    """Send a request as a server put it into a scope."""
     chunks = _messages(body)
     sent: list[Any] = []
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from valetkey.client import StepUp
+    from valetkey.gateway.session.forgery import Forged
     from valetkey.gateway.session.settings import SessionSettings
 
 _SAFE: Final = (("x-content-type-options", "nosniff"), ("referrer-policy", "no-referrer"))
@@ -37,10 +38,13 @@ def away(location: str, headers: tuple[tuple[str, str], ...] = ()) -> HttpRespon
     return see_other(location, (*_SAFE, *headers))
 
 
-def sign_in_needed(settings: SessionSettings, headers: tuple[tuple[str, str], ...] = ()) -> HttpResponse:
-    """Return the 401 for a call without a session: it names where a navigation signs in, and redirects nobody."""
+def sign_in_needed(settings: SessionSettings) -> HttpResponse:
+    """Return the 401 for a call without a session: it names where a navigation signs in, and redirects nobody.
+
+    It takes no cookie away: a late answer to the old one would take the new one of a sign-in meanwhile.
+    """
     description = "Nobody is signed in, or the session has ended."
-    return refusal(401, "sign_in_needed", description, headers, {"login": settings.login_path})
+    return refusal(401, "sign_in_needed", description, members={"login": settings.login_path})
 
 
 def step_up_needed(settings: SessionSettings, wanted: StepUp) -> HttpResponse:
@@ -54,6 +58,11 @@ def step_up_needed(settings: SessionSettings, wanted: StepUp) -> HttpResponse:
     login = f"{settings.login_path}?{query}" if query else settings.login_path
     description = "This needs a newer or stronger sign-in."
     return refusal(401, "insufficient_user_authentication", description, members={**members, "login": login})
+
+
+def forbidden(forged: Forged) -> HttpResponse:
+    """Return the 403 for a call that another site may have made."""
+    return refusal(403, "forbidden", forged.reason)
 
 
 def later(code: str, description: str, retry_after: int = 2) -> HttpResponse:

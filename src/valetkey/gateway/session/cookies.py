@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from valetkey.gateway.session.sealing import SessionHandle
+
 if TYPE_CHECKING:
     from valetkey.oauth.http import HttpRequest
 
@@ -59,6 +61,11 @@ class Cookies:
         if len(found) > 1:
             raise RepeatedCookie(name)
         return found[0] if found and _VALUE.fullmatch(found[0]) else None
+
+    def shown_handle(self, request: HttpRequest) -> SessionHandle | None:
+        """Return the handle of the session that the browser shows; raises RepeatedCookie."""
+        text = self.read(request, SESSION)
+        return None if text is None else SessionHandle.parse(text)
 
     def logins(self, request: HttpRequest) -> tuple[str, ...]:
         """Return the names, without prefix, of the sign-ins that this browser has under way."""

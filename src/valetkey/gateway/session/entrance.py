@@ -25,7 +25,7 @@ from valetkey.gateway.session.cookies import (
 )
 from valetkey.gateway.session.forgery import is_navigation
 from valetkey.gateway.session.return_to import with_error
-from valetkey.gateway.session.sealing import OwnKeys, SealBroken, SessionHandle
+from valetkey.gateway.session.sealing import OwnKeys, SealBroken
 from valetkey.gateway.session.sign_in import Departure, WrongRequest, parse_login, shown_error, unpadded
 from valetkey.jose.entropy import random_octets
 from valetkey.oauth.errors import OAuthError
@@ -72,7 +72,7 @@ class Entrance:
         except WrongRequest as error:
             return refusal(400, "invalid_request", str(error))
         # Strict: who comes from another site shows no session here, and gets a new one beside the old.
-        present = self.shown_handle(request)
+        present = self._cookies.shown_handle(request)
         departure = Departure.of(
             random_octets(ENTROPY_OCTETS), asked, None if present is None else present.row_id, self._clock()
         )
@@ -110,9 +110,9 @@ class Entrance:
 
     async def who(self, request: HttpRequest) -> HttpResponse:
         """Say who is signed in, without a token; asking does not keep a session from timing out."""
-        live = await self._sessions.find(self.shown_handle(request))
+        live = await self._sessions.find(self._cookies.shown_handle(request))
         if live is None:
-            return sign_in_needed(self._settings, self.forgotten(request))
+            return sign_in_needed(self._settings)
         claims = live.profile.claims
         until = min(live.row.idle_ends_at, live.row.ends_at)
         members = {"claims": claims, "signed_in_at": live.profile.signed_in_at, "ends_at": until}
@@ -121,7 +121,7 @@ class Entrance:
     async def logout(self, request: HttpRequest) -> HttpResponse:
         """End the session here, and say where the browser has to go to end the one at the issuer."""
         settings = self._settings
-        live = await self._sessions.find(self.shown_handle(request))
+        live = await self._sessions.find(self._cookies.shown_handle(request))
         gone = self._cookies.removed(SESSION, SameSite.STRICT)
         if live is None:
             return answer(200, {"location": settings.landing}, (gone,))
@@ -173,16 +173,6 @@ class Entrance:
         if not await self._records.log_out(owner, mark, now):
             return not_logged_out("The logout token was used before.")
         return logged_out()
-
-    def shown_handle(self, request: HttpRequest) -> SessionHandle | None:
-        """Return the handle that the browser shows; raises RepeatedCookie."""
-        text = self._cookies.read(request, SESSION)
-        return None if text is None else SessionHandle.parse(text)
-
-    def forgotten(self, request: HttpRequest) -> tuple[tuple[str, str], ...]:
-        """Return the header that takes a dead cookie away from a browser that has one."""
-        had = request.cookies(self._cookies.name(SESSION))
-        return (self._cookies.removed(SESSION, SameSite.STRICT),) if had else ()
 
     async def aclose(self) -> None:
         """Wait for the tokens that are being given back."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from valetkey.gateway.session.settings import SessionSettings
     from valetkey.oauth.http import HttpRequest
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD"})
@@ -43,6 +44,11 @@ class ForgeryDefence:
             # Every browser sends one of them with a call that may change something.
             return Forged("The call does not say where it comes from.")
         return None
+
+
+def defence_of(settings: SessionSettings) -> ForgeryDefence:
+    """Return what the settings ask of a call."""
+    return ForgeryDefence(settings.base_url, settings.csrf_header.encode(), settings.csrf_value)
 
 
 def is_navigation(request: HttpRequest) -> bool:

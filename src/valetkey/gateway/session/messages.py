@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from urllib.parse import quote
 
 from valetkey.oauth.http import HttpRequest
 
@@ -18,6 +19,7 @@ Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 AsgiApplication: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+_PLAIN: Final = "/-._~!$&'()*+,=:@"
 FORM_OCTETS: Final = 64 * 1024
 
 
@@ -32,7 +34,8 @@ class BrowserLeft(Exception):
 def head_of(scope: Scope) -> HttpRequest:
     """Return the request without its body; `path` is as it was sent, percent-encoding and all."""
     raw = scope.get("raw_path")
-    path = raw.partition(b"?")[0].decode("latin-1") if isinstance(raw, bytes) else scope["path"]
+    # A server that keeps the raw path to itself has decoded it: it is written anew, so that it is plain again.
+    path = raw.partition(b"?")[0].decode("latin-1") if isinstance(raw, bytes) else quote(scope["path"], _PLAIN)
     headers = tuple((name.lower(), value) for name, value in scope["headers"])
     return HttpRequest(scope["method"], path, scope.get("query_string", b""), headers)
 
