@@ -40,6 +40,7 @@ CORS_WORDS: Final = {
     Cors.CLIENT: "the origin of a redirect URI of the client",
 }
 _BODIES: Final = {Accepts.NOTHING: "none", Accepts.FORM: "a form", Accepts.JSON: "JSON"}
+_WITH_BODY: Final = frozenset({"PATCH", "POST", "PUT"})
 CSRF_WORDS: Final = {
     Csrf.NOT_NEEDED: "reads no cookie",
     Csrf.FORM_TOKEN: "a token of its own form",
@@ -81,7 +82,7 @@ def _rules(route: Route) -> tuple[str, ...]:
     return (
         code(route.cache.value),
         CORS_WORDS[route.cors],
-        _BODIES[route.accepts] if takes_post else "none",
+        _BODIES[route.accepts] if not _WITH_BODY.isdisjoint(route.methods) else "none",
         CSRF_WORDS[route.csrf] if takes_post else "",
         FACE_WORDS[route.face],
     )

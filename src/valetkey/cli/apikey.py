@@ -70,8 +70,7 @@ def add(name: str, **options: Any) -> None:
     r"""Draw an API key for a client or an end-user; its secret is shown this once.
 
     \b
-    Example: valetkey apikey add "nightly export" --client billing \
-        --resource https://api.example.com --scope orders:read --expires-in 7776000
+    Example: valetkey apikey add "nightly export" --client billing --resource https://api.example.com
     """
 
     async def act(desk: Desk) -> tuple[ApiKeyAct, View]:
