@@ -40,6 +40,7 @@ SHELLS = MappingProxyType(
         # Load their rooms when they are first asked for.
         "valetkey.client": frozenset({"importlib"}),
         "valetkey.jose": frozenset({"importlib"}),
+        "valetkey.resource_server": frozenset({"importlib"}),
         "valetkey.client.connection": frozenset({"httpx2", "ssl", "threading", "time"}),
         "valetkey.client.async_connection": frozenset({"asyncio", "httpx2", "ssl"}),
         "valetkey.client.shared_tokens": frozenset({"concurrent", "threading"}),
