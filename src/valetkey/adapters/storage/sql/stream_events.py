@@ -18,13 +18,17 @@ from valetkey.oauth.types import NumericDate, TenantId
 _HEARS = "s.status <> 'disabled' AND s.delivered LIKE $2"
 
 
-def _is_concerned(subject: str, granted: str) -> str:
+_OF_CLIENT = "a.client_id = s.client_id"
+_UNINDEXED = "a.client_id || '' = s.client_id"
+
+
+def _is_concerned(subject: str, granted: str, of_client: str = _OF_CLIENT) -> str:
     return f"""
 NOT EXISTS (
     SELECT 1 FROM stream_exclusions AS x
     WHERE x.tenant = s.tenant AND x.stream_id = s.stream_id AND x.subject = {subject}
 ) AND (s.is_for_all = 1 OR EXISTS (
-    SELECT 1 FROM authorizations AS a WHERE a.tenant = s.tenant AND a.client_id = s.client_id AND {granted}
+    SELECT 1 FROM authorizations AS a WHERE a.tenant = s.tenant AND {of_client} AND {granted}
 ))
 """
 
@@ -42,7 +46,10 @@ _CONCERNED_BY_SESSION = f"""s.tenant = $1 AND {_HEARS} AND EXISTS (
     SELECT 1 FROM sessions AS l WHERE l.tenant = s.tenant AND l.sid = $3 AND l.ended_at IS NULL
         AND {_is_concerned("l.subject", "a.sid = l.sid AND a.subject = l.subject")}
 )"""
-_CONCERNED_BY_SUBJECT = f"s.tenant = $1 AND {_HEARS} AND {_is_concerned('$3', 'a.subject = $3')}"
+# An end-user has few authorizations, a client may have millions: the planner must not begin with the client.
+_CONCERNED_BY_SUBJECT = (
+    f"s.tenant = $1 AND {_HEARS} AND {_is_concerned('$3', 'a.subject = $3', of_client=_UNINDEXED)}"
+)
 _CONCERNED_BY_ENABLING = f"""{_CONCERNED_BY_SUBJECT} AND EXISTS (
     SELECT 1 FROM end_users AS u WHERE u.tenant = s.tenant AND u.subject = $3 AND u.disabled = 1
 )"""

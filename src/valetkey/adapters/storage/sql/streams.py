@@ -45,7 +45,7 @@ SELECT number, event_type, subject, sid, transaction_number, occurred_at, detail
 WHERE tenant = $1 AND stream_id = $2 AND ($4 = 'enabled' OR event_type IN ({_ABOUT_STREAMS}))
 ORDER BY number LIMIT $3
 """
-GRANTED = "SELECT DISTINCT subject FROM authorizations WHERE tenant = $1 AND client_id = $2 ORDER BY subject"
+GRANTED = "SELECT subject FROM authorizations WHERE tenant = $1 AND client_id = $2"
 EXCLUDED = "SELECT subject FROM stream_exclusions WHERE tenant = $1 AND stream_id = $2 ORDER BY subject"
 DUE_STREAMS = f"""
 SELECT s.tenant, s.stream_id, s.client_id, s.tries FROM streams AS s
@@ -100,9 +100,9 @@ _INCLUDE = "DELETE FROM stream_exclusions WHERE tenant = $1 AND stream_id = $2 A
 
 DATE_STREAM_EVENTS = "UPDATE stream_events SET expires_at = $1 WHERE expires_at IS NULL"
 DROP_BEYOND = f"""
-DELETE FROM stream_events WHERE number <= (
-    SELECT s.last_number - {MOST_HELD} FROM streams AS s
-    WHERE s.tenant = stream_events.tenant AND s.stream_id = stream_events.stream_id
+DELETE FROM stream_events WHERE (tenant, stream_id, number) IN (
+    SELECT e.tenant, e.stream_id, e.number FROM streams AS s CROSS JOIN stream_events AS e
+    WHERE e.tenant = s.tenant AND e.stream_id = s.stream_id AND e.number <= s.last_number - {MOST_HELD}
 )
 """
 

@@ -42,4 +42,5 @@ class SqliteStreams:
 
     async def granted(self, client_id: ClientId) -> Sequence[Subject]:
         """The end-users who granted a client an authorization."""
-        return [Subject(row[0]) for row in self._engine.rows(streams.GRANTED, self._tenant, client_id)]
+        found = {row[0] for row in self._engine.rows(streams.GRANTED, self._tenant, client_id)}
+        return sorted(map(Subject, found))
