@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 TOKENS: Final = ("codes", "refresh_tokens", "access_tokens")
 EVERYTHING: Final = ("sessions", *TOKENS)
+WITH_KEYS: Final = ("api_keys", *TOKENS)
+"""What a counter kills: an API key is stamped with it like all the rest."""
 
 _LATE: Final = (
     "An API that verifies JWTs by itself refuses them within a second if it follows the feed, "
@@ -41,11 +43,11 @@ def revoke_subject(end_user: EndUser) -> RevocationAct:
     """End all that an end-user has: sessions in every browser, and what was granted to any client for them."""
     return RevocationAct(
         {"revoked": "subject", "username": end_user.username, "subject": end_user.subject},
-        EVERYTHING,
+        ("sessions", *WITH_KEYS),
         (
             (
                 f"user {end_user.username} is signed out everywhere: "
-                "every session, code, refresh token and access token from before now is dead"
+                "every session, API key, code, refresh token and access token from before now is dead"
             ),
             _LATE,
         ),
@@ -57,11 +59,11 @@ def revoke_client(client: Client) -> RevocationAct:
     """End all that a client holds, of end-users and of its own; sessions of end-users live on."""
     return RevocationAct(
         {"revoked": "client", "client_id": client.client_id},
-        TOKENS,
+        WITH_KEYS,
         (
             (
                 f"client {client.client_id} holds nothing any more: "
-                "every code, refresh token and access token from before now is dead"
+                "every API key, code, refresh token and access token from before now is dead"
             ),
             f"It may ask for new ones; {_how_to_end(client)} ends that too.",
             _LATE,
@@ -126,11 +128,11 @@ def revoke_all(tenant: TenantId | None) -> RevocationAct:
     kind = "server" if tenant is None else "tenant"
     return RevocationAct(
         {"revoked": "all", "tenant": tenant},
-        EVERYTHING,
+        ("sessions", *WITH_KEYS),
         (
             (
                 f"everybody of {where} is signed out: "
-                "every session, code, refresh token and access token from before now is dead"
+                "every session, API key, code, refresh token and access token from before now is dead"
             ),
             _LATE,
         ),

@@ -64,7 +64,7 @@ def standing(database: Path) -> tuple[Standing, bool]:
     ("arguments", "left", "died"),
     [
         (("subject", "ALICE"), (Standing.SUPERSEDED, False), "sessions"),
-        (("client", "web"), (Standing.SUPERSEDED, True), "codes"),
+        (("client", "web"), (Standing.SUPERSEDED, True), "api_keys"),
         (("session", SESSION.sid), (Standing.REVOKED, False), "sessions"),
         (("authorization", AUTHORIZATION.authorization_id), (Standing.REVOKED, True), "codes"),
         (("all",), (Standing.SUPERSEDED, False), "sessions"),
@@ -88,7 +88,7 @@ def test_the_words_for_a_person_say_what_died(operator: Operator, granted: Path)
     assert result.exit_code == 0
     first, second = result.stdout.splitlines()
     assert first.startswith("user Alice is signed out everywhere: ")
-    assert first.endswith("every session, code, refresh token and access token from before now is dead")
+    assert first.endswith("every session, API key, code, refresh token and access token from before now is dead")
     assert "status list" in second
 
 
