@@ -12,13 +12,13 @@ from valetkey.oauth.shared_signals import VERIFICATION
 from valetkey.oauth.signalled_subject import UnknownSubject, parse_subject
 from valetkey.resource_server.signals import Hearing, SignalRefused, Signals, Transmitter
 
+PLAIN = st.none() | st.booleans() | st.integers(-(10**15), 10**15) | st.text(max_size=20)
+NAMES = st.sampled_from(["format", "iss", "sub", "id", "user", "session", "identifiers", "x"])
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(10**15), 10**15) | st.text(max_size=20)
-    | st.floats(allow_nan=False, allow_infinity=False),
-    lambda inner: st.lists(inner, max_size=4)
-    | st.dictionaries(st.sampled_from(["format", "iss", "sub", "id", "user", "session", "identifiers", "x"]), inner),
+    PLAIN | st.floats(allow_nan=False, allow_infinity=False),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(NAMES, inner),
     max_leaves=12,
-)  # fmt: skip
+)
 FORMATS = st.sampled_from(["iss_sub", "email", "opaque", "jwt_id", "complex", "aliases", "uri", "tenant", ""])
 SUBJECTS = JSON | st.builds(lambda form, rest: {**rest, "format": form}, FORMATS, st.dictionaries(st.text(), JSON))
 KEYS = PublishedKeys()
