@@ -20,6 +20,7 @@ from valetkey.gateway.session.messages import (
     send_response,
 )
 from valetkey.gateway.session.sessions import Sessions
+from valetkey.gateway.session.tokens import SessionTokens
 from valetkey.gateway.session.upstream import Upstreams
 from valetkey.jose.clock import Clock, system_clock
 from valetkey.oauth.errors import Unavailable
@@ -59,10 +60,13 @@ class SessionApplication:
         self._oauth = oauth or AsyncOAuthClient(
             settings.issuer, settings.client_id, ClientSecretBasic(settings.client_secret.reveal()), clock=clock
         )
-        self._sessions = Sessions(settings, records, self._oauth, clock)
-        self._entrance = Entrance(settings, records, self._oauth, self._sessions, clock)
+        sessions = Sessions(settings, records, clock)
+        self._tokens = SessionTokens(settings, records, self._oauth, clock)
+        self._entrance = Entrance(
+            settings, self._oauth, records=records, sessions=sessions, tokens=self._tokens, clock=clock
+        )
         self._upstreams = Upstreams(settings, transport)
-        self._calls = Calls(settings, self._sessions, self._upstreams)
+        self._calls = Calls(settings, sessions, self._tokens, self._upstreams)
         self._defence = defence_of(settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -82,7 +86,7 @@ class SessionApplication:
 
     async def aclose(self) -> None:
         """Finish what must not be lost, then close the connections."""
-        await self._sessions.aclose()
+        await self._tokens.aclose()
         await self._entrance.aclose()
         await self._upstreams.aclose()
         await self._oauth.aclose()

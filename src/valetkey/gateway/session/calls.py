@@ -11,14 +11,14 @@ from valetkey.gateway.session.answers import forbidden, later, refusal, sign_in_
 from valetkey.gateway.session.cookies import Cookies
 from valetkey.gateway.session.forgery import defence_of
 from valetkey.gateway.session.messages import has_body
-from valetkey.gateway.session.sessions import IssuerAway, SessionEnded, Sessions
+from valetkey.gateway.session.tokens import IssuerAway, SessionEnded, SessionTokens
 from valetkey.gateway.session.upstream import UpstreamBroken, UpstreamDown, Upstreams
 
 if TYPE_CHECKING:
     import httpx2
 
     from valetkey.gateway.session.messages import Receive, Send
-    from valetkey.gateway.session.sessions import LiveSession
+    from valetkey.gateway.session.sessions import LiveSession, Sessions
     from valetkey.gateway.session.settings import Forward, SessionSettings
     from valetkey.oauth.http import HttpRequest, HttpResponse
 
@@ -29,15 +29,17 @@ _REDIRECTS: Final = frozenset({300, 301, 302, 303, 305, 307, 308})
 class Calls:
     """The forwarding of one gateway."""
 
-    def __init__(self, settings: SessionSettings, sessions: Sessions, upstreams: Upstreams) -> None:
-        self._settings, self._sessions, self._upstreams = settings, sessions, upstreams
+    def __init__(
+        self, settings: SessionSettings, sessions: Sessions, tokens: SessionTokens, upstreams: Upstreams
+    ) -> None:
+        self._settings, self._sessions, self._tokens, self._upstreams = settings, sessions, tokens, upstreams
         self._cookies = Cookies(settings.is_https)
         self._defence = defence_of(settings)
 
     async def forward(
         self, request: HttpRequest, forward: Forward, receive: Receive, send: Send
     ) -> HttpResponse | None:
-        """Return our own answer, None where the API's was sent; raises RepeatedCookie, Unavailable, BodyTooLarge."""
+        """Return our own answer, None where the API's was sent; raises RepeatedCookie or Unavailable."""
         forged = self._defence.judge(request)
         if forged is not None:
             return forbidden(forged)
@@ -60,11 +62,11 @@ class Calls:
     ) -> HttpResponse | None:
         await self._sessions.touch(live)
         try:
-            token = await self._sessions.access_token(live)
+            token = await self._tokens.access(live)
             response = await self._asked(request, url, token, receive)
             if is_token_dead(response.status_code, response.headers.get_list("www-authenticate")):
                 await response.aclose()
-                token = await self._sessions.access_token(live, refused=token)
+                token = await self._tokens.access(live, refused=token)
                 if has_body(request):
                     # It was read, and is not ours to keep: the page that asked still has it.
                     return later("try_again", "The access token was renewed meanwhile.", 0)

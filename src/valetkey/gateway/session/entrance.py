@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from valetkey.client.session_records import SessionRecords
     from valetkey.gateway.session.sessions import Sessions
     from valetkey.gateway.session.settings import SessionSettings
+    from valetkey.gateway.session.tokens import SessionTokens
     from valetkey.jose import JwkSet
     from valetkey.jose.clock import Clock
     from valetkey.oauth.http import HttpRequest, HttpResponse
@@ -51,13 +52,15 @@ class Entrance:
     def __init__(
         self,
         settings: SessionSettings,
-        records: SessionRecords,
         oauth: AsyncOAuthClient,
+        *,
+        records: SessionRecords,
         sessions: Sessions,
+        tokens: SessionTokens,
         clock: Clock,
     ) -> None:
         self._settings, self._records, self._oauth = settings, records, oauth
-        self._sessions, self._clock = sessions, clock
+        self._sessions, self._tokens, self._clock = sessions, tokens, clock
         self._cookies = Cookies(settings.is_https)
         self._keys = OwnKeys(settings.key)
         self._receiver = LogoutReceiver(settings.issuer, settings.client_id)
@@ -125,7 +128,7 @@ class Entrance:
         gone = self._cookies.removed(SESSION, SameSite.STRICT)
         if live is None:
             return answer(200, {"location": settings.landing}, (gone,))
-        tokens = await self._sessions.tokens(live)
+        tokens = await self._tokens.present(live)
         await self._sessions.end(live)
         if tokens is not None and tokens.refresh_token is not None:
             self._give_back(tokens.refresh_token)
