@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from valetkey.resource_server.path import MOST_SEGMENTS
 from valetkey.resource_server.rules import Rule
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from valetkey.resource_server.path import Target
 
@@ -102,7 +103,8 @@ class RouteTable:
     """Finds the route of a request: the most specific template decides, segment by segment from the left.
 
     A literal stands before a variable, a variable before a rest. When the most specific template does not open the
-    method, no other template is asked: what is said of a path cannot be undone by a wider one.
+    method, no other template is asked: what is said of a path cannot be undone by a wider one. Nor can a slash at
+    its end, which many servers overlook: where `/orders` has a template and `/orders/` none, that has no route.
     """
 
     __slots__ = ("_root", "routes")
@@ -118,7 +120,7 @@ class RouteTable:
         """Return the route that a request means."""
         segments = target.segments
         found = _descend(self._root, segments, 0)
-        if found is None:
+        if not found:
             return NoRoute()
         route = found.get(method)
         if route is not None:
@@ -152,12 +154,16 @@ def _opened(methods: frozenset[str]) -> frozenset[str]:
     return methods | {"HEAD"} if "GET" in methods else methods
 
 
-def _descend(node: _Node, segments: Sequence[str], depth: int) -> dict[str, Route] | None:
+_OTHER_SLASH: Final[Mapping[str, Route]] = MappingProxyType({})
+
+
+def _descend(node: _Node, segments: Sequence[str], depth: int) -> Mapping[str, Route] | None:
     # Every node of the tree is visited at most once, because its depth says which segment it is held against.
+    literals = node.literals
     if depth == len(segments):
-        return node.here or None
+        return node.here or (_OTHER_SLASH if "" in literals else None)
     segment = segments[depth]
-    literal = node.literals.get(segment)
+    literal = literals.get(segment)
     if literal is not None:
         found = _descend(literal, segments, depth + 1)
         if found is not None:
@@ -166,6 +172,8 @@ def _descend(node: _Node, segments: Sequence[str], depth: int) -> dict[str, Rout
         found = _descend(node.variable, segments, depth + 1)
         if found is not None:
             return found
+    if not segment and node.here:
+        return _OTHER_SLASH
     return node.rest if node.rest and segment else None
 
 
