@@ -90,6 +90,9 @@ def plan_gateway(file: GuardFile) -> GatewayPlan:
     serving = _told(faults, parse_serving, file.serving)
     if session is not None and session.database is None and serving is not None and serving.workers > 1:
         faults.append("session.database: several workers need a file to keep sessions in together")
+    if "client" in file.policy and serving is not None and serving.workers > 1:
+        # Each worker remembers for itself: a token that counts once would count once in each.
+        faults.append("client: tokens that clients sign count once, and only one worker can remember which")
     if faults or serving is None:
         raise SettingsError(tuple(faults))
     return GatewayPlan(file, gateway, session, place or ("", 0), serving)
