@@ -1,5 +1,6 @@
 """Streams under attack: other receivers' streams, strangers' end-users, addresses inside, secrets of receivers."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -13,6 +14,7 @@ from support.signalling import (
     PUSHED,
     PUSHED_TO,
     RIVAL,
+    Pushing,
     Receiver,
     bearer,
     change_password,
@@ -20,8 +22,12 @@ from support.signalling import (
     pushed_to,
     signalling_house,
 )
+from valetkey.adapters.outbound.fetcher import GuardedFetcher
+from valetkey.adapters.storage.memory.storage import MemoryStorage
 from valetkey.authorization_server.decision import BumpGeneration, PutClient
+from valetkey.authorization_server.outbound_guard import Guard
 from valetkey.authorization_server.registered import SelfRegistration
+from valetkey.oauth.shared_signals import StreamStatus
 from valetkey.oauth.types import OpaqueToken, Scope
 
 
@@ -194,3 +200,31 @@ async def test_what_is_no_configuration_is_refused(house: House, said: object) -
 async def test_what_a_description_is_too_long_for_is_cut(house: House) -> None:
     stream = await Receiver(house).create({**ASKED, "description": "d" * 1_000})
     assert len(stream["description"]) == 255
+
+
+class Names:
+    """A resolver by which every name leads into a network of one's own."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+
+    async def resolve(self, host: str, port: int) -> Sequence[tuple[str, int]]:
+        del host
+        return ((self.address, port),)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "10.0.0.7", "169.254.169.254", "::1", "fd00::1"])
+async def test_a_push_whose_name_leads_inside_is_never_sent_and_what_waits_stays(address: str) -> None:
+    storage = MemoryStorage()
+    house = await signalling_house(storage=storage)
+    await grant(house)
+    stream = await Receiver(house).create(PUSHED)
+    await change_password(house)
+    fetcher = GuardedFetcher(Guard(), house.log, resolver=Names(address))
+    house.server = replace(house.server, outbound=fetcher)
+    await Pushing(house, storage).once()
+    await fetcher.close()
+    failures = [fields["why"] for event, fields in house.log.events if event == "stream.postponed"]
+    assert len(failures) == 1
+    assert "not public" in str(failures[0])
+    assert len(await house.stores.streams.events(stream["stream_id"], 10, StreamStatus.ENABLED)) == 2
