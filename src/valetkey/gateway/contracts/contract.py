@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -110,12 +111,19 @@ def view_of(said: Said, headers: Sequence[tuple[bytes, bytes]]) -> RequestView |
         or len(said.target) > LONGEST_SOURCE
     ):
         return bad_request(_ODD)
-    try:
-        address = str(ip_address(said.address))
-    except ValueError:
+    address = _address(said.address)
+    if address is None:
         return bad_request(_ODD)
     judged = tuple(pair for pair in headers if pair[0] in _JUDGED)
     return RequestView(said.method, said.target, judged, said.host, address, scheme)
+
+
+@lru_cache(maxsize=4_096)
+def _address(text: str) -> str | None:
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        return None
 
 
 def not_said() -> BadRequest:

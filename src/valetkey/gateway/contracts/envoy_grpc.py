@@ -14,7 +14,15 @@ from valetkey.gateway.contracts.contract import (
     not_said,
     view_of,
 )
-from valetkey.gateway.contracts.protobuf import MalformedMessage, delimited, fields, number_field, only, text
+from valetkey.gateway.contracts.protobuf import (
+    MalformedMessage,
+    delimited,
+    fields,
+    number_field,
+    only,
+    singles,
+    text,
+)
 from valetkey.resource_server.decision import Allow, AllowAnonymous
 
 if TYPE_CHECKING:
@@ -24,10 +32,10 @@ if TYPE_CHECKING:
 METHOD: Final = "/envoy.service.auth.v3.Authorization/Check"
 
 _ATTRIBUTES: Final = 1
-_PEER_ADDRESS: Final = (1, 1, 1, 2)  # source.address.socket_address.address
-_HTTP: Final = (4, 2)  # request.http
-_HTTP_METHOD, _HTTP_PATH, _HTTP_HOST, _HTTP_SCHEME, _HTTP_HEADER_MAP = 2, 4, 5, 6, 13
-_SINGLE: Final = frozenset({_HTTP_METHOD, _HTTP_PATH, _HTTP_HOST, _HTTP_SCHEME, _HTTP_HEADER_MAP})
+_SOURCE, _REQUEST = 1, 4
+_PEER_ADDRESS: Final = (1, 1, 2)  # address.socket_address.address
+_HTTP: Final = 2
+_HTTP_FIELDS: Final = (2, 6, 5, 4, 13)  # method, scheme, host, path, header_map
 _KEY, _VALUE, _RAW_VALUE = 1, 2, 3
 
 _STATUS, _DENIED, _OK = 1, 2, 3
@@ -73,28 +81,18 @@ class EnvoyGrpcContract:
 
 
 def _view(asked: bytes) -> RequestView | BadRequest:
-    attributes = only(asked, _ATTRIBUTES)
-    address, http = only(attributes, *_PEER_ADDRESS), only(attributes, *_HTTP)
-    found: dict[int, bytes] = {}
-    for number, octets in fields(http):
-        if number in _SINGLE:
-            if number in found:
-                return not_said()
-            found[number] = octets
-    if found.keys() != _SINGLE or not address:
+    source, request = singles(only(asked, _ATTRIBUTES), (_SOURCE, _REQUEST))
+    address, http = only(source or b"", *_PEER_ADDRESS), only(request or b"", _HTTP)
+    method, scheme, host, path, headers = singles(http, _HTTP_FIELDS)
+    if not (method and scheme and host and path and address) or headers is None:
         return not_said()
-    said = Said(
-        method=found[_HTTP_METHOD].decode(),
-        scheme=found[_HTTP_SCHEME].decode(),
-        host=found[_HTTP_HOST].decode(),
-        target=found[_HTTP_PATH].decode(),
-        address=address.decode(),
-    )
-    return view_of(said, [_header(octets) for _, octets in fields(found[_HTTP_HEADER_MAP])])
+    said = Said(method.decode(), scheme.decode(), host.decode(), path.decode(), address.decode())
+    return view_of(said, [_header(each) for _, each in fields(headers)])
 
 
 def _header(octets: bytes) -> tuple[bytes, bytes]:
-    return only(octets, _KEY).lower(), only(octets, _RAW_VALUE) or only(octets, _VALUE)
+    key, value, raw = singles(octets, (_KEY, _VALUE, _RAW_VALUE))
+    return (key or b"").lower(), raw or value or b""
 
 
 def _headers(number: int, pairs: Headers) -> bytes:
