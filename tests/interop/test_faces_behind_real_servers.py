@@ -17,7 +17,7 @@ from support.faces.stage import Stage, bearer
 from valetkey.integrations import asgi, wsgi
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, MutableMapping
 
     from valetkey.integrations.guarding import OneRule
     from valetkey.resource_server import Decision, RequestView
@@ -39,9 +39,9 @@ class Remembering:
     def metadata_body(self) -> bytes:
         return self._judge.metadata_body()
 
-    async def decide(self, request: RequestView) -> Decision:
+    async def decide(self, request: RequestView, kept: MutableMapping[str, Any]) -> Decision:
         self.seen.append(request)
-        return await self._judge.decide(request)
+        return await self._judge.decide(request, kept)
 
 
 class _Silent(WSGIRequestHandler):

@@ -19,7 +19,7 @@ from valetkey.resource_server import Allow, AllowAnonymous, RequestView
 
 if TYPE_CHECKING:
     from valetkey.integrations.addresses import TrustedProxies
-    from valetkey.resource_server import AccessToken, Deny
+    from valetkey.resource_server import Deny
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -63,12 +63,16 @@ class GuardMiddleware:
         if scope["path"] == self._metadata_path and scope.get("method") in _READING:
             await _respond(send, 200, METADATA_HEADERS, self._judge.metadata_body())
             return
-        outcome = await self._judge.decide(view_of_scope(scope, self._judge.trusted_proxies))
+        kept: dict[str, Any] = {}
+        outcome = await self._judge.decide(view_of_scope(scope, self._judge.trusted_proxies), kept)
         if not isinstance(outcome, Allow | AllowAnonymous):
             await deny(scope, receive, send, outcome)
             return
         token = outcome.token if isinstance(outcome, Allow) else None
-        await self._app(_told(scope, token), receive, adding(send, outcome.headers) if outcome.headers else send)
+        # The scope of whoever called is theirs: a copy is told.
+        state = {**scope.get("state", {}), "access_token": token}
+        told = {**scope, **kept, TOKEN: token, "state": state}
+        await self._app(told, receive, adding(send, outcome.headers) if outcome.headers else send)
 
 
 def view_of_scope(scope: Scope, proxies: TrustedProxies | None = None) -> RequestView:
@@ -104,11 +108,6 @@ def _target(scope: Scope) -> str:
         if raw != path and unquote_to_bytes(raw) != path.encode("utf-8", "surrogateescape"):
             raw = ""
     return f"{raw}?{query.decode('latin-1')}" if query else raw
-
-
-def _told(scope: Scope, token: AccessToken | None) -> Scope:
-    # The scope of whoever called is theirs: a copy is told.
-    return {**scope, TOKEN: token, "state": {**scope.get("state", {}), "access_token": token}}
 
 
 async def deny(scope: Scope, receive: Receive, send: Send, denied: Deny) -> None:

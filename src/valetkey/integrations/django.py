@@ -89,7 +89,7 @@ class Guard(ApiGuard):
             @functools.wraps(view)
             async def guarded_async(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
                 seen = view_of(request, self.trusted_proxies)
-                outcome = await LOOP.decide_from_elsewhere(self.decide_view(seen, rule))
+                outcome = await LOOP.decide_from_elsewhere(self.decide_view(seen, rule, kept_of(request)))
                 if not isinstance(outcome, Allow | AllowAnonymous):
                     return denial(outcome)
                 _tell(request, outcome)
@@ -99,7 +99,7 @@ class Guard(ApiGuard):
 
         @functools.wraps(view)
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-            outcome = LOOP.decide(self.decide_view(view_of(request, self.trusted_proxies), rule))
+            outcome = LOOP.decide(self.decide_view(view_of(request, self.trusted_proxies), rule, kept_of(request)))
             if not isinstance(outcome, Allow | AllowAnonymous):
                 return denial(outcome)
             _tell(request, outcome)
@@ -147,7 +147,7 @@ class GuardMiddleware:
         return _with(await self._get_response(request), outcome)
 
     def _judging(self, request: HttpRequest) -> Any:
-        return self._judge.decide(view_of(request, self._judge.trusted_proxies))
+        return self._judge.decide(view_of(request, self._judge.trusted_proxies), kept_of(request))
 
     def _asks_for_metadata(self, request: HttpRequest) -> bool:
         return request.method in _READING and request.path == self._judge.metadata_path
@@ -160,6 +160,13 @@ def view_of(request: HttpRequest, proxies: TrustedProxies | None = None) -> Requ
     """Return what a guard reads of a request; its address is the peer's, or what `proxies` say it is."""
     scope = getattr(request, "scope", None)
     return view_of_environ(request.META, proxies) if scope is None else view_of_scope(scope, proxies)
+
+
+def kept_of(request: HttpRequest) -> dict[str, Any]:
+    """Return what lives as long as a request, for its further rules."""
+    scope: dict[str, Any] | None = getattr(request, "scope", None)
+    environ: dict[str, Any] = request.META
+    return environ if scope is None else scope
 
 
 def denial(deny: Deny) -> HttpResponse:

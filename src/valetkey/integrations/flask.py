@@ -69,8 +69,9 @@ class Guard(ApiGuard):
     def _guarded(self, view: View, rule: Rule) -> View:
         @functools.wraps(view)
         def guarded(*args: Any, **kwargs: Any) -> Any:
-            seen = view_of_environ(flask.request.environ, self.trusted_proxies)
-            outcome = LOOP.decide(self.decide_view(seen, rule))
+            environ = flask.request.environ
+            seen = view_of_environ(environ, self.trusted_proxies)
+            outcome = LOOP.decide(self.decide_view(seen, rule, environ))
             if not isinstance(outcome, Allow | AllowAnonymous):
                 return denial(outcome)
             setattr(flask.g, _PLACE, outcome.token if isinstance(outcome, Allow) else None)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from valetkey.integrations.addresses import TrustedProxies
     from valetkey.jose.jwe import Decrypter
     from valetkey.resource_server import Decision, Deny, FeedCredentials, RateLimit, RequestView, TrustedClients
-    from valetkey.resource_server.enforce import JudgingServer
+    from valetkey.resource_server.enforce import JudgingServer, Kept
     from valetkey.resource_server.introspection import Introspection
     from valetkey.resource_server.keys import KeySource
     from valetkey.resource_server.limits import Limiter
@@ -160,9 +160,9 @@ class ApiGuard:
         options.setdefault("name", "*")
         return OneRule(self, self.rule(*scope, **options))
 
-    async def decide_view(self, request: RequestView, rule: Rule) -> Decision:
-        """Judge one request."""
-        return await self.resource_server.decide(request, rule)
+    async def decide_view(self, request: RequestView, rule: Rule, kept: Kept | None = None) -> Decision:
+        """Judge one request; by `kept`, which lives as long as it, its further rules find who asks proven."""
+        return await self.resource_server.decide(request, rule, kept)
 
     @property
     def scopes(self) -> tuple[str, ...]:
@@ -196,8 +196,8 @@ class RequestJudge(Protocol):
         """Return the metadata as JSON."""
         ...
 
-    async def decide(self, request: RequestView) -> Decision:
-        """Judge one request."""
+    async def decide(self, request: RequestView, kept: Kept) -> Decision:
+        """Judge one request; what is put into `kept` stays with it."""
         ...
 
 
@@ -222,9 +222,9 @@ class OneRule:
         """Return the metadata as JSON."""
         return self.guard.metadata_body()
 
-    async def decide(self, request: RequestView) -> Decision:
-        """Judge one request."""
-        return await self.guard.decide_view(request, self.rule)
+    async def decide(self, request: RequestView, kept: Kept) -> Decision:
+        """Judge one request; its further rules find who asks proven."""
+        return await self.guard.decide_view(request, self.rule, kept)
 
 
 def name_of(endpoint: object) -> str:

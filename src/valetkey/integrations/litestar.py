@@ -91,14 +91,14 @@ class Guard(ApiGuard, InitPlugin):
     def _guard(self, rule: Rule) -> RouteGuard:
         async def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
             scope: Any = connection.scope
-            outcome = await self.decide_view(view_of_scope(scope, self.trusted_proxies), rule)
+            outcome = await self.decide_view(view_of_scope(scope, self.trusted_proxies), rule, scope)
             if not isinstance(outcome, Allow | AllowAnonymous):
                 if scope["type"] == "websocket":
                     raise WebSocketException(detail="", code=_POLICY_VIOLATION)
                 raise Denied(outcome)
             token = outcome.token if isinstance(outcome, Allow) else None
             scope["auth"], scope["user"] = token, None if token is None else token.subject
-            scope[_SUCCESS_HEADERS] = outcome.headers
+            scope[_SUCCESS_HEADERS] = (*scope.get(_SUCCESS_HEADERS, ()), *outcome.headers)
 
         return guard
 

@@ -14,6 +14,7 @@ from valetkey.resource_server.metadata import metadata_path
 
 if TYPE_CHECKING:
     from valetkey.resource_server import Decision, RequestView
+    from valetkey.resource_server.enforce import Kept
     from valetkey.resource_server.limits import Limiter
     from valetkey.resource_server.trusted_issuer import SignalSource
     from valetkey.resource_server.used_tokens import UsedTokens
@@ -49,8 +50,9 @@ class PolicyJudge:
         guard = self.built.guard
         return metadata_body(guard.server, sorted(guard.policy.scopes))
 
-    async def decide(self, request: RequestView) -> Decision:
+    async def decide(self, request: RequestView, kept: Kept) -> Decision:
         """Judge one request."""
+        del kept  # one policy has one rule for a request
         return await self.built.guard.decide(request)
 
 

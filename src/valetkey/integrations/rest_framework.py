@@ -11,7 +11,7 @@ from rest_framework.permissions import AND, NOT, OR, BasePermission
 
 from valetkey.integrations.background import LOOP
 from valetkey.integrations.django import Guard as DjangoGuard
-from valetkey.integrations.django import view_of
+from valetkey.integrations.django import kept_of, view_of
 from valetkey.oauth.access_token import AccessToken, PrincipalKind
 from valetkey.resource_server import Allow, AllowAnonymous, Rule
 from valetkey.resource_server.decision import ProtectedResource
@@ -127,7 +127,7 @@ class Guard(DjangoGuard):
             if decided[1] is not _PUBLIC:
                 # The framework asks what the request might do by another method: it may do what it asked for.
                 raise PermissionDenied
-        outcome = LOOP.decide(self.decide_view(view_of(asked, self.trusted_proxies), rule))
+        outcome = LOOP.decide(self.decide_view(view_of(asked, self.trusted_proxies), rule, kept_of(asked)))
         # Whatever the framework makes of the outcome, these headers are on its response.
         request.parser_context["view"].headers.update(outcome.headers)
         if not isinstance(outcome, Allow | AllowAnonymous):

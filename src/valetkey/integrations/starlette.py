@@ -39,7 +39,7 @@ class Guard(ApiGuard):
 
     async def decide(self, request: HTTPConnection, rule: Rule) -> Decision:
         """Judge one request, or the one that a WebSocket begins with."""
-        return await self.decide_view(view_of(request, self.trusted_proxies), rule)
+        return await self.decide_view(view_of(request, self.trusted_proxies), rule, request.scope)
 
     def requires(self, *scope: str, **options: Unpack[RuleOptions]) -> Callable[[Endpoint], Endpoint]:
         """Return the decorator that lets a request reach its endpoint only with a token that carries `scope`.

@@ -57,7 +57,7 @@ class GuardMiddleware:
         judge = self._judge
         if environ["REQUEST_METHOD"] in _READING and path_of(environ) == self._metadata_path:
             return _respond(environ, start_response, 200, METADATA_HEADERS, judge.metadata_body())
-        outcome = LOOP.decide(judge.decide(view_of_environ(environ, judge.trusted_proxies)))
+        outcome = LOOP.decide(judge.decide(view_of_environ(environ, judge.trusted_proxies), environ))
         if not isinstance(outcome, Allow | AllowAnonymous):
             headers = (DENIAL_TYPE, *outcome.headers)
             return _respond(environ, start_response, outcome.status, headers, denial_body(outcome))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from valetkey.resource_server.decision import Decision
+    from valetkey.resource_server.enforce import Kept
     from valetkey.resource_server.facts import Presented
     from valetkey.resource_server.keys import KeySource
     from valetkey.resource_server.request import RequestView
@@ -73,8 +74,9 @@ class AssertedServer:
         del rule
         return Facts(await self._presented(request), self._verifier.clock())
 
-    async def decide(self, request: RequestView, rule: Rule) -> Decision:
-        """Judge a request by the rule of its route."""
+    async def decide(self, request: RequestView, rule: Rule, kept: Kept | None = None) -> Decision:
+        """Judge a request by the rule of its route; an assertion is not used up by the first."""
+        del kept
         return self._protected.decide(rule, await self.facts_of(request, rule))
 
     async def _presented(self, request: RequestView) -> Presented:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import MutableMapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol, Self
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
 from valetkey.jose import InvalidToken
 from valetkey.jose.jwt import peek
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from valetkey.resource_server.rules import Rule
     from valetkey.resource_server.trusted_issuer import IssuerOptions
 
+Kept = MutableMapping[str, Any]
+"""What lives as long as a request: its further rules find there who asks proven."""
+PROVEN: Final = "valetkey.proven"
 API_KEY_PREFIX: Final = "vk_ak_"
 API_KEY_HEADER: Final = b"x-api-key"
 _AUTHORIZATION: Final = b"authorization"
@@ -64,8 +68,8 @@ class JudgingServer(Protocol):
         """Find out what the rule is held against."""
         ...
 
-    async def decide(self, request: RequestView, rule: Rule) -> Decision:
-        """Judge a request by the rule of its route."""
+    async def decide(self, request: RequestView, rule: Rule, kept: Kept | None = None) -> Decision:
+        """Judge a request by the rule of its route; `kept` lives as long as the request."""
         ...
 
 
@@ -125,19 +129,29 @@ class ResourceServer:
         """Whether anything counts requests here: without it no limit of any rule would ever refuse."""
         return self._limits.counts
 
-    async def decide(self, request: RequestView, rule: Rule) -> Decision:
-        """Judge a request by the rule of its route: load the facts, then decide."""
-        return self._protected.decide(rule, await self.facts_of(request, rule))
+    async def decide(self, request: RequestView, rule: Rule, kept: Kept | None = None) -> Decision:
+        """Judge a request by the rule of its route: load the facts, then decide.
 
-    async def facts_of(self, request: RequestView, rule: Rule) -> Facts:
+        `kept` lives as long as the request: by what is kept there a further rule of the same request finds who asks
+        proven, and a token that counts once is not used up by the first.
+        """
+        return self._protected.decide(rule, await self.facts_of(request, rule, kept))
+
+    async def facts_of(self, request: RequestView, rule: Rule, kept: Kept | None = None) -> Facts:
         """Find out what the rule is held against; who asks is proven before anything is counted as theirs."""
         limits = self._limits
+        known = None if kept is None else kept.get(PROVEN)
+        if known is not None and known[0] is not self:
+            known = None
         before = None
-        if limits is not NO_LIMITS:
+        # A key's own limit is charged with the first rule; a further one charges what it names.
+        if limits is not NO_LIMITS and (known is None or rule.limits):
             before = await limits.before(request, rule)
             if before.verdict is not Verdict.WITHIN:
                 return Facts(_NOTHING, self._first.now(), limits=before.verdict, spent=before.spent)
-        issuer, presented = await self._presented(request)
+        issuer, presented = await self._presented(request) if known is None else known[1:]
+        if kept is not None and known is None:
+            kept[PROVEN] = (self, issuer, presented)
         standing = Standing.LIVING
         if issuer is not None and type(presented) is AccessToken:
             standing = await issuer.standing(presented, rule.insecure_stale_seconds)

@@ -3,14 +3,15 @@
 import pytest
 
 from support.faces.stage import RESOURCE, KeyDesk, Stage, bearer
-from support.issuer import ISSUER, TestIssuer
+from support.issuer import ISSUER, NOW, TestIssuer
 from valetkey.integrations.guarding import ApiGuard, rule_of
-from valetkey.jose import Jwk
+from valetkey.jose import Jwk, jwt
 from valetkey.oauth.access_token import CredentialKind
 from valetkey.oauth.types import Scope
 from valetkey.resource_server import (
     Allow,
     Challenge,
+    Forbid,
     LimitBy,
     Limited,
     RateLimit,
@@ -146,3 +147,38 @@ async def test_an_address_with_too_many_bad_credentials_is_refused_before_they_a
     kinds = [type(await guard.decide_view(bad, READ)) for _ in range(3)]
     assert kinds == [Challenge, Challenge, Limited]
     assert isinstance(await guard.decide_view(view(bearer()), READ), Limited)
+
+
+async def test_a_further_rule_of_a_request_finds_who_asks_proven() -> None:
+    key = Jwk.generate("ES256")
+    clients = TrustedClients(
+        RESOURCE, [TrustedClient("batch", (key.public(),), Scope(["a", "b"]))], MemoryUsedTokens(clock=lambda: NOW),
+        clock=lambda: NOW,
+    )  # fmt: skip
+    keys = TestIssuer().source()
+    guard = ApiGuard(ISSUER, RESOURCE, keys=keys, clients=clients, limiter=MemoryLimiter())
+    claims = {"iss": "batch", "sub": "batch", "aud": RESOURCE, "iat": NOW, "exp": NOW + 60, "jti": "once"}
+    once = view(("authorization", f"Bearer {jwt.sign(claims, key, typ='client-token+jwt')}"))
+    kept: dict[str, object] = {}
+    assert isinstance(await guard.decide_view(once, guard.rule("a"), kept), Allow)
+    assert isinstance(await guard.decide_view(once, guard.rule("b"), kept), Allow)
+    assert isinstance(await guard.decide_view(once, guard.rule("c"), kept), Forbid)
+    assert isinstance(await guard.decide_view(once, guard.rule("a"), {}), Challenge)
+    other = ApiGuard(ISSUER, RESOURCE, keys=keys)
+    assert isinstance(await other.decide_view(once, other.rule("a"), kept), Challenge)
+
+
+async def test_a_further_rule_of_a_request_charges_its_own_limits_only() -> None:
+    limiter = MemoryLimiter(clock=lambda: 1_000_000)
+    issuer = TestIssuer()
+    guard = ApiGuard(ISSUER, RESOURCE, keys=issuer.source(), limiter=limiter)
+    first = guard.rule(limits=[RateLimit.parse("first", "3/1h", by=frozenset({LimitBy.CLIENT}))])
+    second = guard.rule(limits=[RateLimit.parse("second", "3/1h", by=frozenset({LimitBy.CLIENT}))])
+    asked = view(("authorization", f"Bearer {issuer.token({'aud': RESOURCE})}"))
+    kept: dict[str, object] = {}
+    told = []
+    for rule in (first, READ, second):
+        outcome = await guard.decide_view(asked, rule, kept)
+        assert isinstance(outcome, Allow)
+        told.append(dict(outcome.headers).get("ratelimit"))
+    assert told == ['"first";r=2;t=1200', None, '"second";r=2;t=1200']
