@@ -228,6 +228,20 @@ def test_forged_forwarding_headers_choose_neither_route_nor_method(front: Front)
         assert received.all_headers(name) == []
 
 
+# covers: GTW-04
+@pytest.mark.parametrize(
+    "name",
+    ["X_HTTP_Method_Override", "X-HTTP_Method-Override", "SCRIPT_NAME", "Script_Name", "X_Original_URL", "_"],
+)
+def test_no_header_with_an_underscore_tells_the_api_of_another_method_or_path(
+    front: Front, good: str, name: str
+) -> None:
+    for target, headers in (("/public/a", [(name, "forged")]), ("/albums", [bearer(good), (name, "forged")])):
+        answer, [received] = front.ask("GET", target, headers)
+        assert answer.status == 200
+        assert "forged" not in [value for _, value in received.headers]
+
+
 TRICKS = (
     *("/tree/../written", "/tree/%2e%2e/written", "/tree/.%2E/written", "/tree/./a", "//written", "/tree//a"),
     *("/tree/a;x", "/tree/..;/written", "/tree/..%2fwritten", "/tree/a%2Fb", "/tree/a%5cb", "/tree/\\..\\written"),
