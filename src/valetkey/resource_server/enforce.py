@@ -141,7 +141,7 @@ class ResourceServer:
         """Find out what the rule is held against; who asks is proven before anything is counted as theirs."""
         limits = self._limits
         known = None if kept is None else kept.get(PROVEN)
-        if known is not None and known[0] is not self:
+        if known is not None and not (known[0] is self and _presents_the_same(known[3], request)):
             known = None
         before = None
         # A key's own limit is charged with the first rule; a further one charges what it names.
@@ -149,9 +149,9 @@ class ResourceServer:
             before = await limits.before(request, rule)
             if before.verdict is not Verdict.WITHIN:
                 return Facts(_NOTHING, self._first.now(), limits=before.verdict, spent=before.spent)
-        issuer, presented = await self._presented(request) if known is None else known[1:]
+        issuer, presented = await self._presented(request) if known is None else known[1:3]
         if kept is not None and known is None:
-            kept[PROVEN] = (self, issuer, presented)
+            kept[PROVEN] = (self, issuer, presented, request)
         standing = Standing.LIVING
         if issuer is not None and type(presented) is AccessToken:
             standing = await issuer.standing(presented, rule.insecure_stale_seconds)
@@ -207,3 +207,8 @@ class ResourceServer:
         if not key.startswith(API_KEY_PREFIX) or len(key) > _LONGEST_KEY or not key.isascii():
             return _NO_KEY
         return await self._first.explained(key, explains)
+
+
+def _presents_the_same(one: RequestView, other: RequestView) -> bool:
+    # What is kept should never outlive its request; a server that hands its environ on would be found out here.
+    return all(one.all_headers(name) == other.all_headers(name) for name in (_AUTHORIZATION, API_KEY_HEADER))

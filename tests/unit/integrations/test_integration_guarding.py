@@ -166,6 +166,9 @@ async def test_a_further_rule_of_a_request_finds_who_asks_proven() -> None:
     assert isinstance(await guard.decide_view(once, guard.rule("a"), {}), Challenge)
     other = ApiGuard(ISSUER, RESOURCE, keys=keys)
     assert isinstance(await other.decide_view(once, other.rule("a"), kept), Challenge)
+    # Were it ever handed on to another request, it would prove nothing there.
+    for another in (view(), view(bearer("x")), view(("x-api-key", "vk_ak_good"))):
+        assert isinstance(await guard.decide_view(another, guard.rule("a"), dict(kept)), Challenge)
 
 
 async def test_a_further_rule_of_a_request_charges_its_own_limits_only() -> None:
