@@ -43,10 +43,15 @@ _OF_THE_API: Final = frozenset({
     b"clear-site-data", b"service-worker-allowed", b"strict-transport-security", b"public-key-pins", b"alt-svc",
     b"dpop-nonce", b"content-security-policy", b"content-security-policy-report-only", b"nel", b"report-to",
     b"reporting-endpoints", b"sourcemap", b"x-sourcemap", b"x-frame-options", b"x-content-type-options",
+    b"speculation-rules", b"set-login", b"use-as-dictionary", b"no-vary-search", b"accept-ch", b"critical-ch",
+    # What a proxy or a cache before us obeys: which file to send instead, and what to keep for others.
+    b"x-sendfile", b"x-lighttpd-send-file", b"x-reproxy-url", b"surrogate-control", b"edge-control",
     # Framing by who received it: the server that answers the browser says it anew.
     b"date", b"server",
 })  # fmt: skip
-_PREFIXES_OF_THE_API: Final = (b"access-control-", b"proxy-")
+_PREFIXES_OF_THE_API: Final = (b"access-control-", b"proxy-", b"x-accel-")
+_TARGETED_CACHE_CONTROL: Final = b"-cache-control"
+"""By RFC 9213 a cache obeys a header with such a name, as CDN-Cache-Control, and not Cache-Control."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +117,16 @@ def response_headers(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
     pairs = tuple((name.lower(), value) for name, value in headers)
     dropped = _HOP_BY_HOP | _OF_THE_API | _named_by_connection(pairs)
     kept = [
-        (name, value) for name, value in pairs if name not in dropped and not name.startswith(_PREFIXES_OF_THE_API)
+        (name, value)
+        for name, value in pairs
+        if name not in dropped
+        and not name.startswith(_PREFIXES_OF_THE_API)
+        and not name.endswith(_TARGETED_CACHE_CONTROL)
     ]
     caching = b",".join(value.lower() for name, value in kept if name == b"cache-control")
-    if b"no-store" not in caching and b"private" not in caching:
+    said = {directive.strip() for directive in caching.split(b",")}
+    # `private="a-field"` keeps one field from a shared cache, not the answer.
+    if said.isdisjoint({b"no-store", b"private"}) or b"public" in said:
         # What was asked for by a cookie belongs to one person: no cache on the way keeps it for the next.
         kept = [(name, value) for name, value in kept if name not in {b"cache-control", b"expires", b"pragma"}]
         kept.append((b"cache-control", b"no-store"))
