@@ -45,6 +45,7 @@ SECTIONS: Final = {
         *("sources", "async_sources", "memory_store", "file_store", "kept_tokens"),
         *("httpx_auth", "requests_auth", "bearer"),
     ),
+    "A store for the session layer of browsers": ("session_records",),
     "Service to service": ("narrowed_tokens", "async_narrowed_tokens"),
     "Tokens for tokens": ("exchange", "token_exchange", "revocation", "introspection"),
     "Discovery": ("discovery",),
