@@ -186,9 +186,8 @@ def _right_faults(client: Client) -> Iterator[Fault]:
 
 def _exchange_faults(client: Client) -> Iterator[Fault]:
     rules = client.token_exchange
-    if TOKEN_EXCHANGE in client.grant_types and not rules:
-        yield Fault("token_exchange", "token exchange needs a rule that says whose tokens, and for what")
-    if rules and client.is_public:
+    # Without a rule it exchanges nobody's tokens, but API keys for the resource servers that it speaks for.
+    if client.is_public and (rules or TOKEN_EXCHANGE in client.grant_types):
         yield Fault("token_exchange", "only a client that authenticates may exchange tokens")
     if len({rule.subject_client_id for rule in rules}) < len(rules):
         yield Fault("token_exchange", "expected one rule for each client whose tokens it may exchange")

@@ -142,3 +142,12 @@ def test_the_audit_trail_names_the_operator_and_the_key(keeper: Operator) -> Non
 
     assert {one["event"] for one in records} == {"api_key.added", "api_key.changed"}
     assert {(one["name"], one["actor_kind"]) for one in records} == {(key_id, "operator")}
+
+
+def test_a_gateway_of_keys_needs_no_rule_and_has_to_prove_who_it_is(keeper: Operator) -> None:
+    grant = ("--grant-type", "urn:ietf:params:oauth:grant-type:token-exchange", "--scope", "")
+
+    assert keeper.done("client", "add", "gateway", *grant)["token_exchange"] == []
+
+    refused = keeper.refused("client", "add", "anybody", *grant, "--authentication-method", "none")
+    assert refused == "valetkey: token_exchange: only a client that authenticates may exchange tokens"
