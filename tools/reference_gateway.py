@@ -72,7 +72,7 @@ def _headers() -> str:
         ("handed to the API, removed from what clients send", codes(IDENTITY_HEADERS)),
         ("read of what the client sends", codes((*CREDENTIAL_HEADERS, *OVERRIDE_HEADERS))),
         ("not passed on to the API unless told", codes(CREDENTIAL_HEADERS)),
-        ("never passed on to the API", codes(REROUTING_HEADERS)),
+        ("never passed on to the API", f"{codes(REROUTING_HEADERS)}, and every name with an underscore"),
         ("handed to the client with a refusal", codes(ANSWER_HEADERS)),
     )
     return table(("what becomes of them", "headers"), rows)

@@ -55,7 +55,6 @@ NGINX: Final = NginxContract(
         "nginx turns every answer but 2xx, 401 and 403 into 500: refusals go as 403 with their status in a header.",
         "The snippet writes status, headers and body of a refusal from the headers of that 403.",
         "A decision service that is down or slow is a 500 inside nginx; the snippet makes it 503.",
-        "Headers whose names hold an underscore are dropped, as nginx does by default.",
         "What a client sends under our names is removed name by name: nginx knows no prefixes.",
     ),
 )
