@@ -157,15 +157,21 @@ class TrustedIssuer:
             return _INACTIVE
         if token.issuer != self.issuer or self.resource not in token.audience:
             return OF_ANOTHER
+        if self._is_signalled_dead(token):
+            # Others told of it what its issuer may never hear.
+            return _INACTIVE
         return token
 
     async def standing(self, token: AccessToken, staleness: int) -> Standing:
         """Say what is known of the revocation of a verified JWT; `staleness` is what its rule accepts, seconds."""
-        if self._signals is not None and self._signals.judge(token) is Verdict.REVOKED:
+        if self._is_signalled_dead(token):
             return Standing.REVOKED
         if self._feed is not None:
             return await self._standing_by_feed(token, self._feed, staleness)
         return await self._standing_by_status(token)  # TSL-8.3/first
+
+    def _is_signalled_dead(self, token: AccessToken) -> bool:
+        return self._signals is not None and self._signals.judge(token) is Verdict.REVOKED
 
     async def _standing_by_feed(self, token: AccessToken, feed: FeedSource, staleness: int) -> Standing:
         verdict = feed.judge(token)
