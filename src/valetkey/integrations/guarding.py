@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Protocol, Self, TypedDict, Unpack
 
 import msgspec
 
 from valetkey.jose import AsyncRemoteJwkSet
+from valetkey.jose.records import dataclass
 from valetkey.oauth.access_token import CredentialKind
 from valetkey.oauth.types import Issuer
 from valetkey.resource_server import (

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from valetkey.integrations.addresses import TrustedProxies
 from valetkey.integrations.guarding import metadata_body
+from valetkey.jose.records import dataclass
 from valetkey.resource_server.building import BuiltGuard, Surroundings, build_guard
 from valetkey.resource_server.metadata import metadata_path
 
