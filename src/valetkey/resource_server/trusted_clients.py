@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import ceil
 from typing import TYPE_CHECKING, Final
 
 from valetkey.jose import InvalidToken, Jwk, JwkSet, Verifier
@@ -113,4 +114,5 @@ class TrustedClients:
 
 
 def _seconds(value: object) -> int:
-    return int(value) if isinstance(value, int | float) else 0
+    # A second that has begun counts whole: until its end the token could be presented again.
+    return ceil(value) if isinstance(value, int | float) else 0
