@@ -30,6 +30,7 @@ from valetkey.integrations import django as django_guard
 from valetkey.integrations import flask as flask_guard
 from valetkey.integrations import litestar as litestar_guard
 from valetkey.integrations import rest_framework as rest_guard
+from valetkey.integrations import wsgi as wsgi_guard
 from valetkey.integrations.addresses import TrustedProxies
 from valetkey.resource_server import LimitBy, RateLimit
 
@@ -168,3 +169,16 @@ async def test_addresses_behind_a_named_proxy_are_counted_apart() -> None:
         for address in ("192.0.2.1", "192.0.2.1", "192.0.2.1, 192.0.2.2", "192.0.2.2")
     ]
     assert statuses == [200, 429, 200, 429]
+
+
+async def test_a_view_inside_a_guarded_application_knows_who_asks() -> None:
+    stage = Stage()
+    guard = stage.guard(flask_guard.Guard)
+    app = flask.Flask("albums")
+    app.add_url_rule("/albums", "albums", lambda: seen(flask_guard.access_token))
+    app.add_url_rule("/staff", "staff", guard.requires("staff")(lambda: seen(flask_guard.access_token)))
+    face = WsgiFace("flask", stage, wsgi_guard.GuardMiddleware(app, guard.for_all("albums.read")))
+    assert json.loads((await face.ask("GET", "/albums", [bearer()])).body)["subject"] == "alice"
+    assert (await face.ask("GET", "/albums")).status == 401
+    assert (await face.ask("GET", "/staff", [bearer()])).status == 403
+    assert (await face.ask("GET", "/staff", [bearer("albums.read staff")])).status == 200

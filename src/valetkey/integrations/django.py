@@ -24,7 +24,7 @@ from valetkey.integrations.guarding import (
     denial_body,
     name_of,
 )
-from valetkey.integrations.wsgi import view_of_environ
+from valetkey.integrations.wsgi import TOKEN, view_of_environ
 from valetkey.oauth.access_token import AccessToken
 from valetkey.resource_server import Allow, AllowAnonymous
 
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
     View = Callable[..., Any]
 
-_PLACE: Final = "valetkey_access_token"
 _READING: Final = frozenset({"GET", "HEAD"})
 
 
@@ -184,12 +183,12 @@ def access_token(request: HttpRequest) -> AccessToken:
 
 def known_token(request: HttpRequest) -> AccessToken | None:
     """Return the token of the request; None for one without credentials, or in an unguarded view."""
-    token = getattr(request, _PLACE, None)
+    token = kept_of(request).get(TOKEN)
     return token if isinstance(token, AccessToken) else None
 
 
 def _tell(request: HttpRequest, outcome: Allow | AllowAnonymous) -> None:
-    setattr(request, _PLACE, outcome.token if isinstance(outcome, Allow) else None)
+    kept_of(request)[TOKEN] = outcome.token if isinstance(outcome, Allow) else None
 
 
 def _with(response: Any, outcome: Decision) -> Any:

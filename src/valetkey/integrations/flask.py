@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any, Final, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 import flask
 from werkzeug.local import LocalProxy
@@ -17,7 +17,7 @@ from valetkey.integrations.guarding import (
     denial_body,
     name_of,
 )
-from valetkey.integrations.wsgi import view_of_environ
+from valetkey.integrations.wsgi import TOKEN, view_of_environ
 from valetkey.oauth.access_token import AccessToken
 from valetkey.resource_server import Allow, AllowAnonymous
 
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from valetkey.resource_server import Deny, Rule
 
     View = Callable[..., Any]
-
-_PLACE: Final = "valetkey_access_token"
 
 
 class Guard(ApiGuard):
@@ -74,7 +72,7 @@ class Guard(ApiGuard):
             outcome = LOOP.decide(self.decide_view(seen, rule, environ))
             if not isinstance(outcome, Allow | AllowAnonymous):
                 return denial(outcome)
-            setattr(flask.g, _PLACE, outcome.token if isinstance(outcome, Allow) else None)
+            environ[TOKEN] = outcome.token if isinstance(outcome, Allow) else None
             if outcome.headers:
                 added = outcome.headers
 
@@ -94,8 +92,12 @@ def denial(deny: Deny) -> flask.Response:
 
 
 def known_token() -> AccessToken | None:
-    """Return the token of the request; None for one without credentials, or on an unguarded view."""
-    token = flask.g.get(_PLACE)
+    """Return the token of the request, which a middleware around the application may have judged too.
+
+    None for a request without credentials, or on an unguarded view.
+    """
+    # Not in `g`, which a test may keep open over several requests.
+    token = flask.request.environ.get(TOKEN) if flask.has_request_context() else None
     return token if isinstance(token, AccessToken) else None
 
 
