@@ -28,6 +28,20 @@ WITHOUT_ORIGIN = {
     # Tries to tell a client of a session whose end is recorded, and the last word of one that was taken.
     ("adapters/logout_delivery.py", "[claim(due, now)]"),
     ("adapters/logout_delivery.py", "[CloseLogout(due.sid, due.client_id)]"),
+    # What goes through a stream of signals; what becomes of the stream itself is recorded.
+    ("adapters/stream_delivery.py", "[claimed]"),
+    ("adapters/stream_delivery.py", "[AcknowledgeStreamEvents(stream.stream_id, (event.number,))]"),
+    ("adapters/stream_delivery.py", "[ReleaseStream(due.stream_id, 0, NumericDate(0))]"),
+    ("adapters/stream_delivery.py", "[ReleaseStream(due.stream_id, 0, self._fresh().now)]"),
+    (
+        "adapters/stream_delivery.py",
+        "[ReleaseStream(due.stream_id, tries, next_try(self._fresh().now, tries))]",
+    ),
+    ("authorization_server/endpoints/stream_events.py", "[AcknowledgeStreamEvents(stream.stream_id, numbers)]"),
+    (
+        "authorization_server/endpoints/stream_verification.py",
+        "[PutStream(replace(stream, verified_at=fresh.now)), queued]",
+    ),
     # A question: whether a higher revision was applied.
     ("administration/provisioning.py", "(guard,)"),
 }

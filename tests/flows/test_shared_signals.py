@@ -24,6 +24,7 @@ from support.signalling import (
     signalling_house,
 )
 from valetkey.adapters.storage.memory.storage import MemoryStorage
+from valetkey.authorization_server.audit import ActorKind, AuditQuestion
 from valetkey.authorization_server.decision import (
     BumpGeneration,
     EndSession,
@@ -39,6 +40,7 @@ from valetkey.authorization_server.signals.streams import MOST_STREAMS
 from valetkey.jose.jwt import peek
 from valetkey.oauth.security_event import ACCOUNT_DISABLED, CREDENTIAL_CHANGE, SESSION_REVOKED
 from valetkey.oauth.shared_signals import VERIFICATION
+from valetkey.oauth.types import NumericDate
 
 
 @pytest.fixture
@@ -421,3 +423,26 @@ async def test_a_receiver_that_never_answers_keeps_no_other_waiting(house: House
     await change_password(house)
     await pushing.once()
     assert [url for url, _ in house.outside.posted].count(elsewhere) == 2
+
+
+async def test_what_becomes_of_a_stream_is_recorded_and_what_goes_through_it_is_not(
+    house: House, partner: Receiver, pushing: Pushing
+) -> None:
+    await grant(house)
+    stream = await partner.create(PUSHED)
+    named = {"stream_id": stream["stream_id"]}
+    said = {**named, "subject": {"format": "iss_sub", "iss": ISSUER.url, "sub": ALICE.subject}}
+    take(house)
+    await change_password(house)
+    await partner.ask("POST", "/ssf/verify", named)
+    await pushing.once()
+    for operation in ("remove", "add"):
+        await partner.ask("POST", f"/ssf/subjects:{operation}", said)
+    await partner.ask("DELETE", "/ssf/streams", query=named)
+    asked = AuditQuestion(NumericDate(0), NumericDate(house.clock.now + 10), 100, event="stream")
+    records = list(await house.stores.audit.find(asked))[::-1]
+    assert [record.event for record in records] == [
+        "stream.put", "stream.subject_excluded", "stream.subject_included", "stream.removed",
+    ]  # fmt: skip
+    assert {(record.kind, record.actor) for record in records} == {(ActorKind.CLIENT, "partner")}
+    assert HEADER not in str(records)

@@ -14,7 +14,6 @@ from valetkey.authorization_server.signals.streams import (
     ClaimStream,
     DueStreams,
     ReleaseStream,
-    RemoveStream,
 )
 from valetkey.oauth.errors import Unavailable
 from valetkey.oauth.shared_signals import DeliveryMethod
@@ -145,12 +144,9 @@ class StreamDelivery:
     async def _take_turn(self, due: DueStream, stores: Stores) -> None:
         server = await self._servers.find(due.tenant_id)
         client = None if server is None else await server.find_client(due.client_id)
-        if server is None or (client is not None and client.disabled):
+        if server is None or client is None or client.disabled:
             # What waits is held for who comes back.
             await self._release(due, stores, why="the tenant or the receiver is disabled")
-            return
-        if client is None:
-            await stores.commit([RemoveStream(due.stream_id)])
             return
         deadline = asyncio.get_running_loop().time() + TURN_SECONDS
         while asyncio.get_running_loop().time() < deadline:
