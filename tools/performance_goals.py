@@ -118,7 +118,7 @@ GOALS: Final[tuple[Goal, ...]] = (
     Goal(
         "limits of our own endpoints, a request",
         "rate_limits",
-        ("operations", "in memory, one limit", "valetkey's own endpoints", "median_us"),
+        ("operations", "in memory, one limit", "valetkey's own endpoints", "net_us"),
         Bound.AT_MOST,
         3,
         " us",
