@@ -23,6 +23,7 @@ from support.keyed import (
     token_for,
 )
 from valetkey.authorization_server.api_key import API_KEY_PREFIX, USE_NOTED_EVERY
+from valetkey.authorization_server.claim_rule import ClaimRule
 from valetkey.authorization_server.decision import (
     BumpGeneration,
     Change,
@@ -288,6 +289,35 @@ async def test_a_gateway_narrows_what_it_asks_for(house: House) -> None:
     answer = document(await exchange_key(house, secret, scope="albums.read", audience=API))
 
     assert answer["scope"] == "albums.read"
+
+
+async def test_what_a_resource_server_wants_to_know_is_told_of_a_key_too(house: House) -> None:
+    albums = await house.stores.resources.find(API)
+    assert albums is not None
+    rules = {
+        "tier": "client.attributes.tier",
+        "by": "client.name",
+        "mail": "user.email",
+        "when": "session.auth_time",
+    }
+    wanted = tuple(ClaimRule.parse(claim, source) for claim, source in rules.items())
+    await house.commit(
+        PutResource(replace(albums, claims=wanted)), PutClient(replace(MACHINE, attributes={"tier": "gold"}))
+    )
+    twin = replace(MACHINE, client_id=ClientId(ALICE.subject), attributes={})
+    await house.commit(PutClient(twin))
+    _, of_machine = await add_key(house)
+    _, of_alice = await key_of_alice(house)
+    _, of_twin = await add_key(house, twin.client_id)
+
+    for secret, expected in (
+        (of_machine, {"tier": "gold", "by": "Nightly Export"}),
+        (of_alice, {"by": "nightly export", "mail": "alice@example.com"}),
+        # A client that is called like an end-user tells nothing of them.
+        (of_twin, {"by": "Nightly Export"}),
+    ):
+        for told_claims in (await told(house, secret, GATEWAY), claims_of(await token_for(house, secret))):
+            assert {name: told_claims[name] for name in rules if name in told_claims} == expected
 
 
 KILLS_OF_A_CLIENTS_KEY: dict[str, Change] = {

@@ -91,7 +91,7 @@ from valetkey.authorization_server.signals.streams import (
 )
 from valetkey.authorization_server.tenant_secrets import AddTenantSecret, NotePairwiseToken
 from valetkey.jose.encoding import b64url_encode
-from valetkey.oauth.types import AuthorizationId, ClientId, Subject
+from valetkey.oauth.types import ClientId, Subject
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -203,7 +203,8 @@ def _of_api_key(change: Change) -> AuditEntry:
             said: dict[str, str | int | bool] = {"prefix": secret.prefix, "others_end_at": others_end_at}
             return AuditEntry(AuditEvent.API_KEY_ROTATED, name=key_id, detail=said)
         case RevokeApiKey(key_id):
-            return AuditEntry(AuditEvent.API_KEY_REVOKED, authorization_id=AuthorizationId(key_id), name=key_id)
+            # By name alone: its authorization would name the client that owns it as if it were an end-user.
+            return AuditEntry(AuditEvent.API_KEY_REVOKED, name=key_id)
         case _:
             return _of_registration(change)
 
