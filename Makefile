@@ -27,7 +27,7 @@ dev: .venv/installed-dev
 
 # Some machines tell Python to keep no compiled code: every program that a test starts would compile all of ours.
 test: .venv/installed-test npm-clients
-	@PYTHONDONTWRITEBYTECODE= exec $(BIN)/pytest -n $$(( 2 * $$(getconf _NPROCESSORS_ONLN) )) --maxprocesses 8 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@MAKEFLAGS= PYTHONDONTWRITEBYTECODE= exec $(BIN)/pytest -n $$(( 2 * $$(getconf _NPROCESSORS_ONLN) )) --maxprocesses 8 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 races: .venv/installed-test
 	@RACE_ROUNDS=$${ROUNDS:-1000} exec $(BIN)/pytest -q -rP -k "each_round" \
