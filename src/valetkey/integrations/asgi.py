@@ -107,6 +107,11 @@ def _target(scope: Scope) -> str:
         # target is no path, and no policy has a route for it.
         if raw != path and unquote_to_bytes(raw) != path.encode("utf-8", "surrogateescape"):
             raw = ""
+    root: str = scope.get("root_path", "").rstrip("/")
+    if root and path != root and not path.startswith(f"{root}/"):
+        # Frameworks serve one thing at a path with its root_path and without it, where a policy could mean two: a
+        # server that has a root_path puts it first (ASGI 3.0, HTTP connection scope).
+        raw = ""
     return f"{raw}?{query.decode('latin-1')}" if query else raw
 
 
