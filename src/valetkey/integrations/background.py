@@ -6,21 +6,52 @@ import asyncio
 import atexit
 import os
 import threading
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 from valetkey.resource_server.decision import unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
-    from concurrent.futures import Future
 
     from valetkey.resource_server import Decision
-
-Answer = TypeVar("Answer")
 
 DEADLINE_SECONDS: Final = 20.0
 """Above every deadline of the guard itself: what takes longer is answered with 503."""
 _TOO_LATE: Final = "The request cannot be judged at the moment; try again."
+
+
+class _Waiting:
+    """A thread that waits for one answer of the loop: half the cost of a `concurrent.futures.Future`."""
+
+    __slots__ = ("_decision", "_error", "_judging", "_task", "answered")
+
+    def __init__(self, judging: Coroutine[object, object, Decision]) -> None:
+        self.answered = threading.Lock()
+        self.answered.acquire()
+        self._judging = judging
+        self._task: asyncio.Task[None] | None = None
+        self._decision: Decision | None = None
+        self._error: BaseException | None = None
+
+    def begin(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._task = loop.create_task(self._run())
+
+    def give_up(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+    def answer(self) -> Decision:
+        if self._decision is None:
+            raise self._error or RuntimeError("the guard did not decide")
+        return self._decision
+
+    async def _run(self) -> None:
+        try:
+            self._decision = await self._judging
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is raised where it was asked
+            self._error = error
+        finally:
+            self.answered.release()
 
 
 class BackgroundLoop:
@@ -39,24 +70,22 @@ class BackgroundLoop:
 
     def decide(self, judging: Coroutine[object, object, Decision]) -> Decision:
         """Return what `judging` decides, waiting for it; it is unavailable where that takes too long."""
-        future = self.start(judging)
-        try:
-            return future.result(DEADLINE_SECONDS)
-        except TimeoutError:
-            future.cancel()
+        loop = self._loop or self._begun()
+        waiting = _Waiting(judging)
+        loop.call_soon_threadsafe(waiting.begin, loop)
+        if not waiting.answered.acquire(timeout=DEADLINE_SECONDS):
+            loop.call_soon_threadsafe(waiting.give_up)
             return unavailable(_TOO_LATE)
+        return waiting.answer()
 
     async def decide_from_elsewhere(self, judging: Coroutine[object, object, Decision]) -> Decision:
         """Do as `decide` does, for a caller on an event loop of its own."""
         try:
             async with asyncio.timeout(DEADLINE_SECONDS):
-                return await asyncio.wrap_future(self.start(judging))
+                loop = self._loop or self._begun()
+                return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(judging, loop))
         except TimeoutError:
             return unavailable(_TOO_LATE)
-
-    def start(self, work: Coroutine[object, object, Answer]) -> Future[Answer]:
-        """Begin `work` on the loop."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop or self._begun())
 
     def close(self) -> None:
         """End the loop and its thread; the next question begins anew."""
