@@ -1,6 +1,7 @@
 """Whole conversations of the session layer: sign in, call, renew, step up, sign out here and from elsewhere."""
 
 import asyncio
+from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
 import httpx2
@@ -242,6 +243,26 @@ async def test_an_outage_of_the_issuer_leaves_the_session(stage: Stage, status: 
     assert reply.header("retry-after")
     stage.network.is_down, stage.network.status = False, None
     assert (await tab.call()).status == 200
+
+
+async def test_a_session_that_ends_while_the_issuer_is_asked_in_vain_is_over(stage: Stage) -> None:
+    tab = await signed_in(stage)
+    age(stage, 301)
+    stage.network.at_token.clear()
+    stage.network.held, stage.network.status = asyncio.Event(), 503
+    call = asyncio.ensure_future(tab.call())
+    await stage.network.at_token.wait()
+    await tab.send("POST", "/session/logout", OWN)
+    stage.network.held.set()
+    assert (await call).status == 401
+    await stage.application.aclose()
+
+
+async def test_a_session_of_another_client_is_over_when_the_settings_name_a_new_one(stage: Stage) -> None:
+    tab = await signed_in(stage)
+    renamed = replace(stage, settings=replace(stage.settings, client_id="renamed")).worker()
+    reply = await tab.call(application=renamed)
+    assert (reply.status, reply.json()["error"]) == (401, "sign_in_needed")
 
 
 async def test_a_token_that_the_api_refuses_is_renewed_once(stage: Stage) -> None:

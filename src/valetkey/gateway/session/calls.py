@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Final
 
 from valetkey.client import step_up_of
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from valetkey.gateway.session.settings import Forward, SessionSettings
     from valetkey.oauth.http import HttpRequest, HttpResponse
 
+_log = logging.getLogger(__name__)
 _UNAUTHORIZED: Final = 401
 _REDIRECTS: Final = frozenset({300, 301, 302, 303, 305, 307, 308})
 
@@ -75,9 +77,11 @@ class Calls:
             return sign_in_needed(self._settings)
         except IssuerAway as error:
             return later("issuer_unavailable", "The session cannot be renewed at the moment.", error.retry_after)
-        except UpstreamDown:
+        except UpstreamDown as error:
+            _log.warning("An API cannot be reached: %s", type(error.__cause__).__name__)
             return later("upstream_unavailable", "The API cannot be reached.")
-        except UpstreamBroken:
+        except UpstreamBroken as error:
+            _log.warning("An API did not answer as it must: %s", type(error.__cause__).__name__)
             return refusal(502, "upstream_failed", "The API did not answer as it must.")
         refused = self._refused(response)
         if refused is not None:

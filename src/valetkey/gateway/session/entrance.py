@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from base64 import urlsafe_b64encode
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from valetkey.jose.clock import Clock
     from valetkey.oauth.http import HttpRequest, HttpResponse
 
+_log = logging.getLogger(__name__)
 _LONGEST_HINT: Final = 2_500
 """An ID Token that is longer does not fit into the cookie that carries it to the redirect."""
 
@@ -83,6 +85,7 @@ class Entrance:
             started = departure.started(self._settings, (await self._oauth.party()).server)
             location = started.url
         except FlowError as error:
+            _log.warning("No sign-in could begin: %s", error)
             return away(with_error(asked.return_to, shown_error(error.code)))
         name = self._cookies.login_name(started.state)
         value = departure.sealed(self._keys.cookie_seal, name)
@@ -106,6 +109,8 @@ class Entrance:
             started = departure.started(settings, (await self._oauth.party()).server)
             signed_in = await self._oauth.finish_code(started, query)
         except FlowError as error:
+            # What it holds is printable and no secret; a refusal of the end-user's is told as well.
+            _log.warning("A sign-in brought nothing: %s", error)
             return away(with_error(back, shown_error(error.code)), (over,))
         # Session fixation: whatever handle the browser had, it gets another.
         handle = await self._sessions.begin(signed_in, departure.replaces)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING, Final
 
-from valetkey.client import FlowError, ServerUnreachable, SignInNeeded, renewal
+from valetkey.client import FlowError, ServerUnreachable, SignInNeeded, StoreFailed, renewal
 from valetkey.client.kept_tokens import Kept, TokenSet
 from valetkey.gateway.session.sealing import Seal, SealBroken
 from valetkey.gateway.session.sessions import TOKENS, LiveSession
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from valetkey.gateway.session.settings import SessionSettings
     from valetkey.jose.clock import Clock
 
+# StoreFailed: tokens of another client or issuer, which the settings named before.
+_OVER: Final = (SignInNeeded, StoreFailed, SealBroken)
+_log = logging.getLogger(__name__)
 PATIENCE_SECONDS: Final = 25
 """How long a call waits for another's refresh: longer than a dead one's claim and an exchange of its own."""
 
@@ -82,7 +86,7 @@ class SessionTokens:
             if tokens.is_fresh(now) and tokens.access_token != refused:
                 return tokens.access_token
             return (await self._renewed(store, refused)).access_token
-        except (SignInNeeded, SealBroken):
+        except _OVER:
             await self._records.remove(live.row.row_id)
             raise SessionEnded from None
         except FlowError as error:
@@ -94,7 +98,7 @@ class SessionTokens:
         """Return what the session holds, as it is; None where it has ended meanwhile."""
         try:
             return await self._kept(self._store(live))
-        except (SignInNeeded, SealBroken):
+        except _OVER:
             return None
 
     async def aclose(self) -> None:
@@ -128,7 +132,12 @@ class SessionTokens:
             flight.exception()
 
     async def _still_alive(self, store: SealedTokens, refused: str | None, error: FlowError) -> str:
-        tokens = await self._kept(store)
+        _log.warning("A session could not be renewed: %s", error)
+        try:
+            tokens = await self._kept(store)
+        except _OVER:
+            # It ended while the issuer was asked.
+            raise SessionEnded from None
         if tokens.is_alive(self._clock()) and tokens.access_token != refused:
             return tokens.access_token
         raise IssuerAway(error.retry_after if isinstance(error, ServerUnreachable) else None) from error
