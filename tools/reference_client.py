@@ -47,6 +47,7 @@ SECTIONS: Final = {
     ),
     "A store for the session layer of browsers": ("session_records",),
     "Service to service": ("narrowed_tokens", "async_narrowed_tokens"),
+    "Streams of signals": ("streams",),
     "Tokens for tokens": ("exchange", "token_exchange", "revocation", "introspection"),
     "Discovery": ("discovery",),
     "Without I/O": ("flow", "renewal"),
