@@ -45,7 +45,9 @@ class MemoryLimiter:
 
     async def look(self, charges: Sequence[Charge]) -> tuple[Spent, ...]:
         """Return what `spend` would answer, and spend nothing."""
-        return self.look_now(charges)
+        now = self._clock()
+        with self._lock:
+            return self._judge(charges, now)[0]
 
     def spend_now(self, charges: Sequence[Charge]) -> tuple[Spent, ...]:
         """Do as `spend` does, for callers that await nothing; a lock is held for as long as the sums take."""
@@ -84,12 +86,6 @@ class MemoryLimiter:
         with self._lock:
             tat = self._time_of(self._key_of((limit.name, bucket)))
         return max(0, gcra(tat, now, limit, 1)[1])
-
-    def look_now(self, charges: Sequence[Charge]) -> tuple[Spent, ...]:
-        """Do as `look` does, for callers that await nothing."""
-        now = self._clock()
-        with self._lock:
-            return self._judge(charges, now)[0]
 
     def __len__(self) -> int:
         """Return how many buckets are held."""

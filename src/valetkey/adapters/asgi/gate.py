@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from valetkey.adapters.asgi.proxies import Network
-    from valetkey.adapters.asgi.refusal import HttpRefusal
     from valetkey.authorization_server.routes import Route
     from valetkey.resource_server.limits import Limiter, RateLimit
     from valetkey.resource_server.memory_limiter import MemoryLimiter
@@ -108,7 +107,7 @@ class Gate:
                     raise too_many_requests(rate_limit_headers((spent,)))
                 return
         if self._local.take(limit, bucket):
-            raise self._refusal(limit, bucket)
+            raise too_many_requests(rate_limit_headers(await self._local.look((Charge(limit, bucket),))))
 
     def _limits_of(self, route: Route) -> tuple[RateLimit | None, RateLimit | None]:
         """Return the limit of a row's reading methods and of the others, and remember them: rows are few."""
@@ -132,7 +131,3 @@ class Gate:
             self._buckets.clear()
         self._buckets[address] = bucket
         return bucket
-
-    def _refusal(self, limit: RateLimit, bucket: str) -> HttpRefusal:
-        headers = rate_limit_headers(self._local.look_now((Charge(limit, bucket),)))
-        return too_many_requests(headers)
