@@ -10,7 +10,7 @@ from valetkey.authorization_server.presented_token import genuine_access_token, 
 from valetkey.authorization_server.signals.configuration import StreamRefused
 from valetkey.authorization_server.signals.streams import StreamId
 from valetkey.jose import JoseError
-from valetkey.oauth.access_token import PrincipalKind
+from valetkey.oauth.access_token import CredentialKind, PrincipalKind
 from valetkey.oauth.challenge import Challenge
 from valetkey.oauth.errors import ErrorCode
 from valetkey.oauth.parameters import parse_form
@@ -100,7 +100,9 @@ async def _verified(presented: str, identifier: str, server: AuthorizationServer
         token = await genuine_access_token(presented, server, now)
     except JoseError:
         raise _unauthorized("invalid_token") from None
-    if identifier not in token.audience or token.principal is not PrincipalKind.CLIENT:
+    is_clients_own = token.principal is PrincipalKind.CLIENT and token.credential is CredentialKind.ACCESS_TOKEN
+    if identifier not in token.audience or not is_clients_own:
+        # What somebody holds as an API key manages no streams: who administers keys would else be any receiver.
         raise _unauthorized("invalid_token")
     return token
 
