@@ -69,7 +69,7 @@ MEANINGS: Final[dict[str, str]] = {
     "device.refused": "The device page could not go on: the code is over, or the form or the browser another one.",
     "device.throttled": "A session, an address or all people together have no attempt at a code left.",
     "feed.event_refused": "A reader of the feed could not take an event; `error` and `description` say why.",
-    "gateway.failed": "A request could not be judged by a fault of ours, named by its kind: the proxy was told 503.",
+    "gateway.failed": "A request could not be judged, by a fault of ours that is named: the proxy was told 503.",
     "gateway.starting": "A listener of the gateway is about to accept.",
     "gateway.stopped": "The gateway has ended.",
     "key.added": "A tenant got a key: in use from the beginning, or announced.",
