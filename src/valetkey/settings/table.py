@@ -202,8 +202,8 @@ LIMITS_FAILED_CLIENTS: Final[Setting[RateLimit | None]] = Setting(
     "limits.failed_clients",
     kinds.rate("failed-clients"),
     RateLimit.parse("failed-clients", "600/1m", by=_BY_ADDRESS),
-    "How often the authentication of one client may fail from one address before no proof of it, right or wrong, is "
-    "looked at from there for a while. From everywhere else the client goes on.",
+    "How often the authentication of one client may fail from one address before no proof of it, right or wrong, "
+    "is looked at from there for a while. From everywhere else the client goes on.",
     '"600/1m"',
 )
 LIMITS_EXEMPT: Final[Setting[tuple[str, ...]]] = Setting(
