@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
+from valetkey.jose.records import dataclass
 from valetkey.oauth.types import ClientId, NumericDate, Subject
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from valetkey.authorization_server.api_key import (
     AddApiKey,
@@ -86,6 +86,7 @@ from valetkey.authorization_server.trusted_issuer import (
     RemoveTrustedIssuer,
     TrustedIssuerChange,
 )
+from valetkey.jose.records import dataclass
 from valetkey.oauth.errors import OAuthError
 from valetkey.oauth.token_exchange import TokenType
 from valetkey.oauth.types import (

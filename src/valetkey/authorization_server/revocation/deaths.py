@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, assert_never
 
 from valetkey.authorization_server.decision import (
@@ -54,6 +53,7 @@ from valetkey.authorization_server.signals.streams import StreamChange
 from valetkey.authorization_server.tenant_secrets import TenantSecretChange
 from valetkey.authorization_server.trusted_issuer import TrustedIssuerChange
 from valetkey.jose.encoding import b64url_encode
+from valetkey.jose.records import dataclass
 from valetkey.oauth.security_event import Cause, RevokedKind
 from valetkey.oauth.types import AuthorizationId, ClientId, NumericDate, SessionId, Subject, TokenDigest
 

@@ -1,7 +1,6 @@
 """The memory storage of one process: the fake that tests use, with the semantics of the durable ones."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from valetkey.adapters.storage.memory import (
     api_keys,
@@ -63,6 +62,7 @@ from valetkey.authorization_server.self_registration.changes import Registration
 from valetkey.authorization_server.signals.streams import DueStream, StreamChange
 from valetkey.authorization_server.tenant_secrets import TenantSecretChange
 from valetkey.authorization_server.trusted_issuer import TrustedIssuerChange
+from valetkey.jose.records import dataclass
 from valetkey.oauth.types import NumericDate, TenantId
 
 

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
 
 from valetkey.adapters.storage.sql import audit_records, logouts, purge, streams
 from valetkey.adapters.storage.sql.changes import unit_of
@@ -44,6 +43,7 @@ from valetkey.authorization_server.decision import Change
 from valetkey.authorization_server.revocation.deaths import kills
 from valetkey.authorization_server.revocation.logouts import DueLogout
 from valetkey.authorization_server.signals.streams import DueStream
+from valetkey.jose.records import dataclass
 from valetkey.oauth.types import NumericDate, TenantId
 
 
