@@ -123,7 +123,7 @@ def _aliases(found: Mapping[str, object], critical: Collection[str]) -> tuple[Si
     known: list[Signalled] = []
     for one in identifiers:
         if not isinstance(one, dict) or one.get("format") == "aliases":
-            raise UnknownSubject("an alias is no subject")  #
+            raise UnknownSubject("an alias is no subject")
         try:
             known += parse_subject(one, critical)
         except UnknownSubject:
