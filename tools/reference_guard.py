@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, get_args, get_type_hints
 
 import msgspec
 
+from valetkey.gateway.hearing import SignalRow
 from valetkey.gateway.settings import AssertionRow, GatewayRow, ServingRow
 from valetkey.resource_server.policy_tables import ClientRow, FailedRow, IssuerRow, LimitRow, PolicyTables, RouteRow
 
@@ -30,6 +31,7 @@ _TABLES: tuple[type[msgspec.Struct], ...] = (
     ClientRow,
     GatewayRow,
     AssertionRow,
+    SignalRow,
     ServingRow,
 )
 _NAMED_APART = {

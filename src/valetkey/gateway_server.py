@@ -12,6 +12,7 @@ from valetkey.adapters.storage.sqlite.gateway_sessions import SqliteSessionRecor
 from valetkey.gateway.application import DecisionApplication
 from valetkey.gateway.assertion import AssertionSigner
 from valetkey.gateway.contracts import CONTRACTS
+from valetkey.gateway.hearing import Hearing, SignalRow, hear, parse_signals
 from valetkey.gateway.service import DecisionService
 from valetkey.gateway.session.settings import SessionSettingsError
 from valetkey.gateway.session.settings_table import parse_session
@@ -58,6 +59,7 @@ class GatewayPlan(Struct, frozen=True):
     session: SessionSettings | None
     session_listen: tuple[str, int]
     serving: ServingRow
+    signals: tuple[SignalRow, ...]
 
     @property
     def http_contracts(self) -> dict[str, HttpContract]:
@@ -88,6 +90,11 @@ def plan_gateway(file: GuardFile) -> GatewayPlan:
     session = _told(faults, _session_of, file)
     place = _told(faults, _session_place, file)
     serving = _told(faults, parse_serving, file.serving)
+    signals = _told(faults, parse_signals, file.signals) or ()
+    if signals and gateway is None:
+        faults.append("signals: they end what proxies ask about, and there is no table [gateway]")
+    if serving is not None and serving.workers > 1 and any(row.authorization_file for row in signals):
+        faults.append("signals: a push reaches one process alone; let each poll, or set serving.workers to 1")
     if session is not None and session.database is None and serving is not None and serving.workers > 1:
         faults.append("session.database: several workers need a file to keep sessions in together")
     if "client" in file.policy and serving is not None and serving.workers > 1:
@@ -95,7 +102,7 @@ def plan_gateway(file: GuardFile) -> GatewayPlan:
         faults.append("client: tokens that clients sign count once, and only one worker can remember which")
     if faults or serving is None:
         raise SettingsError(tuple(faults))
-    return GatewayPlan(file, gateway, session, place or ("", 0), serving)
+    return GatewayPlan(file, gateway, session, place or ("", 0), serving, signals)
 
 
 def _told(faults: list[str], read: Callable[[Given], Found | None], given: Given) -> Found | None:
@@ -142,19 +149,30 @@ async def open_gateway(plan: GatewayPlan, log: StderrLog) -> AsyncIterator[Runni
     async with AsyncExitStack() as stack:
         service, decisions, session = None, None, None
         if plan.gateway is not None:
-            service = await _service(plan, plan.gateway, log, stack)
-            decisions = DecisionApplication(service, plan.http_contracts, plan.gateway.peers)
+            hearing = _hearing(plan, stack)
+            service = await _service(plan, plan.gateway, log, stack, hearing)
+            endpoints = {} if hearing is None else hearing.endpoints
+            decisions = DecisionApplication(service, plan.http_contracts, plan.gateway.peers, endpoints)
         if plan.session is not None:
             session = await _session(plan.session, stack)
         yield RunningGateway(decisions, service, session)
 
 
+def _hearing(plan: GatewayPlan, stack: AsyncExitStack) -> Hearing | None:
+    try:
+        return hear(plan.signals, plan.file.secrets, stack)
+    except BadGateway as error:
+        raise SettingsError(error.faults) from None
+
+
 async def _service(
-    plan: GatewayPlan, settings: GatewaySettings, log: StderrLog, stack: AsyncExitStack
+    plan: GatewayPlan, settings: GatewaySettings, log: StderrLog, stack: AsyncExitStack, hearing: Hearing | None
 ) -> DecisionService:
     limiter = await _limiter(plan, settings, log, stack)
+    signals = None if hearing is None else hearing.signals
+    surroundings = Surroundings(secrets=plan.file.secrets, limiter=limiter, signals=signals)
     try:
-        built = build_guard(plan.file.policy, Surroundings(secrets=plan.file.secrets, limiter=limiter))
+        built = build_guard(plan.file.policy, surroundings)
         signer = _signer(plan, settings, built)
     except BadPolicy as error:
         raise SettingsError(error.faults) from None

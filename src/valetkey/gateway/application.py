@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -15,12 +16,14 @@ if TYPE_CHECKING:
     from valetkey.gateway.contracts.contract import HttpContract
     from valetkey.gateway.service import DecisionService
     from valetkey.gateway.settings import TrustedPeers
+    from valetkey.resource_server.signal_endpoint import SignalEndpoint
 
     Messages = MutableMapping[str, Any]
     Receive = Callable[[], Awaitable[Messages]]
     Send = Callable[[Messages], Awaitable[None]]
 
 DECIDE: Final = "/decide/"
+SIGNALS: Final = "/signals/"
 _PREFIXED: Final = "envoy-http"
 """The contract whose proxy writes the path of the request behind ours."""
 _STRANGER: Final = json_response(403, {"error_description": "This address is no trusted peer."}, NO_STORE)
@@ -29,13 +32,23 @@ _ALIVE: Final = HttpResponse(200, (("content-type", "text/plain"), *NO_STORE), b
 _DRAINING: Final = HttpResponse(503, (("content-type", "text/plain"), *NO_STORE), b"draining\n")
 _PUBLISHED: Final = (("content-type", "application/jwk-set+json"), ("cache-control", "public, max-age=300"))
 
+_NO_ENDPOINTS: Final[Mapping[str, SignalEndpoint]] = MappingProxyType({})
+
 
 class DecisionApplication:
-    """Serves `/decide/NAME` for each contract, `/jwks.json`, `/healthz` and `/readyz`."""
+    """Serves `/decide/NAME` for each contract, `/jwks.json`, `/healthz` and `/readyz`.
+
+    What transmitters of signals push is taken at `/signals/NAME`, from everywhere: its header proves each of them.
+    """
 
     def __init__(
-        self, service: DecisionService, contracts: Mapping[str, HttpContract], peers: TrustedPeers
+        self,
+        service: DecisionService,
+        contracts: Mapping[str, HttpContract],
+        peers: TrustedPeers,
+        endpoints: Mapping[str, SignalEndpoint] = _NO_ENDPOINTS,
     ) -> None:
+        self._endpoints = endpoints
         self._service, self._contracts, self._peers = service, dict(contracts), peers
         self._is_draining = False
         signer = service.signer
@@ -49,9 +62,13 @@ class DecisionApplication:
 
     async def __call__(self, scope: Messages, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        del receive  # no proxy sends a body along with its question; what somebody sends anyway is not waited for
         if scope["type"] != "http":
             return
+        endpoint = self._endpoints.get(scope["path"].removeprefix(SIGNALS))
+        if endpoint is not None and scope["path"].startswith(SIGNALS):
+            await endpoint(scope, receive, send)
+            return
+        # No proxy sends a body along with its question; what somebody sends anyway is not waited for.
         response = await self._respond(scope)
         headers = [(name.encode(), value.encode("latin-1")) for name, value in response.headers]
         headers.append((b"content-length", str(len(response.body)).encode()))

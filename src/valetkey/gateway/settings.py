@@ -24,16 +24,17 @@ _PORTS: Final = range(65_536)
 _MOST_WORKERS: Final = 64
 
 
-def _says(text: str) -> Meta:
+def says(text: str) -> Meta:
+    """Return what a key of a table means, for the reader and the reference."""
     return Meta(description=text)
 
 
 class AssertionRow(Struct, forbid_unknown_fields=True, kw_only=True):
     """`[gateway.assertion]`: the signed identity that goes to the API with each request that passes."""
 
-    issuer: Annotated[str, _says("Who asserts: the URL of the gateway, as the API knows it.")]
-    audience: Annotated[str, _says("For whom; the `resource` of the policy by default.")] = ""
-    key_file: Annotated[str, _says("The file with the private JWK that signs (ES256).")]
+    issuer: Annotated[str, says("Who asserts: the URL of the gateway, as the API knows it.")]
+    audience: Annotated[str, says("For whom; the `resource` of the policy by default.")] = ""
+    key_file: Annotated[str, says("The file with the private JWK that signs (ES256).")]
     lifetime: Annotated[int, Meta(ge=2, le=LONGEST_LIFETIME, description="For how many seconds one is good.")] = 30
 
 
@@ -41,19 +42,19 @@ class GatewayRow(Struct, forbid_unknown_fields=True, kw_only=True):
     """`[gateway]`: the service that proxies ask."""
 
     contracts: Annotated[
-        list[str], _says("The proxies that ask: nginx, caddy, traefik, haproxy, envoy-http, envoy-grpc.")
+        list[str], says("The proxies that ask: nginx, caddy, traefik, haproxy, envoy-http, envoy-grpc.")
     ]
     trusted_peers: Annotated[
         list[str],
         Meta(min_length=1, description="The addresses or networks from which they ask; nobody else is answered."),
     ]
-    listen: Annotated[str, _says("Host and port of the service.")] = "127.0.0.1:4180"
-    grpc_listen: Annotated[str, _says("Host and port for envoy-grpc.")] = "127.0.0.1:4181"
+    listen: Annotated[str, says("Host and port of the service.")] = "127.0.0.1:4180"
+    grpc_listen: Annotated[str, says("Host and port for envoy-grpc.")] = "127.0.0.1:4181"
     plain_identity: Annotated[
-        bool, _says("Whether subject, client and scope also go to the API as plain headers.")
+        bool, says("Whether subject, client and scope also go to the API as plain headers.")
     ] = False
-    valkey_url_file: Annotated[str, _says("The file with the URL of the Valkey in which many nodes count.")] = ""
-    assertion: Annotated[AssertionRow | None, _says("The signed identity; without it none is sent.")] = None
+    valkey_url_file: Annotated[str, says("The file with the URL of the Valkey in which many nodes count.")] = ""
+    assertion: Annotated[AssertionRow | None, says("The signed identity; without it none is sent.")] = None
 
 
 class ServingRow(Struct, forbid_unknown_fields=True, kw_only=True):
@@ -123,7 +124,7 @@ def _network(text: str) -> Network:
 
 def parse_serving(table: Mapping[str, object]) -> ServingRow:
     """Return the table `[serving]`; raises BadGateway."""
-    faults = _unknown(table, ServingRow, "serving")
+    faults = unknown_keys(table, ServingRow, "serving")
     if faults:
         raise BadGateway(faults)
     return _converted(table, ServingRow, "serving")
@@ -131,10 +132,10 @@ def parse_serving(table: Mapping[str, object]) -> ServingRow:
 
 def parse_gateway(table: Mapping[str, object], contracts: Collection[str]) -> GatewaySettings:
     """Return the settings of the table `[gateway]`; `contracts` are the names that there are. Raises BadGateway."""
-    faults = list(_unknown(table, GatewayRow, "gateway"))
+    faults = list(unknown_keys(table, GatewayRow, "gateway"))
     assertion = table.get("assertion")
     if isinstance(assertion, dict):
-        faults.extend(_unknown(assertion, AssertionRow, "gateway.assertion"))
+        faults.extend(unknown_keys(assertion, AssertionRow, "gateway.assertion"))
     if not table.get("trusted_peers"):
         faults.append(
             'gateway.trusted_peers: name the addresses of the proxies, such as ["127.0.0.1"]; others get no answer'
@@ -187,7 +188,8 @@ def parse_place(text: str) -> tuple[str, int]:
     return host.removeprefix("[").removesuffix("]"), int(port)
 
 
-def _unknown(table: Mapping[str, object], kind: type[Struct], where: str) -> list[str]:
+def unknown_keys(table: Mapping[str, object], kind: type[Struct], where: str) -> list[str]:
+    """Return a fault for each key of `table` that its rows do not know, with the nearest that they do."""
     known = [field.name for field in msgspec.structs.fields(kind)]
     faults = []
     for name in sorted(table.keys() - set(known)):

@@ -13,6 +13,7 @@ from valetkey.settings.secrets import is_open_to_others
 GATEWAY: Final = "gateway"
 SESSION: Final = "session"
 SERVING: Final = "serving"
+SIGNALS: Final = "signals"
 _PATHS: Final = frozenset({"client_secret_file", "key_file", "database", "valkey_url_file"})
 _LARGEST: Final = 1 << 20
 
@@ -48,6 +49,7 @@ class GuardFile:
     gateway: dict[str, object] | None
     session: dict[str, object] | None
     serving: dict[str, object]
+    signals: list[object]
     secrets: FolderSecrets
 
 
@@ -67,7 +69,10 @@ def read_guard_file(path: Path) -> GuardFile:
         if table is not None and not isinstance(table, dict):
             raise SettingsError((f"{path}: {name}: expected a table [{name}]",))
         tables[name] = None if table is None else _beside(table, folder)
-    return GuardFile(found, tables[GATEWAY], tables[SESSION], tables[SERVING] or {}, FolderSecrets(folder))
+    signals = found.pop(SIGNALS, [])
+    if not isinstance(signals, list):
+        raise SettingsError((f"{path}: {SIGNALS}: expected tables [[{SIGNALS}]]",))
+    return GuardFile(found, tables[GATEWAY], tables[SESSION], tables[SERVING] or {}, signals, FolderSecrets(folder))
 
 
 def _beside(table: dict[str, object], folder: Path) -> dict[str, object]:
