@@ -14,7 +14,7 @@ from valetkey.integrations.starlette import Guard
 from valetkey.jose import JwkSet, VerifiedJwt, Verifier
 from valetkey.oauth.http import HttpResponse
 from valetkey.oauth.status_list import StatusReference
-from valetkey.resource_server import AccessToken, Allow, Deny, ResourceServer, RevocationSources, Rule
+from valetkey.resource_server import AccessToken, Allow, Deny, JudgingServer, ResourceServer, RevocationSources, Rule
 from valetkey.resource_server.feed_following import Verdict
 from valetkey.resource_server.introspecting import RemoteIntrospection
 
@@ -86,7 +86,7 @@ def api(house: House, introspection: RemoteIntrospection) -> ResourceServer:
     )
 
 
-async def status(api: ResourceServer, token: str, rule: Rule = READ) -> int:
+async def status(api: JudgingServer, token: str, rule: Rule = READ) -> int:
     outcome = await api.decide(bearing(token), rule)
     return outcome.status if isinstance(outcome, Deny) else 200
 

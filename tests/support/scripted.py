@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qs
 
-from valetkey.client.flow import Draw, Load, Now, OutgoingRequest, Send, Swap, Wait
+from valetkey.client.flow import AsyncTokenStore, Draw, Load, Now, OutgoingRequest, Send, Swap, Wait
 from valetkey.oauth.http import HttpResponse
 
 if TYPE_CHECKING:
@@ -70,8 +70,10 @@ class Script:
                 self.drawn += 1
                 return self.drawn.to_bytes(octets, "big")
             case Load(store):
+                assert not isinstance(store, AsyncTokenStore)
                 return store.load()
             case Swap(store, expected, document):
+                assert not isinstance(store, AsyncTokenStore)
                 return store.swap(expected, document)
 
     @property

@@ -48,6 +48,7 @@ async def respond(request: HttpRequest, server: AuthorizationServer) -> HttpResp
     stream = (await own_stream(asked.stream_id, client, server)).stream
     is_added = request.path == paths.STREAM_SUBJECTS_ADD
     told = _told(asked.subject, server)
+    change: IncludeSubject | ExcludeSubject | None
     excluded = await server.stores.streams.excluded(stream.stream_id)
     if is_added:
         subject = await subject_behind(client, told, excluded, server)

@@ -33,9 +33,7 @@ class ReadingRoom:
 
     def application(self) -> SessionApplication:
         """Return the ASGI application."""
-        files = Starlette(
-            routes=[Route("/", self.home), *static_routes("reading_room.js", "demo.css", "icon.svg")]
-        )
+        files = Starlette(routes=[Route("/", self.home), *static_routes("reading_room.js", "demo.css", "icon.svg")])
         return build_session_app(self.settings, self.records, otherwise=files)
 
     @property

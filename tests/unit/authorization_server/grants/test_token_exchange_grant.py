@@ -129,4 +129,5 @@ def test_an_access_token_is_asked_for_by_default(form: bytes) -> None:
     asked = GRANT.parse(parse_form(b"subject_token=t&subject_token_type=" + kind + b"&" + form))
     assert asked.requested is (TokenType.JWT if form else TokenType.ACCESS_TOKEN)
     assert asked.rights == Rights(Scope(), ())
+    assert isinstance(asked, Exchange)
     assert "t" not in repr(asked.subject.token).removeprefix("<OpaqueToken>")
