@@ -14,7 +14,15 @@ from valetkey.integrations.starlette import Guard
 from valetkey.jose import JwkSet, VerifiedJwt, Verifier
 from valetkey.oauth.http import HttpResponse
 from valetkey.oauth.status_list import StatusReference
-from valetkey.resource_server import AccessToken, Allow, Deny, JudgingServer, ResourceServer, RevocationSources, Rule
+from valetkey.resource_server import (
+    AccessToken,
+    Allow,
+    Deny,
+    JudgingServer,
+    ResourceServer,
+    RevocationSources,
+    Rule,
+)
 from valetkey.resource_server.feed_following import Verdict
 from valetkey.resource_server.introspecting import RemoteIntrospection
 
