@@ -83,4 +83,5 @@ def test_only_the_rows_that_read_no_cookie_are_open_to_other_origins() -> None:
         "/status/{list}": Cors.ANY,
         "/.well-known/openid-configuration": Cors.ANY,
         "/.well-known/oauth-authorization-server": Cors.ANY,
+        "/.well-known/ssf-configuration": Cors.ANY,
     }

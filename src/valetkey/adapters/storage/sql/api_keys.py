@@ -78,10 +78,11 @@ UPDATE api_keys SET last_used_at = $3
 WHERE tenant = $1 AND key_id = $2 AND COALESCE(last_used_at, $4) <= $4
 """
 
-_OF_CLIENT = "tenant = $1 AND owner = $2 AND owner_kind = 'client'"
+_OF_CLIENT = "SELECT tenant, key_id FROM api_keys WHERE tenant = $1 AND owner = $2 AND owner_kind = 'client'"
+_SECRETS_OF_CLIENT = f"SELECT tenant, digest FROM api_key_secrets WHERE (tenant, key_id) IN ({_OF_CLIENT})"
 REMOVALS_OF_CLIENT = (
-    f"DELETE FROM api_key_secrets WHERE tenant = $1 AND key_id IN (SELECT key_id FROM api_keys WHERE {_OF_CLIENT})",
-    f"DELETE FROM api_keys WHERE {_OF_CLIENT}",
+    f"DELETE FROM api_key_secrets WHERE (tenant, digest) IN ({_SECRETS_OF_CLIENT})",
+    f"DELETE FROM api_keys WHERE (tenant, key_id) IN ({_OF_CLIENT})",
 )
 REMOVALS_OF_SUBJECT = tuple(statement.replace("'client'", "'end_user'") for statement in REMOVALS_OF_CLIENT)
 

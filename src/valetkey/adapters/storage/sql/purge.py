@@ -47,10 +47,13 @@ def _delete(table: str, key: str, date: str, when: str = "$1") -> str:
 
 _DELETIONS = tuple(_delete(table, key, "expires_at") for table, key in _EXPIRING)
 _FORGET_DEVICE_CODES = _delete("device_codes", "tenant, digest", "expires_at", f"$1 - {_DEVICE_CODE_KEPT}")
-_FORGET_API_KEYS = tuple(
-    f"DELETE FROM {table} WHERE (tenant, key_id) IN "
-    "(SELECT tenant, key_id FROM api_keys WHERE kept_until <= $1 ORDER BY kept_until, tenant, key_id LIMIT $2)"
-    for table in ("api_key_secrets", "api_keys")
+_API_KEYS_OVER = (
+    "SELECT tenant, key_id FROM api_keys WHERE kept_until <= $1 ORDER BY kept_until, tenant, key_id LIMIT $2"
+)
+_SECRETS_OVER = f"SELECT tenant, digest FROM api_key_secrets WHERE (tenant, key_id) IN ({_API_KEYS_OVER})"
+_FORGET_API_KEYS = (
+    f"DELETE FROM api_key_secrets WHERE (tenant, digest) IN ({_SECRETS_OVER})",
+    f"DELETE FROM api_keys WHERE (tenant, key_id) IN ({_API_KEYS_OVER})",
 )
 _FORGET_ATTEMPTS = _delete("attempts", "tenant, name", "full_at")
 _FORGET_SESSIONS = _delete("sessions", "tenant, sid", "ended_at")

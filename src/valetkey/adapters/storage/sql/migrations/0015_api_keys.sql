@@ -22,7 +22,7 @@ CREATE TABLE api_keys (
     PRIMARY KEY (tenant, key_id)
 ) /* sqlite: STRICT, WITHOUT ROWID */;
 CREATE INDEX api_keys_by_age ON api_keys (tenant, created_at, key_id);
-CREATE INDEX api_keys_by_owner ON api_keys (tenant, owner, created_at, key_id);
+CREATE INDEX api_keys_by_owner ON api_keys (tenant, owner, created_at, key_id, owner_kind);
 CREATE UNIQUE INDEX api_keys_by_request ON api_keys (tenant, idempotency_digest)
     WHERE idempotency_digest IS NOT NULL;
 CREATE INDEX api_keys_over ON api_keys (kept_until);
