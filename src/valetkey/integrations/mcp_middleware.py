@@ -15,7 +15,7 @@ from valetkey.integrations.asgi import TOKEN, adding, deny, view_of_scope
 from valetkey.integrations.guarding import METADATA_HEADERS
 from valetkey.integrations.mcp_caller import CALLER, Caller
 from valetkey.integrations.mcp_messages import UnreadableMessage, read_messages
-from valetkey.resource_server import AccessToken, Allow
+from valetkey.resource_server import AccessToken, Allow, CredentialKind
 from valetkey.resource_server.token import BearerToken, read_credentials
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ class McpMiddleware:
             if scope["method"] == "POST":
                 await self._post(told, receive, sending, view, facts)
             elif scope["method"] in _READING:
-                await self._watched(told, receive, sending, view)
+                await self._watched(told, receive, sending, view, facts)
             else:
                 await self._app(told, receive, sending)
         finally:
@@ -144,20 +144,26 @@ class McpMiddleware:
                 return
         replayed = _replaying(body, receive)
         if asked.is_stream:
-            await self._watched(scope, replayed, send, view)
+            await self._watched(scope, replayed, send, view, facts)
         else:
             await self._app(scope, replayed, send)
 
-    async def _watched(self, scope: Scope, receive: Receive, send: Send, view: RequestView) -> None:
+    async def _watched(self, scope: Scope, receive: Receive, send: Send, view: RequestView, facts: Facts) -> None:
         """Serve a stream for as long as its token is good: it ends when that expires or is revoked."""
         open_response = _OpenResponse(send)
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._watch, view, tasks.cancel_scope)
+            tasks.start_soon(self._watch, view, facts, tasks.cancel_scope)
             await self._app(scope, receive, open_response)
             tasks.cancel_scope.cancel()
         await open_response.end()
 
-    async def _watch(self, view: RequestView, stream: anyio.CancelScope) -> None:
+    async def _watch(self, view: RequestView, opened: Facts, stream: anyio.CancelScope) -> None:
+        presented = opened.presented
+        if isinstance(presented, AccessToken) and presented.credential is CredentialKind.CLIENT_JWT:
+            # It counts once: shown again it would be refused. Nobody can revoke it, so only its end is waited for.
+            await anyio.sleep(max(0, presented.expires_at - opened.now))
+            stream.cancel()
+            return
         # What is counted was counted when the stream was opened.
         uncounted = self._guard.uncounted
         while True:
