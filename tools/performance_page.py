@@ -65,6 +65,7 @@ def page(found: Figures) -> str:
         "guard": _guard,
         "guard_faces": _guard_faces,
         "rate_limits": _rate_limits,
+        "gateway": _gateway,
         "server": _server,
         "imports": _imports,
         "start": _start,
@@ -266,6 +267,23 @@ def _rate_limits(report: Mapping[str, Any]) -> str:
         ]
         sections.append(_table(heads, rows))
     return "\n\n".join(sections)
+
+
+def _gateway(report: Mapping[str, Any]) -> str:
+    ratios = report["per_second_to_jwt_authn"]
+    rows = [
+        [
+            name,
+            _spread(figure["per_second"]),
+            _number(figure["cpu_us"]["median"]),
+            _number(figure["p50_ms"]["median"]),
+            _number(figure["p99_ms"]["median"]),
+            _spread(ratios[name]),
+        ]
+        for name, figure in report["subjects"].items()
+    ]
+    heads = ["subject", "requests a second", "CPU (us)", "p50 (ms)", "p99 (ms)", "rate to jwt_authn"]
+    return "\n\n".join(["## The decision service", words.GATEWAY, _table(heads, rows)])
 
 
 def _server(report: Mapping[str, Any]) -> str:
