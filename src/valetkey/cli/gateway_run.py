@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import uvloop
 
 from valetkey.adapters.log import StderrLog, adopt_library_logs
+from valetkey.adapters.serving.protocol import ForwardingProtocol
 from valetkey.adapters.serving.server import IN_FLIGHT_SECONDS, CompanionServer, DrainingServer, configure
 from valetkey.adapters.serving.sockets import allow_many_connections
 from valetkey.adapters.serving.workers import Supervisor
@@ -108,7 +109,11 @@ def _servers(plan: GatewayPlan, sockets: Sockets, running: RunningGateway) -> li
         listeners.append(_Listener(server, sockets["decisions"]))
     if running.session is not None:
         kind = CompanionServer if listeners else DrainingServer
-        listeners.append(_Listener(kind(configure(running.session), delay, _nothing), sockets["session"]))
+        listeners.append(
+            _Listener(
+                kind(configure(running.session, protocol=ForwardingProtocol), delay, _nothing), sockets["session"]
+            )
+        )
     return listeners
 
 

@@ -6,7 +6,14 @@ from typing import Any
 
 import pytest
 
-from valetkey.adapters.serving.protocol import HEADER_SECONDS, LimitedProtocol, LimitedState
+from valetkey.adapters.serving.protocol import (
+    BODY_SECONDS,
+    HEADER_SECONDS,
+    UPLOAD_SECONDS,
+    ForwardingProtocol,
+    LimitedProtocol,
+    LimitedState,
+)
 from valetkey.adapters.serving.server import configure
 
 Header = tuple[bytes, bytes]
@@ -171,3 +178,21 @@ async def test_a_peer_between_two_requests_is_not_ended_by_the_deadline_for_head
     protocol.data_received(b"GET")
     protocol.expire(loop.time() + HEADER_SECONDS + 1)
     assert wire.closed
+
+
+# covers: FLT-10
+@pytest.mark.parametrize(
+    ("kind", "seconds"), [(LimitedProtocol, BODY_SECONDS), (ForwardingProtocol, UPLOAD_SECONDS)]
+)
+async def test_a_body_that_does_not_come_is_not_waited_for(kind: type[LimitedProtocol], seconds: float) -> None:
+    config = configure(answering(200, SIZED, b"hello"), protocol=kind)
+    config.load()
+    loop, state, wire = asyncio.get_running_loop(), LimitedState(), Wire()
+    protocol = kind(config, state, {}, loop)
+    protocol.connection_made(wire)
+    protocol.data_received(request("POST", "content-length: 5"))
+    protocol.expire(loop.time() + seconds - 1)
+    assert not wire.closed
+    protocol.expire(loop.time() + seconds + 1)
+    assert wire.closed
+    await asyncio.gather(*state.tasks)

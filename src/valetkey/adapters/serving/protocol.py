@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 HEADER_SECONDS: Final = 5.0
 BODY_SECONDS: Final = 10.0
+UPLOAD_SECONDS: Final = 300.0
+"""For a body that is not ours to read but handed on: people upload over slow lines."""
 READER_SECONDS: Final = 30.0
 IDLE_SECONDS: Final = 30
 MAXIMUM_HEADERS: Final = 64 * 1024
@@ -85,6 +87,8 @@ class OneWriteCycle(RequestResponseCycle):
 class LimitedProtocol(HttpToolsProtocol):
     """One connection; the server's clock calls `expire` once a second."""
 
+    body_seconds: ClassVar[float] = BODY_SECONDS
+
     def __init__(
         self,
         config: Config,
@@ -151,9 +155,15 @@ class LimitedProtocol(HttpToolsProtocol):
         """End the connection when its peer has kept us waiting too long at `now` of the loop's clock."""
         if self._headers_since is not None and now - self._headers_since > HEADER_SECONDS:
             self.transport.close()
-        elif self._body_since is not None and now - self._body_since > BODY_SECONDS:
+        elif self._body_since is not None and now - self._body_since > self.body_seconds:
             if not self.cycle.response_started:
                 self.transport.write(_TOO_SLOW)
             self.transport.close()
         elif self._paused_since is not None and now - self._paused_since > READER_SECONDS:
             self.transport.abort()
+
+
+class ForwardingProtocol(LimitedProtocol):
+    """A connection whose requests are handed on to others: their bodies may take as long as uploads do."""
+
+    body_seconds: ClassVar[float] = UPLOAD_SECONDS

@@ -39,12 +39,14 @@ class Tls:
     key: Path
 
 
-def configure(app: Asgi, tls: Tls | None = None) -> uvicorn.Config:
+def configure(
+    app: Asgi, tls: Tls | None = None, *, protocol: type[LimitedProtocol] = LimitedProtocol
+) -> uvicorn.Config:
     """Return the one way in which we run uvicorn: httptools, uvloop, no access log, no believed proxy headers."""
     return uvicorn.Config(
         app,
         loop="auto",
-        http=LimitedProtocol,
+        http=protocol,
         ws="none",
         lifespan="off",
         log_config=None,
