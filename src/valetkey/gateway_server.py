@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -150,9 +151,13 @@ async def open_gateway(plan: GatewayPlan, log: StderrLog) -> AsyncIterator[Runni
         service, decisions, session = None, None, None
         if plan.gateway is not None:
             hearing = _hearing(plan, stack)
-            service = await _service(plan, plan.gateway, log, stack, hearing)
+            service, built = await _service(plan, plan.gateway, log, stack, hearing)
             endpoints = {} if hearing is None else hearing.endpoints
             decisions = DecisionApplication(service, plan.http_contracts, plan.gateway.peers, endpoints)
+            # What the feeds have told so far is read before a balancer sends anybody here.
+            settling = asyncio.get_running_loop().create_task(built.settle())
+            settling.add_done_callback(decisions.settling())
+            stack.callback(settling.cancel)
         if plan.session is not None:
             session = await _session(plan.session, stack)
         yield RunningGateway(decisions, service, session)
@@ -167,7 +172,7 @@ def _hearing(plan: GatewayPlan, stack: AsyncExitStack) -> Hearing | None:
 
 async def _service(
     plan: GatewayPlan, settings: GatewaySettings, log: StderrLog, stack: AsyncExitStack, hearing: Hearing | None
-) -> DecisionService:
+) -> tuple[DecisionService, BuiltGuard]:
     limiter = await _limiter(plan, settings, log, stack)
     signals = None if hearing is None else hearing.signals
     surroundings = Surroundings(secrets=plan.file.secrets, limiter=limiter, signals=signals)
@@ -181,7 +186,8 @@ async def _service(
     def report(fault: Exception) -> None:
         log.write("gateway.failed", error=type(fault).__name__)
 
-    return DecisionService(built.guard, signer, names_plainly=settings.row.plain_identity, report=report)
+    service = DecisionService(built.guard, signer, names_plainly=settings.row.plain_identity, report=report)
+    return service, built
 
 
 async def _limiter(plan: GatewayPlan, settings: GatewaySettings, log: StderrLog, stack: AsyncExitStack) -> Limiter:

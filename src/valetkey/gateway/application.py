@@ -30,6 +30,7 @@ _STRANGER: Final = json_response(403, {"error_description": "This address is no 
 _NOWHERE: Final = json_response(404, {"error_description": "Nothing is here."}, NO_STORE)
 _ALIVE: Final = HttpResponse(200, (("content-type", "text/plain"), *NO_STORE), b"ok\n")
 _DRAINING: Final = HttpResponse(503, (("content-type", "text/plain"), *NO_STORE), b"draining\n")
+_STARTING: Final = HttpResponse(503, (("content-type", "text/plain"), *NO_STORE), b"starting\n")
 _PUBLISHED: Final = (("content-type", "application/jwk-set+json"), ("cache-control", "public, max-age=300"))
 
 _NO_ENDPOINTS: Final[Mapping[str, SignalEndpoint]] = MappingProxyType({})
@@ -51,10 +52,20 @@ class DecisionApplication:
         self._endpoints = endpoints
         self._service, self._contracts, self._peers = service, dict(contracts), peers
         self._is_draining = False
+        self._is_settled = True
         signer = service.signer
         self._keys = (
             _NOWHERE if signer is None else HttpResponse(200, _PUBLISHED, msgspec.json.encode(signer.published()))
         )
+
+    def settling(self) -> Callable[[object], None]:
+        """Say that it is not ready until the function that is returned is called."""
+        self._is_settled = False
+
+        def settled(_: object) -> None:
+            self._is_settled = True
+
+        return settled
 
     def drain(self) -> None:
         """Say from now on that it is not ready."""
@@ -102,7 +113,9 @@ class DecisionApplication:
             case "/healthz":
                 return _ALIVE
             case "/readyz":
-                return _DRAINING if self._is_draining else _ALIVE
+                if self._is_draining:
+                    return _DRAINING
+                return _ALIVE if self._is_settled else _STARTING
             case "/jwks.json":
                 return self._keys
             case _:

@@ -64,6 +64,11 @@ class BuiltGuard(msgspec.Struct, frozen=True):
     """The feed of each issuer that has one, by the issuer."""
     introspections: tuple[RemoteIntrospection, ...]
 
+    async def settle(self) -> None:
+        """Begin to follow the feeds, and wait for the first answer or failure of each, some seconds at most."""
+        for feed in self.feeds.values():
+            await feed.settle()
+
     async def aclose(self) -> None:
         """Stop following, and close every connection."""
         for feed in self.feeds.values():

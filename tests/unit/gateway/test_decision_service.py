@@ -254,6 +254,16 @@ class Said:
 
 async def _asked(path: str, *, peer: str = "127.0.0.1", headers: Mapping[str, str] | None = None) -> Said:
     application = DecisionApplication(_service(), dict(CONTRACTS), TrustedPeers(["127.0.0.1", "10.0.0.0/8"]))
+    return await _answer(application, path, peer=peer, headers=headers)
+
+
+async def _answer(
+    application: DecisionApplication,
+    path: str,
+    *,
+    peer: str = "127.0.0.1",
+    headers: Mapping[str, str] | None = None,
+) -> Said:
     scope = {
         "type": "http",
         "method": "GET",
@@ -306,6 +316,17 @@ async def test_health_and_keys_are_for_everybody() -> None:
     assert (await _asked("/readyz", peer="192.0.2.1")).status == 200
     published = msgspec.json.decode((await _asked("/jwks.json", peer="192.0.2.1")).body)
     assert [key["kid"] for key in published["keys"]] == ["g"]
+
+
+async def test_it_is_ready_once_it_knows_what_was_revoked_and_not_while_it_drains() -> None:
+    application = DecisionApplication(_service(), {}, TrustedPeers(["127.0.0.1"]))
+    settled = application.settling()
+    assert (await _answer(application, "/readyz")).status == 503
+    assert (await _answer(application, "/healthz")).status == 200
+    settled(None)
+    assert (await _answer(application, "/readyz")).status == 200
+    application.drain()
+    assert (await _answer(application, "/readyz")).status == 503
 
 
 @pytest.mark.parametrize("networks", [[], ["0.0.0.0/0"], ["::/0"], ["10.0.0.1/8"], ["proxy.example"]])
