@@ -72,8 +72,8 @@ SHARED: Final = frozenset({
 
 INTERNAL: Final = frozenset({
     "akp", "algorithms", "claim_lints", "clock", "content_encryption", "encoding", "entropy", "errors",
-    "key_agreement", "key_management", "key_material", "key_parsing", "key_types", "lint_texts", "signatures",
-    "token_kinds", "weak_keys",
+    "key_agreement", "key_management", "key_material", "key_parsing", "key_types", "lint_texts", "records",
+    "signatures", "token_kinds", "weak_keys",
 })  # fmt: skip
 """Modules that have no section of their own."""
 

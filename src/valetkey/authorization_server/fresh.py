@@ -29,5 +29,7 @@ class Fresh:
         return OpaqueToken.from_entropy(prefix, self.draw(prefix + label))
 
     def identifier(self, label: str) -> str:
-        """Return a public identifier of 128 bits, base64url."""
-        return urlsafe_b64encode(self.draw(label)[:16]).rstrip(b"=").decode()
+        """Return a public identifier of 128 bits, base64url, that never begins with a dash."""
+        text = urlsafe_b64encode(self.draw(label)[:16]).rstrip(b"=").decode()
+        # On a command line, what begins with a dash is taken for an option.
+        return f"A{text[1:]}" if text.startswith("-") else text

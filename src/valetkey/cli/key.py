@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 _COLUMNS: Final = ("kid", "algorithm", "state", "activated_at", "retired_at", "due_at")
 _ROUNDS: Final = 10
+_DASHED: Final = {"ignore_unknown_options": True}
+"""A `kid` is a thumbprint: one of 64 begins with a dash, and is no option all the same."""
 
 
 @click.group()
@@ -58,7 +60,7 @@ def list_keys(**options: Any) -> None:
         show_table(views, _COLUMNS, "There are no keys yet: the server makes them at its first start.")
 
 
-@key.command("show")
+@key.command("show", context_settings=_DASHED)
 @click.argument("kid")
 @desk_options
 def show(kid: str, **options: Any) -> None:
@@ -105,7 +107,7 @@ def rotate(algorithms: tuple[str, ...], *, at_once: bool, **options: Any) -> Non
         show_table(views, _COLUMNS, "")
 
 
-@key.command("revoke")
+@key.command("revoke", context_settings=_DASHED)
 @click.argument("kid")
 @desk_options
 def revoke(kid: str, **options: Any) -> None:
@@ -132,7 +134,7 @@ def revoke(kid: str, **options: Any) -> None:
         show_table(left, _COLUMNS, f"There is no key for {gone.algorithm} any more.")
 
 
-@key.command("retire")
+@key.command("retire", context_settings=_DASHED)
 @click.argument("kid")
 @desk_options
 def retire(kid: str, **options: Any) -> None:

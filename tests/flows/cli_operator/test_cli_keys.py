@@ -112,6 +112,8 @@ def test_one_key_is_shown_by_the_beginning_of_its_kid_with_its_public_part_alone
     assert json.loads(shown["jwk"])["kid"] == shown["kid"] == kid
     assert "d" not in json.loads(shown["jwk"])
     assert kept.refused("key", "show", "nothing") == "valetkey: there is no key nothing: see `valetkey key list`"
+    for command in ("show", "retire", "revoke"):
+        assert "there is no key -u10g8FxH" in kept.refused("key", command, "-u10g8FxH")
 
 
 def test_a_list_for_people_says_when_each_key_is_due(kept: Operator) -> None:
