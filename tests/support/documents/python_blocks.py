@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import gc
 import inspect
 import io
 import re
@@ -56,7 +57,10 @@ class PythonSession:
 
     def __exit__(self, *_: object) -> None:
         del sys.modules[self.module.__name__]
+        # What a page leaves open is seen now, and not by whichever page comes next.
+        self.module.__dict__.clear()
         self.runner.close()
+        gc.collect()
 
     def run(self, source: str, line: int) -> None:
         """Run one block whose first line stands on `line` of the page."""
