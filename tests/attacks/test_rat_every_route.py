@@ -2,7 +2,6 @@
 
 from collections.abc import MutableMapping
 from dataclasses import dataclass
-from ipaddress import ip_network
 from typing import Any
 
 import pytest
@@ -20,6 +19,7 @@ from valetkey.authorization_server import paths
 from valetkey.authorization_server.preflight import preflight
 from valetkey.authorization_server.routes import ROUTES, Accepts, Cache, Csrf, Face, Pace, Route
 from valetkey.authorization_server.service import AuthorizationServer
+from valetkey.oauth.forwarded import Networks
 from valetkey.oauth.types import Issuer
 from valetkey.resource_server.limits import LimitBy, RateLimit
 from valetkey.resource_server.memory_limiter import MemoryLimiter
@@ -130,7 +130,7 @@ async def test_one_network_of_ipv6_addresses_is_one_address() -> None:
 
 async def test_exempt_networks_are_never_counted() -> None:
     (token,) = (each for each in ROUTES if each.path == paths.TOKEN)
-    at = door(guard=gate(exempt=(ip_network("10.0.0.0/8"),)))
+    at = door(guard=gate(exempt=Networks.parse(["10.0.0.0/8"])))
     assert {(await at.ask(token, "10.1.2.3")).status for _ in range(10)} == {404}
     assert {(await at.ask(token, "::ffff:10.1.2.3")).status for _ in range(10)} == {404}
     assert [(await at.ask(token, "11.1.2.3")).status for _ in range(3)] == [404, 404, 429]

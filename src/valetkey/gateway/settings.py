@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
 from msgspec import Meta, Struct
 
+from valetkey.oauth.forwarded import Networks
 from valetkey.oauth.identity_assertion import LONGEST_LIFETIME
 from valetkey.oauth.types import Issuer
 
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     Row = TypeVar("Row", bound=Struct)
-
-Network = IPv4Network | IPv6Network
 
 _PORTS: Final = range(65_536)
 _MOST_WORKERS: Final = 64
@@ -90,10 +88,10 @@ class TrustedPeers:
 
     def __init__(self, networks: Collection[str]) -> None:
         """Build it of addresses and networks such as "10.0.0.0/8"; raises ValueError for none, or for everybody."""
-        self._networks = tuple(_network(text) for text in networks)
-        if not self._networks:
+        if not networks:
             raise ValueError("name the address of the proxy: a decision for just anyone protects nothing")
-        if any(network.prefixlen == 0 for network in self._networks):
+        self._networks = Networks.parse(networks)
+        if self._networks.is_everybody:
             raise ValueError("a network of all addresses is everybody: name those of the proxies")
         self._known: dict[str, bool] = {}
 
@@ -101,25 +99,10 @@ class TrustedPeers:
         """Say whether a proxy may ask from there."""
         known = self._known.get(address)
         if known is None:
-            known = self._holds(address)
+            known = address in self._networks
             if len(self._known) < 1_024:  # noqa: PLR2004 - proxies are few; strangers are judged anew each time
                 self._known[address] = known
         return known
-
-    def _holds(self, address: str) -> bool:
-        try:
-            parsed = ip_address(address)
-        except ValueError:
-            return False
-        mapped = getattr(parsed, "ipv4_mapped", None)
-        return any((mapped or parsed) in network for network in self._networks)
-
-
-def _network(text: str) -> Network:
-    try:
-        return ip_network(text)
-    except ValueError:
-        raise ValueError(f"{text!r} is no address and no network such as 10.0.0.0/8") from None
 
 
 def parse_serving(table: Mapping[str, object]) -> ServingRow:

@@ -55,5 +55,5 @@ def test_a_list_of_a_thousand_hops_is_not_followed_to_its_end() -> None:
 
 
 def test_a_network_that_is_none_is_refused() -> None:
-    with pytest.raises(ValueError, match="does not appear"):
+    with pytest.raises(ValueError, match="no address and no network"):
         Proxies.parse(["proxy.example"])

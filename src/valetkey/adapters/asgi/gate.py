@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final, Protocol
 
-from valetkey.adapters.asgi.proxies import Proxies
 from valetkey.adapters.asgi.refusal import too_many_requests
 from valetkey.authorization_server.routes import Pace
+from valetkey.oauth.forwarded import Networks, address_of
 from valetkey.resource_server.limits import Charge, LimiterUnavailable, address_bucket, rate_limit_headers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from valetkey.adapters.asgi.proxies import Network
     from valetkey.authorization_server.routes import Route
     from valetkey.resource_server.limits import Limiter, RateLimit
     from valetkey.resource_server.memory_limiter import MemoryLimiter
 
 _KNOWN_AT_MOST: Final = 16_384
+_NOBODY: Final = Networks()
 
 
 class Throttling(Protocol):
@@ -67,7 +66,7 @@ class Gate:
         local: MemoryLimiter,
         *,
         shared: Limiter | None = None,
-        exempt: tuple[Network, ...] = (),
+        exempt: Networks = _NOBODY,
     ) -> None:
         """Build it; `local` counts what `shared`, if there is one, does not."""
         self._limits = dict(limits)
@@ -83,7 +82,7 @@ class Gate:
         throttles = counts.throttles
         if not throttles.paces:
             return None
-        exempt = Proxies.parse(throttles.exempt).networks
+        exempt = Networks.parse(throttles.exempt)
         return cls(throttles.paces, counts.local, shared=counts.shared, exempt=exempt)
 
     async def admit(self, route: Route, method: str, address: str) -> None:
@@ -118,15 +117,9 @@ class Gate:
 
     def _learn(self, address: str) -> str:
         """Return the bucket of an address that was not seen lately; nothing where it is not counted."""
-        try:
-            parsed = ip_address(address)
-        except ValueError:
-            # A socket of the machine itself, or no address at all: nobody outside can have it.
-            bucket = ""
-        else:
-            mapped = getattr(parsed, "ipv4_mapped", None) or parsed
-            is_exempt = any(mapped.version == one.version and mapped in one for one in self._exempt)
-            bucket = "" if is_exempt else address_bucket(address)
+        # A socket of the machine itself, or no address at all: nobody outside can have it.
+        is_counted = address_of(address) is not None and address not in self._exempt
+        bucket = address_bucket(address) if is_counted else ""
         if len(self._buckets) >= _KNOWN_AT_MOST:
             self._buckets.clear()
         self._buckets[address] = bucket
