@@ -208,7 +208,7 @@ def of_flask(issuer: Issuer, token: str) -> dict[str, Call]:
     from authlib.integrations.flask_oauth2 import (  # type: ignore[import-untyped]  # noqa: PLC0415 - it has no types
         ResourceProtector,
     )
-    from authlib.oauth2 import rfc9068  # type: ignore[import-untyped]  # noqa: PLC0415 - as above
+    from authlib.oauth2 import rfc9068  # type: ignore[import-untyped]  # noqa: PLC0415 - a peer
     from flask import Flask  # noqa: PLC0415 - only who measures it has it
     from joserfc.jwk import KeySet  # noqa: PLC0415 - only who measures this peer has it installed
 

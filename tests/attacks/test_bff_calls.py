@@ -234,7 +234,7 @@ async def test_a_websocket_is_refused_in_words(stage: Stage, tab: Tab) -> None:
             "type": "websocket", "path": "/api/live", "raw_path": b"/api/live", "query_string": b"",
             "headers": [*headers, (b"origin", ORIGIN.encode())], "extensions": extensions,
         }  # fmt: skip
-        await stage.application(scope, receive, send)  # type: ignore[arg-type]
+        await stage.application(scope, receive, send)  # type: ignore[arg-type]  # a scope as a server makes it
         assert sent[0]["type"] == wanted
     assert not stage.api.asked
 

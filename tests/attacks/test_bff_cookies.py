@@ -173,8 +173,8 @@ def _octets_in(folder: Path) -> bytes:
 # covers: BFF-06
 async def test_a_row_that_was_moved_to_another_session_opens_nothing(stage: Stage) -> None:
     victim, thief = await signed_in(stage), await signed_in(stage)
-    rows = stage.records._rows  # type: ignore[attr-defined]
-    ids = [SessionHandle.parse(tab.handle).row_id for tab in (victim, thief)]  # type: ignore[union-attr]
+    rows = stage.records._rows  # type: ignore[attr-defined]  # what a dump of the store shows
+    ids = [SessionHandle.parse(tab.handle).row_id for tab in (victim, thief)]  # type: ignore[union-attr]  # both are signed in
     rows[ids[1]] = rows[ids[0]]
     assert (await thief.send("GET", "/session")).status == 401
     assert (await thief.call()).status == 401

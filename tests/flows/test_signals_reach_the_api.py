@@ -187,6 +187,6 @@ async def test_a_revoked_end_users_token_is_refused_after_a_poll(house: House, s
     async with asyncio.timeout(20):
         while await status(api, token) != 401:  # noqa: ASYNC110 - as a caller of the API would
             await asyncio.sleep(0.001)
-        while await house.stores.streams.events(stream["stream_id"], 1, StreamStatus.ENABLED):  # noqa: ASYNC110 - as above
+        while await house.stores.streams.events(stream["stream_id"], 1, StreamStatus.ENABLED):  # noqa: ASYNC110 - until the follower has taken it
             await asyncio.sleep(0.001)
     await polling.aclose()

@@ -155,7 +155,7 @@ async def test_permissions_that_would_undo_a_refusal_are_refused_themselves(join
 async def test_addresses_behind_a_named_proxy_are_counted_apart() -> None:
     by_address = RateLimit.parse("per-address", "1/1h", by=frozenset({LimitBy.ADDRESS}))
     options = {**Stage().options(), "trusted_proxies": TrustedProxies([PEER])}
-    guard = flask_guard.Guard(ISSUER, RESOURCE, **options)  # type: ignore[arg-type]
+    guard = flask_guard.Guard(ISSUER, RESOURCE, **options)  # type: ignore[arg-type]  # options of a table
     app = flask.Flask("albums")
 
     @app.get("/albums")

@@ -7,7 +7,7 @@ import pytest
 from joserfc import jwt as other_jwt
 from joserfc.jwk import KeySet
 from jwcrypto.jwk import JWKSet  # type: ignore[import-untyped]  # it has no types
-from jwcrypto.jwt import JWT  # type: ignore[import-untyped]  # as above
+from jwcrypto.jwt import JWT  # type: ignore[import-untyped]  # it ships no types
 
 from support.house import ISSUER, House, document
 from support.signalling import Receiver, change_password, grant, signalling_house

@@ -36,14 +36,14 @@ from valetkey.authorization_server.endpoints import (
 )
 
 # What the rows are made of stands in a file of its own for its length.
-from valetkey.authorization_server.route import Accepts as Accepts  # noqa: PLC0414 - as above
-from valetkey.authorization_server.route import Cache as Cache  # noqa: PLC0414 - as above
-from valetkey.authorization_server.route import Cors as Cors  # noqa: PLC0414 - as above
-from valetkey.authorization_server.route import Csrf as Csrf  # noqa: PLC0414 - as above
-from valetkey.authorization_server.route import Endpoint as Endpoint  # noqa: PLC0414 - as above
-from valetkey.authorization_server.route import Face as Face  # noqa: PLC0414 - as above
-from valetkey.authorization_server.route import Pace as Pace  # noqa: PLC0414 - as above
-from valetkey.authorization_server.route import Route as Route  # noqa: PLC0414 - as above
+from valetkey.authorization_server.route import Accepts as Accepts  # noqa: PLC0414 - re-exported
+from valetkey.authorization_server.route import Cache as Cache  # noqa: PLC0414 - re-exported
+from valetkey.authorization_server.route import Cors as Cors  # noqa: PLC0414 - re-exported
+from valetkey.authorization_server.route import Csrf as Csrf  # noqa: PLC0414 - re-exported
+from valetkey.authorization_server.route import Endpoint as Endpoint  # noqa: PLC0414 - re-exported
+from valetkey.authorization_server.route import Face as Face  # noqa: PLC0414 - re-exported
+from valetkey.authorization_server.route import Pace as Pace  # noqa: PLC0414 - re-exported
+from valetkey.authorization_server.route import Route as Route  # noqa: PLC0414 - re-exported
 
 ROUTES: Final[tuple[Route, ...]] = (
     Route(

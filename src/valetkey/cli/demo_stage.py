@@ -160,7 +160,7 @@ class Play:
     @contextmanager
     def failing_clearly(self) -> Iterator[None]:
         """Turn what can go wrong on the way into one line and exit code 1."""
-        import httpx2  # noqa: PLC0415 - as above
+        import httpx2  # noqa: PLC0415 - dear to import: only who asks pays
 
         try:
             yield

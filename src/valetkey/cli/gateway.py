@@ -83,7 +83,7 @@ def shown(*, name: str, upstream: str, decision: str, listen: str, forward_crede
     \b
     Example: valetkey gateway snippet nginx --upstream 127.0.0.1:8080 > valetkey.conf
     """
-    from valetkey.gateway.snippets import SNIPPETS, Address, Addresses, Credentials, snippet  # noqa: PLC0415 - as above
+    from valetkey.gateway.snippets import SNIPPETS, Address, Addresses, Credentials, snippet  # noqa: PLC0415 - dear
 
     if name not in SNIPPETS:
         near = get_close_matches(name, SNIPPETS, n=1)
@@ -98,9 +98,9 @@ def shown(*, name: str, upstream: str, decision: str, listen: str, forward_crede
 
 
 def _plan(config: Path) -> GatewayPlan:
-    from valetkey.gateway_server import plan_gateway  # noqa: PLC0415 - as above
-    from valetkey.settings.errors import SettingsError  # noqa: PLC0415
-    from valetkey.settings.guard_file import read_guard_file  # noqa: PLC0415
+    from valetkey.gateway_server import plan_gateway  # noqa: PLC0415 - snippets are printed without it
+    from valetkey.settings.errors import SettingsError  # noqa: PLC0415 - snippets are printed without it
+    from valetkey.settings.guard_file import read_guard_file  # noqa: PLC0415 - snippets are printed without it
 
     try:
         return plan_gateway(read_guard_file(config))
@@ -110,7 +110,7 @@ def _plan(config: Path) -> GatewayPlan:
 
 
 def _bound(plan: GatewayPlan) -> dict[str, list[socket.socket]]:
-    from valetkey.adapters.serving.sockets import PortTakenError, bind  # noqa: PLC0415 - as above
+    from valetkey.adapters.serving.sockets import PortTakenError, bind  # noqa: PLC0415 - only who listens needs it
 
     places = {}
     if plan.gateway is not None:

@@ -158,7 +158,7 @@ class AsyncConnection:
             raise ServerUnreachable(f"No connection can be made ({type(error).__name__}).") from error
 
     def _open(self) -> httpx2.AsyncClient:
-        import httpx2  # noqa: PLC0415 - as above
+        import httpx2  # noqa: PLC0415 - dear to import: only who asks pays
 
         return httpx2.AsyncClient(
             verify=True if self._verify is None else self._verify,

@@ -145,7 +145,7 @@ class Connection:
     def _opened(self) -> httpx2.Client:
         with self._lock:
             if self._http is None:
-                import httpx2  # noqa: PLC0415 - as above
+                import httpx2  # noqa: PLC0415 - dear to import: only who asks pays
 
                 try:
                     self._http = httpx2.Client(

@@ -140,7 +140,7 @@ class McpMiddleware:
         for tool in asked.tools:
             outcome = self._guard.decide_call(tool, facts)
             if not isinstance(outcome, Allow):
-                await deny(scope, receive, send, outcome)  # type: ignore[arg-type] # as above
+                await deny(scope, receive, send, outcome)  # type: ignore[arg-type]  # no tool has a public rule
                 return
         replayed = _replaying(body, receive)
         if asked.is_stream:

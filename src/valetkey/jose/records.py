@@ -84,7 +84,7 @@ def _init(record: type) -> FunctionType:
     ]
     # Nothing but the names of our own fields is compiled here, as the standard library does it.
     made: dict[str, FunctionType] = {}
-    exec("\n".join([*lines, " return __init__"]), vars(sys.modules[record.__module__]), made)  # noqa: S102
+    exec("\n".join([*lines, " return __init__"]), vars(sys.modules[record.__module__]), made)  # noqa: S102 - own field names
     init: FunctionType = made["made"](**given)
     init.__qualname__ = f"{record.__qualname__}.__init__"
     init.__annotations__ = {field.name: field.type for field in fields(record) if field.init} | {"return": None}
@@ -129,11 +129,11 @@ def _shown(self: object) -> str:
 
 
 def _state(self: object) -> list[object]:
-    return [getattr(self, field.name) for field in fields(self)]  # type: ignore[arg-type] # as above
+    return [getattr(self, field.name) for field in fields(self)]  # type: ignore[arg-type]  # every record is a dataclass
 
 
 def _restore(self: object, state: list[object]) -> None:
-    for field, value in zip(fields(self), state, strict=True):  # type: ignore[arg-type] # as above
+    for field, value in zip(fields(self), state, strict=True):  # type: ignore[arg-type]  # a record is a dataclass
         object.__setattr__(self, field.name, value)
 
 

@@ -184,6 +184,6 @@ class RevocationFeed:
 
 
 def _client(transport: httpx2.AsyncBaseTransport | None) -> httpx2.AsyncClient:
-    import httpx2  # noqa: PLC0415 - as above
+    import httpx2  # noqa: PLC0415 - dear to import: only who asks pays
 
     return httpx2.AsyncClient(transport=transport, follow_redirects=False, timeout=DEADLINE_SECONDS)

@@ -162,7 +162,7 @@ def _judge_sources(issuers: Sequence[IssuerRow], clients: Sequence[ClientRow], f
 
 def _repeated(names: Iterable[str]) -> list[str]:
     seen: set[str] = set()
-    return sorted({name for name in names if name in seen or seen.add(name)})  # type: ignore[func-returns-value]
+    return sorted({name for name in names if name in seen or seen.add(name)})  # type: ignore[func-returns-value]  # its None is wanted
 
 
 def _limit(row: LimitRow) -> RateLimit:

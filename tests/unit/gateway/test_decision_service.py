@@ -246,10 +246,10 @@ class Said:
     async def send(self, message: dict[str, object]) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]  # type: ignore[assignment]  # ASGI's own
-            pairs: list[tuple[bytes, bytes]] = message["headers"]  # type: ignore[assignment]
+            pairs: list[tuple[bytes, bytes]] = message["headers"]  # type: ignore[assignment]  # as ASGI has it
             self.headers = {name.decode(): value.decode() for name, value in pairs}
         else:
-            self.body += message["body"]  # type: ignore[operator]
+            self.body += message["body"]  # type: ignore[operator]  # octets, by ASGI
 
 
 async def _asked(path: str, *, peer: str = "127.0.0.1", headers: Mapping[str, str] | None = None) -> Said:
@@ -277,7 +277,7 @@ async def _answer(
         return {"type": "http.disconnect"}
 
     said = Said()
-    await application(scope, receive, said.send)  # type: ignore[arg-type]
+    await application(scope, receive, said.send)  # type: ignore[arg-type]  # a scope as a server makes it
     return said
 
 

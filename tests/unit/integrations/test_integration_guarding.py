@@ -71,9 +71,9 @@ def test_a_rule_without_keywords_asks_for_the_scope_alone() -> None:
 
 def test_a_misspelt_keyword_is_refused() -> None:
     with pytest.raises(TypeError, match="'maxage'"):
-        rule_of("a", maxage=3)  # type: ignore[call-arg]
+        rule_of("a", maxage=3)  # type: ignore[call-arg]  # what is refused at run time
     with pytest.raises(TypeError, match="'audience'"):
-        ApiGuard(ISSUER, RESOURCE, audience="x")  # type: ignore[call-arg]
+        ApiGuard(ISSUER, RESOURCE, audience="x")  # type: ignore[call-arg]  # what is refused at run time
 
 
 def test_one_kind_of_credential_is_written_as_a_list() -> None:
@@ -142,7 +142,7 @@ async def test_trusted_clients_and_api_keys_are_taken_where_they_are_named() -> 
 async def test_an_address_with_too_many_bad_credentials_is_refused_before_they_are_looked_at() -> None:
     stage = Stage()
     options = {**stage.options(), "failed": FAILED}
-    guard = ApiGuard(ISSUER, RESOURCE, **options)  # type: ignore[arg-type]
+    guard = ApiGuard(ISSUER, RESOURCE, **options)  # type: ignore[arg-type]  # options of a table
     bad = view(("authorization", "Bearer bad"))
     kinds = [type(await guard.decide_view(bad, READ)) for _ in range(3)]
     assert kinds == [Challenge, Challenge, Limited]

@@ -100,7 +100,7 @@ class Upstreams:
             await self._transport.aclose()
 
     async def _sent(self, response: httpx2.Response, send: Send) -> None:
-        import httpx2  # noqa: PLC0415 - as above
+        import httpx2  # noqa: PLC0415 - dear to import: only who asks pays
 
         octets = 0
         try:
@@ -117,7 +117,7 @@ class Upstreams:
 
     async def _opened(self) -> httpx2.AsyncBaseTransport:
         if self._transport is None:
-            import httpx2  # noqa: PLC0415 - as above
+            import httpx2  # noqa: PLC0415 - dear to import: only who asks pays
 
             # Reading the trusted certificates takes long: the loop must not stand still.
             trusted = await asyncio.to_thread(ssl.create_default_context)
