@@ -131,17 +131,17 @@ def of_asgi(issuer: Issuer, token: str) -> dict[str, Call]:
 
 def of_starlette(issuer: Issuer, token: str) -> dict[str, Call]:
     """Return the subjects of Starlette."""
-    from starlette.applications import Starlette  # noqa: PLC0415 - as Flask's
-    from starlette.authentication import (  # noqa: PLC0415 - as Flask's
+    from starlette.applications import Starlette  # noqa: PLC0415 - only who measures Starlette has it
+    from starlette.authentication import (  # noqa: PLC0415 - only who measures Starlette has it
         AuthCredentials,
         AuthenticationBackend,
         SimpleUser,
         requires,
     )
-    from starlette.middleware import Middleware  # noqa: PLC0415 - as Flask's
-    from starlette.middleware.authentication import AuthenticationMiddleware  # noqa: PLC0415 - as Flask's
-    from starlette.responses import Response  # noqa: PLC0415 - as Flask's
-    from starlette.routing import Route  # noqa: PLC0415 - as Flask's
+    from starlette.middleware import Middleware  # noqa: PLC0415 - only who measures Starlette has it
+    from starlette.middleware.authentication import AuthenticationMiddleware  # noqa: PLC0415 - only who measures Starlette has it
+    from starlette.responses import Response  # noqa: PLC0415 - only who measures Starlette has it
+    from starlette.routing import Route  # noqa: PLC0415 - only who measures Starlette has it
 
     guard = starlette.Guard(ISSUER, RESOURCE, keys=_keys(issuer))
     judge = judged_by_pyjwt(issuer.key)
@@ -170,8 +170,8 @@ def of_starlette(issuer: Issuer, token: str) -> dict[str, Call]:
 
 def of_fastapi(issuer: Issuer, token: str) -> dict[str, Call]:
     """Return the subjects of FastAPI."""
-    from fastapi import Depends, FastAPI, HTTPException, Response  # noqa: PLC0415 - as Flask's
-    from fastapi.security import HTTPBearer  # noqa: PLC0415 - as Flask's
+    from fastapi import Depends, FastAPI, HTTPException, Response  # noqa: PLC0415 - only who measures FastAPI has it
+    from fastapi.security import HTTPBearer  # noqa: PLC0415 - only who measures FastAPI has it
 
     guard = fastapi.Guard(ISSUER, RESOURCE, keys=_keys(issuer))
     judge = judged_by_pyjwt(issuer.key)

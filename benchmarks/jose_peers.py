@@ -61,7 +61,7 @@ def joserfc(key: Jwk, claims: Claims) -> tuple[Operation, Operation]:
 
 def jwcrypto(key: Jwk, claims: Claims) -> tuple[Operation, Operation]:
     """Jwcrypto."""
-    from jwcrypto import jwk, jwt as peer  # type: ignore[import-untyped]  # noqa: PLC0415, I001 - as above; it ships no types
+    from jwcrypto import jwk, jwt as peer  # type: ignore[import-untyped]  # noqa: PLC0415, I001 - a peer that need not be installed; it ships no types
 
     name = _name(key)
     prepared, public = (jwk.JWK(**members) for members in _members(key, name))
@@ -79,7 +79,7 @@ def jwcrypto(key: Jwk, claims: Claims) -> tuple[Operation, Operation]:
 
 def authlib(key: Jwk, claims: Claims) -> tuple[Operation, Operation]:
     """Authlib."""
-    from authlib.jose import JsonWebKey, JsonWebToken  # type: ignore[import-untyped]  # noqa: PLC0415 - as above
+    from authlib.jose import JsonWebKey, JsonWebToken  # type: ignore[import-untyped]  # noqa: PLC0415 - only who measures this peer has it installed
 
     name = _name(key)
     peer = JsonWebToken([name])
